@@ -1,0 +1,33 @@
+/* base/id.h - request ids: unique, sortable by time, 63 bits.
+ *
+ *   bits 62..12  microseconds since 2024-01-01T00:00:00Z (71 years)
+ *   bits 11..0   the writer's number, unique among the writers of an instance
+ *
+ * A writer never gives the same microsecond twice, also when the clock is set
+ * back. Printed as 13 characters of Crockford's base 32, which sort as the
+ * numbers do.
+ */
+#ifndef BASE_ID_H
+#define BASE_ID_H
+
+#include <stdint.h>
+
+#include "base/slice.h"
+
+#define ID_TEXT 14 /* bytes that id_print() writes, NUL included */
+
+struct id_source {
+	uint64_t last_us; /* since 2024 */
+	uint16_t writer;  /* 0 to 4095 */
+};
+
+uint64_t id_next(struct id_source *src, uint64_t wall_us);
+void id_print(uint64_t id, char ret[ID_TEXT]);
+
+/* Returns 0 or ERR_SYNTAX. Accepts lower case. */
+int id_parse(struct slice text, uint64_t *ret);
+
+/* Wall-clock microseconds since 1970 at which the id was given. */
+uint64_t id_wall_us(uint64_t id);
+
+#endif

@@ -1,0 +1,104 @@
+/* base/slice.h - text as pointer and length.
+ *
+ * A slice borrows: it owns nothing and is never NUL-terminated on purpose.
+ * The empty slice may have a NULL pointer. Case folding is ASCII only.
+ */
+#ifndef BASE_SLICE_H
+#define BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+struct slice {
+	const char *ptr; /* borrowed */
+	size_t len;	 /* bytes */
+};
+
+/* A slice of a string literal. */
+#define SLICE(lit) ((struct slice){ .ptr = (lit), .len = sizeof(lit) - 1 })
+
+static inline struct slice slice_of(const void *ptr, size_t len)
+{
+	return (struct slice){ .ptr = ptr, .len = len };
+}
+
+/* A slice of a C string; NULL gives the empty slice. */
+static inline struct slice slice_str(const char *s)
+{
+	return (struct slice){ .ptr = s, .len = s ? strlen(s) : 0 };
+}
+
+static inline bool slice_eq(struct slice a, struct slice b)
+{
+	return a.len == b.len && (!a.len || !memcmp(a.ptr, b.ptr, a.len));
+}
+
+static inline bool slice_ieq(struct slice a, struct slice b)
+{
+	return a.len == b.len && (!a.len || !strncasecmp(a.ptr, b.ptr, a.len));
+}
+
+static inline bool slice_starts(struct slice s, struct slice with)
+{
+	return s.len >= with.len &&
+	       (!with.len || !memcmp(s.ptr, with.ptr, with.len));
+}
+
+static inline bool slice_ends(struct slice s, struct slice with)
+{
+	return s.len >= with.len &&
+	       (!with.len ||
+		!memcmp(s.ptr + s.len - with.len, with.ptr, with.len));
+}
+
+/* All but the first n bytes; n is at most s.len. */
+static inline struct slice slice_skip(struct slice s, size_t n)
+{
+	return slice_of(s.ptr + n, s.len - n);
+}
+
+/* Where c stands first, or -1. */
+static inline ptrdiff_t slice_find(struct slice s, char c)
+{
+	const char *p = s.len ? memchr(s.ptr, c, s.len) : NULL;
+
+	return p ? p - s.ptr : -1;
+}
+
+/* Split s at the first c: *ret_head is what stands before it, *ret_tail what
+ * stands after. Without a c, head is all of s, tail is empty, and the answer
+ * is false.
+ */
+static inline bool slice_cut(struct slice s, char c, struct slice *ret_head,
+			     struct slice *ret_tail)
+{
+	ptrdiff_t at = slice_find(s, c);
+
+	if (at < 0) {
+		*ret_head = s;
+		*ret_tail = slice_of(NULL, 0);
+		return false;
+	}
+	*ret_head = slice_of(s.ptr, (size_t)at);
+	*ret_tail = slice_skip(s, (size_t)at + 1);
+	return true;
+}
+
+/* Without blanks (space, tab) at both ends. */
+static inline struct slice slice_trim(struct slice s)
+{
+	while (s.len && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
+		s = slice_skip(s, 1);
+	while (s.len && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+static inline char ascii_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+#endif

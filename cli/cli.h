@@ -1,0 +1,29 @@
+/* cli/cli.h - what the commands of penstock share.
+ *
+ * One file per command: cli/log.c holds cmd_log(). A command gets the words
+ * after its name (argv[0] is the name), prints errors to standard error as one
+ * line "penstock NAME: what and what to do", and returns an exit status: 0
+ * good, 1 the answer is no (denied, not found, a difference), 2 usage, 3 the
+ * instance is not running or something of ours failed.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define EXIT_NO	    1
+#define EXIT_USAGE  2
+#define EXIT_BROKEN 3
+
+int cmd_allow(int argc, char **argv);
+int cmd_down(int argc, char **argv);
+int cmd_log(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
+int cmd_reload(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_sandboxes(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_up(int argc, char **argv);
+
+#endif

@@ -1,0 +1,47 @@
+/* gateway/control.h - the control door: what the operator's tools may ask.
+ *
+ * A SEQPACKET socket in the instance's run directory, peer credentials
+ * checked. One question, one answer (OK, NO or the named one); LIST and RULES
+ * answer with as many frames as there are, then OK.
+ *
+ *   question                              answer
+ *   ADD     str name, str client label;   OK, or NO. Descriptors beside it: a
+ *           u8 tcp, u8 udp, u8 dns        memfd with ruleset text, then tcp
+ *           (how many of each)            listeners, udp DNS sockets and tcp
+ *                                         DNS listeners. The sandbox lives
+ *                                         as long as this connection
+ *   LIST                                  SANDBOX…, OK
+ *   SANDBOX str name, str kind, str policies, u64 since (s since 1970),
+ *           u64 requests, u64 denied
+ *   RULES   str sandbox                   TEXT…, OK: ruleset text in pieces
+ *   TEXT    str piece
+ *   GRANT   str sandbox, str rule line    OK, or NO with the error
+ *   RELOAD                                OK with a phrase, or NO
+ *   STATS                                 TEXT…, OK: "name value\n" lines
+ *   OK      str phrase
+ *   NO      str why
+ */
+#ifndef GATEWAY_CONTROL_H
+#define GATEWAY_CONTROL_H
+
+enum control_frame {
+	CONTROL_ADD = 1,
+	CONTROL_LIST = 2,
+	CONTROL_RULES = 3,
+	CONTROL_GRANT = 4,
+	CONTROL_RELOAD = 5,
+	CONTROL_STATS = 6,
+	CONTROL_SANDBOX = 16,
+	CONTROL_TEXT = 17,
+	CONTROL_OK = 18,
+	CONTROL_NO = 19,
+};
+
+/* Sockets below an instance's run directory. */
+#define CONTROL_SOCKET "control.sock"
+#define CERTGEN_SOCKET "certgen.sock"
+#define SPOOL_DIR      "spool"
+
+#define SANDBOX_NAME_MAX 63 /* octets: letters, digits, '-', '_', '.' */
+
+#endif

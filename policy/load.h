@@ -1,0 +1,78 @@
+/* policy/load.h - penstock.yaml, the profiles, and names to rulesets.
+ *
+ * Cold code: reads files, runs no programs but those that tell where the
+ * operator's package registry is ({npm.registry}).
+ */
+#ifndef POLICY_LOAD_H
+#define POLICY_LOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policy/policy.h"
+
+/* One error, ready to print: "FILE:LINE:COLUMN: what", the line, the caret. */
+struct config_error {
+	char text[1024];
+};
+
+struct config;
+
+/* Read a configuration. A missing file gives -ENOENT. Returns 0, -errno or
+ * ERR_SYNTAX; with any but -ENOMEM, ret_err says it in words.
+ */
+int config_load(const char *path, struct config **ret,
+		struct config_error *ret_err);
+
+/* The same from memory; name stands in messages. */
+int config_parse(const char *name, struct slice text, struct config **ret,
+		 struct config_error *ret_err);
+
+/* The empty configuration: profiles only. */
+int config_empty(struct config **ret);
+void config_free(struct config **c);
+
+/* A sandbox that the file names (for those that arrive by address). */
+struct config_sandbox {
+	const char *name;
+	const char *const *from; /* addresses and prefixes, as text */
+	size_t from_len;
+	const char *const *policies;
+	size_t policies_len;
+};
+
+size_t config_sandboxes(const struct config *c);
+void config_sandbox(const struct config *c, size_t i,
+		    struct config_sandbox *ret);
+
+/* Plain settings; NULL or 0 where the file is silent. */
+struct config_settings {
+	const char *const *listen; /* "ADDR:PORT" transparent listeners */
+	size_t listen_len;
+	const char *const *upstream_dns; /* resolvers, "ADDR[:PORT]" */
+	size_t upstream_dns_len;
+	const char *const *upstream_ca; /* further PEM files to trust */
+	size_t upstream_ca_len;
+	uint32_t workers;      /* 0: one per core */
+	uint32_t audit_keep_s; /* retention, seconds */
+	uint64_t audit_max_bytes;
+	bool audit_when_full_count; /* "count" rather than "refuse" */
+};
+
+void config_settings(const struct config *c, struct config_settings *ret);
+
+/* Append to rs the rules of a policy of the file, else of a profile we ship,
+ * with all that it uses. Returns 0, ERR_UNKNOWN (ret_err suggests the nearest
+ * name), ERR_SYNTAX, or -errno.
+ */
+int config_rules(const struct config *c, const char *name, struct ruleset *rs,
+		 struct config_error *ret_err);
+
+/* The rules of a policy file on its own: either a whole configuration with one
+ * policy in it, or only the keys of a policy (use, allow, ask, deny,
+ * default). For `penstock run --policy FILE`.
+ */
+int config_policy_file(const struct config *c, const char *path,
+		       struct ruleset *rs, struct config_error *ret_err);
+
+#endif
