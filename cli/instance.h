@@ -5,7 +5,8 @@
  * 0700 and ours, where that is not set), $XDG_DATA_HOME/penstock or
  * ~/.local/share/penstock, $XDG_CONFIG_HOME/penstock or ~/.config/penstock.
  * PENSTOCK_RUN_DIR, PENSTOCK_STATE_DIR and PENSTOCK_CONFIG_DIR override each,
- * for tests and for several instances on one machine.
+ * for tests and for several instances on one machine; root asks for a user's
+ * instance with PENSTOCK_USER=1, which is what --user sets. All are absolute.
  */
 #ifndef CLI_INSTANCE_H
 #define CLI_INSTANCE_H
@@ -26,6 +27,7 @@ struct instance {
 #define INSTANCE_LEDGER "ledger.db"	/* state */
 #define INSTANCE_CONFIG "penstock.yaml" /* conf */
 #define INSTANCE_PID	"penstock.pid"	/* run; locked while `up` runs */
+#define INSTANCE_LOG	"penstock.log"	/* run; of one started by `run` */
 #define INSTANCE_NAMES	"names"		/* state */
 
 /* Fill *ret from the environment and the uid. Creates nothing. Returns 0, or
@@ -42,16 +44,27 @@ int instance_make(const struct instance *in);
 bool instance_path(const char *dir, const char *file,
 		   char ret[INSTANCE_PATH_MAX]);
 
-/* The process that runs `penstock up`, or 0 when none does. */
+/* Become the process that runs `penstock up`: lock the pid file and write our
+ * pid into it. The lock is the process's own (fcntl), not inherited by fork,
+ * and lasts until the process ends or the descriptor is closed. Returns the
+ * descriptor, -EAGAIN when another process has it, or -errno; no message.
+ */
+int instance_lock(const struct instance *in);
+
+/* The process that runs `penstock up`, or 0 when none does. Not to be asked by
+ * the process that holds the lock: opening and closing the file drops it.
+ */
 pid_t instance_pid(const struct instance *in);
 
 /* Connect to the control door. Returns the descriptor, or -errno. */
 int instance_connect(const struct instance *in);
 
-/* Start `penstock up` in the background, ending when idle, unless one runs;
- * wait until its doors answer. Returns 0 or -errno, with a message on standard
+/* Start `penstock up --idle-exit 30` in the background, unless one runs; wait
+ * until its control door answers, INSTANCE_START_MS at most. What it has to
+ * say goes to INSTANCE_LOG. Returns 0 or -errno, with a message on standard
  * error.
  */
+#define INSTANCE_START_MS 10000
 int instance_start(const struct instance *in);
 
 /* The path of a program of ours (penstock-gateway …): beside this one. */
