@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdalign.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,7 +75,7 @@ void *arena_alloc(struct arena *a, size_t len)
 	struct arena_block *block = a->blocks;
 	void *p;
 
-	if (len > a->max || a->max - len < a->used)
+	if (len > SIZE_MAX - step || len > a->max || a->max - len < a->used)
 		return NULL;
 	len = (len + step - 1) / step * step;
 	if (!block || block->cap - block->pos < len)
@@ -96,7 +97,7 @@ void *arena_zalloc(struct arena *a, size_t len)
 
 int arena_copy(struct arena *a, struct slice s, struct slice *ret)
 {
-	char *p = arena_alloc(a, s.len + 1);
+	char *p = s.len < SIZE_MAX ? arena_alloc(a, s.len + 1) : NULL;
 
 	if (!p)
 		return -ENOBUFS;

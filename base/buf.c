@@ -26,8 +26,8 @@ static size_t buf_grown(const struct buf *b, size_t need)
 	size_t cap = b->cap ? b->cap : MIN((size_t)BUF_FIRST, b->max);
 
 	while (cap < need)
-		cap *= 2;
-	return MIN(cap, b->max);
+		cap = cap > b->max / 2 ? b->max : cap * 2;
+	return cap;
 }
 
 uint8_t *buf_reserve(struct buf *b, size_t n)

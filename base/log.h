@@ -25,8 +25,11 @@ void log_init(const char *name, enum log_level max, int journal);
 enum log_level log_max(void);
 
 /* At most LOG_BURST lines per call site and second; what was held back is
- * counted on the next line that passes.
+ * counted on the next line that passes. More than an operator reads, less than
+ * a peer needs to fill a disk.
  */
+#define LOG_BURST 20
+
 struct log_site {
 	unsigned long second;
 	unsigned int count;
