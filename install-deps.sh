@@ -1,0 +1,95 @@
+#!/bin/sh
+# Install the Debian packages that are missing; Debian 12 and 13.
+#
+# usage: ./install-deps.sh [build|demo|test]...   (default: build)
+#
+# As root, or by sudo. With nothing missing it asks dpkg and is done.
+set -eu
+
+build="gcc libc6-dev cmake ninja-build pkg-config libssl-dev libnghttp2-dev
+	libsqlite3-dev libc-ares-dev libcyaml-dev libnftnl-dev libmnl-dev
+	bubblewrap ca-certificates"
+demo="curl git python3"
+test="curl git python3 wget clang libclang-rt-dev ccache libcmocka-dev openssl
+	nginx nghttp2-client wrk iproute2 nftables python3-h2 sqlite3
+	bsdutils util-linux procps"
+
+case "$(. /etc/os-release && echo "${ID:-}${VERSION_ID:-}")" in
+debian12)
+	build="$build node-llhttp"
+	# The versions that the format and the lints are written for.
+	test="$test clang-format-14 clang-tidy-14"
+	;;
+debian13)
+	build="$build libllhttp-dev"
+	;;
+*)
+	echo "install-deps: not Debian 12 or 13; trying Debian 13's names" >&2
+	build="$build libllhttp-dev"
+	;;
+esac
+
+wanted=""
+[ $# -gt 0 ] || set -- build
+for set in "$@"; do
+	case $set in
+	build) wanted="$wanted $build" ;;
+	demo) wanted="$wanted $demo" ;;
+	test) wanted="$wanted $test" ;;
+	*)
+		echo "usage: $0 [build|demo|test]..." >&2
+		exit 2
+		;;
+	esac
+	# Whoever has node already, from wherever, keeps it.
+	if [ "$set" != build ] &&
+		{ ! command -v node || ! command -v npm; } >/dev/null 2>&1; then
+		wanted="$wanted nodejs npm"
+	fi
+done
+
+# shellcheck disable=SC2086 # words, all of them
+present=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted \
+	2>/dev/null | sed -n 's/^installed //p') || true
+missing=""
+for package in $wanted; do
+	case " $missing " in *" $package "*) continue ;; esac
+	printf '%s\n' "$present" | grep -qxF "$package" ||
+		missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+as_root=""
+if [ "$(id -u)" != 0 ]; then
+	if command -v sudo >/dev/null 2>&1; then
+		as_root="sudo"
+	else
+		echo "install-deps: these packages are missing, and only root" \
+			"can install them:" >&2
+		echo "  apt-get install$missing" >&2
+		exit 1
+	fi
+fi
+
+echo "Installing Debian packages:$missing"
+apt() {
+	# shellcheck disable=SC2086 # empty when we are root
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q \
+		-o Dpkg::Use-Pty=0 "$@"
+}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+step() {
+	printf '  %s ... ' "$1"
+	shift
+	if "$@" >"$log" 2>&1; then
+		echo done
+	else
+		echo failed
+		tail -n 30 "$log" >&2
+		exit 1
+	fi
+}
+step "reading the package lists" apt update
+# shellcheck disable=SC2086 # words, all of them
+step "installing" apt install -y --no-install-recommends $missing

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Every #include names its room; here stands which rooms may speak to which.
+
+Four walls: room to room, the headers that leave a room, the order inside
+gateway/, and the files that may touch a foreign library.
+"""
+import pathlib
+import re
+
+import tree
+
+MAY = {                                   # room: rooms it may include
+    "base":    set(),
+    "http":    {"base"},
+    "policy":  {"base"},
+    "certgen": {"base"},
+    "audit":   {"base"},
+    "capture": {"base"},
+    "gateway": {"base", "http", "policy", "certgen", "audit"},
+    "web":     {"base", "http", "policy", "audit"},
+    "cli":     {"base", "http", "policy", "certgen", "audit", "gateway",
+                "capture"},
+    "tests":   set(tree.ROOMS),
+}
+
+DOORS = {                                 # these headers leave their room
+    "certgen": {"certgen/certgen.h"},
+    "audit":   {"audit/audit.h", "audit/query.h", "audit/record.h"},
+    "policy":  {"policy/policy.h", "policy/load.h"},
+    "gateway": {"gateway/control.h"},
+    "capture": {"capture/capture.h"},
+}
+
+# gateway/: a file may include what stands on its own line or further down,
+# the way a request walks.
+WALK = (
+    "main parent",
+    "worker",
+    "listen",
+    "hello",
+    "tls",
+    "exchange",
+    "judge",
+    "resolve",
+    "upstream",
+    "relay",
+    "limits",
+)
+
+OPENSSL, CARES = r"openssl/", r"ares(_\w+)?\.h$"
+FOREIGN = {                               # library header: its files
+    r"llhttp\.h$":     {"http/h1.c"},
+    r"nghttp2/":       {"http/h2.c"},
+    r"(cyaml/|yaml\.h)": {"policy/load.c"},
+    OPENSSL:           set(),
+    CARES:             {"gateway/resolve.c"},
+    r"sqlite3\.h$":    set(),
+    r"lib(nftnl|mnl)/": set(),
+    r"sys/epoll\.h$":  {"base/loop.c"},
+    r"(linux/(seccomp|landlock|filter|audit)\.h|sys/prctl\.h)$":
+                       {"base/jail.c"},
+}
+
+PURE = {"http", "policy"}                 # bytes in, answers out
+IMPURE = re.compile(r"(sys/(socket|stat|mman|timerfd|wait|uio)|netdb|"
+                    r"netinet/\w+|unistd|fcntl|time|signal|poll|stdio)\.h$")
+PURE_EXCEPT = {"policy/load.c"}           # reads the files
+
+INCLUDE = re.compile(r'[ \t]*#[ \t]*include[ \t]+([<"])([^>"]+)')
+
+
+def rank(name):
+    stem = pathlib.PurePosixPath(name).stem
+    for i, line in enumerate(WALK):
+        if stem in line.split():
+            return i
+    return None
+
+
+def walk_fault(name, inc):
+    here, there = rank(name), rank(inc)
+    for which, where in ((name, here), (inc, there)):
+        if where is None:
+            return f"{which} has no place in the walk (tests/lint/rooms.py)"
+    if there < here:
+        return f"{inc} comes before {name} in the walk"
+    return None
+
+
+def local_fault(name, room, inc):
+    there = inc.split("/")[0]
+    if "/" not in inc or there not in MAY:
+        return f'"{inc}" does not name its room'
+    if not (tree.ROOT / inc).is_file():
+        return f'"{inc}" does not exist'
+    if there != room and there not in MAY[room]:
+        return f"{room}/ may not include {there}/"
+    if room == there == "gateway":
+        return walk_fault(name, inc)
+    if room not in (there, "tests") and inc not in DOORS.get(there, {inc}):
+        return f'"{inc}" is private to {there}/'
+    return None
+
+
+def foreign_fault(name, room, inc):
+    if room == "tests":
+        return None
+    if room in PURE and name not in PURE_EXCEPT and IMPURE.search(inc):
+        return f"{room}/ is pure and may not use <{inc}>"
+    for library, users in FOREIGN.items():
+        if re.match(library, inc) and name not in users:
+            return f"<{inc}> belongs in {', '.join(sorted(users)) or 'none'}"
+    return None
+
+
+def check():
+    for name in tree.sources():
+        room = name.split("/")[0]
+        for line, text in enumerate(tree.read(name).splitlines(), 1):
+            match = INCLUDE.match(text)
+            if not match:
+                continue
+            fault = (local_fault(name, room, match[2]) if match[1] == '"'
+                     else foreign_fault(name, room, match[2]))
+            if fault:
+                yield name, line, fault
+
+
+if __name__ == "__main__":
+    tree.main(check, "rooms")
