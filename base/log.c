@@ -71,7 +71,8 @@ static int log_admit(struct log_site *site, unsigned int *ret_held)
 }
 
 /* Append to line at pos; returns the new end, short of the newline's place. */
-static size_t log_vput(char *line, size_t pos, const char *fmt, va_list args)
+static size_t __attribute__((format(printf, 3, 0)))
+log_vput(char *line, size_t pos, const char *fmt, va_list args)
 {
 	size_t room = LOG_LINE - 1 - pos;
 	int n = vsnprintf(line + pos, room, fmt, args);
