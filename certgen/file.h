@@ -1,0 +1,27 @@
+/* certgen/file.h - files that are whole or absent. For certgen/ only. */
+#ifndef CERTGEN_FILE_H
+#define CERTGEN_FILE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/slice.h"
+
+/* For CLEANUP(): close *fd unless it is negative; -1 after. */
+void file_close(int *fd);
+
+/* Read all of fd into mem. Returns 0, ERR_LIMIT when there are more than cap
+ * octets, or -errno; *ret_len is untouched on failure.
+ */
+int file_slurp(int fd, char *mem, size_t cap, size_t *ret_len);
+
+/* Put text where name is, in one step: written to temp (created new, a stale
+ * one is removed), synced, renamed. Both names are below dir, or AT_FDCWD.
+ * Two writers need two temps, or a lock. The caller syncs the directory if
+ * the name must survive a power cut. Returns 0 or -errno; name is untouched
+ * on failure.
+ */
+int file_replace(int dir, const char *temp, const char *name, mode_t mode,
+		 struct slice text);
+
+#endif
