@@ -1,0 +1,204 @@
+/* http/target.c - the request target and its path. */
+
+#include "http/target.h"
+
+#include "base/base.h"
+#include "base/err.h"
+
+#define PATH_MAX_LEN 16384 /* octets; the codecs' limit of a target */
+
+static int hex_value(char c)
+{
+	c = ascii_lower(c);
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+/* The octet that the escape at p means, or -1 if it is none. */
+static int escape_value(const char *p)
+{
+	int high, low;
+
+	if (p[0] != '%')
+		return -1;
+	high = hex_value(p[1]);
+	low = hex_value(p[2]);
+	return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+/* Visible ASCII without '#'. */
+static bool octets_ok(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.ptr[i] < '!' || s.ptr[i] > '~' || s.ptr[i] == '#')
+			return false;
+	return true;
+}
+
+/* "." or "..", also with parameters behind it: some servers take ";x" off
+ * before they resolve dots.
+ */
+static bool is_dot_segment(struct slice segment)
+{
+	struct slice name, params;
+
+	(void)slice_cut(segment, ';', &name, &params);
+	return slice_eq(name, SLICE(".")) || slice_eq(name, SLICE(".."));
+}
+
+/* A backslash parts segments too: once decoded, some servers take it for a
+ * slash.
+ */
+static bool has_dot_segment(struct slice path)
+{
+	size_t start = 0;
+
+	for (size_t i = 0; i <= path.len; i++) {
+		if (i < path.len && path.ptr[i] != '/' && path.ptr[i] != '\\')
+			continue;
+		if (is_dot_segment(slice_of(path.ptr + start, i - start)))
+			return true;
+		start = i + 1;
+	}
+	return false;
+}
+
+/* Decode path until no escape is left, in one pass: whenever the last three
+ * octets of the result are an escape, they become what it means. Escapes
+ * can't overlap, so the order of decoding makes no difference. Returns the
+ * length of what stands in ret, which never exceeds path.len.
+ */
+static size_t decode_fully(struct slice path, char *ret)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < path.len; i++) {
+		ret[len++] = path.ptr[i];
+		while (len >= 3) {
+			int c = escape_value(ret + len - 3);
+
+			if (c < 0)
+				break;
+			len -= 2;
+			ret[len - 1] = (char)c;
+		}
+	}
+	return len;
+}
+
+static const char *check_escapes(struct slice path)
+{
+	char plain[PATH_MAX_LEN];
+	size_t len;
+
+	for (size_t i = 0; i < path.len; i++)
+		if (path.ptr[i] == '%' &&
+		    (path.len - i < 3 || escape_value(path.ptr + i) < 0))
+			return "malformed percent-encoding in the path";
+	len = decode_fully(path, plain);
+	if (slice_find(slice_of(plain, len), '\0') >= 0)
+		return "encoded NUL in the path";
+	if (has_dot_segment(slice_of(plain, len)))
+		return "encoded dot segment in the path";
+	return NULL;
+}
+
+const char *target_check_path(struct slice path)
+{
+	if (!path.len || path.ptr[0] != '/')
+		return "the path does not begin with a slash";
+	if (path.len > PATH_MAX_LEN)
+		return "the path is too long";
+	if (!octets_ok(path))
+		return "octet not allowed in the path";
+	if (slice_find(path, '\\') >= 0)
+		return "backslash in the path";
+	if (has_dot_segment(path))
+		return "dot segment in the path";
+	if (slice_find(path, '%') >= 0)
+		return check_escapes(path);
+	return NULL;
+}
+
+/* Everything from the path on. */
+static const char *parse_path_query(struct slice text, struct target *t)
+{
+	t->path_query = text;
+	(void)slice_cut(text, '?', &t->path, &t->query);
+	return target_check_path(t->path);
+}
+
+static const char *parse_authority_form(struct slice text, struct target *t)
+{
+	struct authority a;
+
+	t->form = TARGET_AUTHORITY;
+	t->authority = text;
+	if (authority_parse(text, &a))
+		return "malformed CONNECT target";
+	if (!a.port)
+		return "CONNECT target without a port";
+	return NULL;
+}
+
+static const char *parse_absolute_form(struct slice text, struct target *t)
+{
+	struct authority a;
+	struct slice rest;
+	size_t len = 0;
+
+	t->form = TARGET_ABSOLUTE;
+	if (!slice_cut(text, ':', &t->scheme, &rest) ||
+	    !slice_starts(rest, SLICE("//")))
+		return "the target is neither a path nor a URL";
+	if (!slice_ieq(t->scheme, SLICE("http")) &&
+	    !slice_ieq(t->scheme, SLICE("https")))
+		return "the target's scheme is not http or https";
+	rest = slice_skip(rest, 2);
+	while (len < rest.len && rest.ptr[len] != '/' && rest.ptr[len] != '?')
+		len++;
+	t->authority = slice_of(rest.ptr, len);
+	if (authority_parse(t->authority, &a))
+		return "malformed authority in the target";
+	rest = slice_skip(rest, len);
+	/* "http://host?query" has an empty path, which servers read
+	 * differently; no client sends it. */
+	if (rest.len && rest.ptr[0] == '?')
+		return "the target has a query but no path";
+	return parse_path_query(rest.len ? rest : SLICE("/"), t);
+}
+
+int target_parse(struct slice method, struct slice text, struct target *ret,
+		 const char **ret_why)
+{
+	struct target t = { .form = TARGET_ORIGIN };
+	const char *why;
+
+	if (!text.len) {
+		why = "empty request target";
+	} else if (!octets_ok(text)) {
+		why = "octet not allowed in the request target";
+	} else if (slice_eq(method, SLICE("CONNECT"))) {
+		why = parse_authority_form(text, &t);
+	} else if (slice_eq(text, SLICE("*"))) {
+		t.form = TARGET_ASTERISK;
+		t.path_query = t.path = text;
+		why = slice_eq(method, SLICE("OPTIONS"))
+			      ? NULL
+			      : "target * without OPTIONS";
+	} else if (text.ptr[0] == '/') {
+		why = parse_path_query(text, &t);
+	} else {
+		why = parse_absolute_form(text, &t);
+	}
+
+	if (why) {
+		*ret_why = why;
+		return ERR_SYNTAX;
+	}
+	*ret = t;
+	return 0;
+}
