@@ -1,0 +1,72 @@
+/* tests/unit/base/slice_test.c - text as pointer and length. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/slice.h"
+
+static const struct slice nothing;
+
+static void test_equality(void **state)
+{
+	(void)state;
+	assert_true(slice_eq(SLICE("ab"), slice_str("ab")));
+	assert_false(slice_eq(SLICE("ab"), SLICE("aB")));
+	assert_true(slice_ieq(SLICE("ab"), SLICE("aB")));
+	assert_false(slice_ieq(SLICE("ab"), SLICE("abc")));
+	assert_true(slice_eq(nothing, SLICE("")));
+	assert_true(slice_eq(nothing, slice_str(NULL)));
+	assert_false(slice_eq(SLICE("a\0b"), SLICE("a\0c")));
+}
+
+static void test_ends(void **state)
+{
+	(void)state;
+	assert_true(slice_starts(SLICE("abc"), SLICE("ab")));
+	assert_true(slice_starts(SLICE("abc"), nothing));
+	assert_false(slice_starts(SLICE("ab"), SLICE("abc")));
+	assert_true(slice_ends(SLICE("abc"), SLICE("bc")));
+	assert_true(slice_ends(nothing, nothing));
+	assert_false(slice_ends(nothing, SLICE("a")));
+}
+
+static void test_cut(void **state)
+{
+	struct slice head, tail;
+
+	(void)state;
+	assert_true(slice_cut(SLICE("a=b=c"), '=', &head, &tail));
+	assert_true(slice_eq(head, SLICE("a")));
+	assert_true(slice_eq(tail, SLICE("b=c")));
+	assert_true(slice_cut(SLICE("a="), '=', &head, &tail));
+	assert_int_equal(tail.len, 0);
+	assert_false(slice_cut(SLICE("abc"), '=', &head, &tail));
+	assert_true(slice_eq(head, SLICE("abc")));
+	assert_int_equal(tail.len, 0);
+	assert_int_equal(slice_find(nothing, 'a'), -1);
+}
+
+static void test_trim(void **state)
+{
+	(void)state;
+	assert_true(slice_eq(slice_trim(SLICE(" \ta b\t ")), SLICE("a b")));
+	assert_int_equal(slice_trim(SLICE("  ")).len, 0);
+	assert_int_equal(slice_trim(nothing).len, 0);
+	assert_int_equal(ascii_lower('Z'), 'z');
+	assert_int_equal(ascii_lower('['), '[');
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_equality),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_trim),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
