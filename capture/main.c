@@ -1,0 +1,53 @@
+/* capture/main.c - penstock-capture: the words of its command line. */
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "capture/enter.h"
+#include "capture/launch.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int sock, char **command);
+} main_words[] = {
+	{ "enter", enter_main },
+	{ "launch", launch_main },
+};
+
+static int main_usage(void)
+{
+	(void)fprintf(stderr, "usage: penstock-capture enter|launch --socket "
+			      "FD -- COMMAND...\n");
+	return 2;
+}
+
+static bool main_fd(const char *text, int *ret)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno || *end || end == text || n < 3 || n > 65535)
+		return false;
+	*ret = (int)n;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	int sock;
+
+	if (argc < 6 || strcmp(argv[2], "--socket") != 0 ||
+	    !main_fd(argv[3], &sock) || strcmp(argv[4], "--") != 0)
+		return main_usage();
+	for (size_t i = 0; i < ARRAY_SIZE(main_words); i++) {
+		if (!strcmp(argv[1], main_words[i].name))
+			return main_words[i].run(sock, argv + 5);
+	}
+	return main_usage();
+}

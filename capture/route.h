@@ -1,0 +1,14 @@
+/* capture/route.h - make every address of the world local. */
+#ifndef CAPTURE_ROUTE_H
+#define CAPTURE_ROUTE_H
+
+#include <stdbool.h>
+
+/* In the caller's network namespace, which is new: bring lo up, give it the
+ * sandbox's addresses, and route everything to it. *ret_ipv6 tells whether the
+ * kernel has IPv6 here; without it there is nothing to capture. Returns 0 or
+ * -errno.
+ */
+int route_install(bool *ret_ipv6);
+
+#endif

@@ -1,0 +1,134 @@
+/* capture/userns.c - a namespace of our own, and giving its powers back.
+ *
+ * The network namespace belongs to this user namespace. What runs in the
+ * sandbox is in a further user namespace below it, so that whatever it makes
+ * of itself there, it has no power over the network namespace and its rules.
+ */
+
+#include "capture/userns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/base.h"
+
+static int userns_write(const char *path, const char *text)
+{
+	size_t len = strlen(text);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, len);
+	rc = n < 0 ? -errno : 0;
+	if (!rc && (size_t)n != len)
+		rc = -EIO;
+	(void)close(fd);
+	return rc;
+}
+
+static int userns_map(const char *path, unsigned int id)
+{
+	char line[64];
+
+	(void)snprintf(line, sizeof(line), "%u %u 1\n", id, id);
+	return userns_write(path, line);
+}
+
+int userns_enter(void)
+{
+	unsigned int uid = geteuid(), gid = getegid();
+	int rc;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+		return -errno;
+	rc = userns_write("/proc/self/setgroups", "deny");
+	if (!rc)
+		rc = userns_map("/proc/self/uid_map", uid);
+	if (!rc)
+		rc = userns_map("/proc/self/gid_map", gid);
+	return rc;
+}
+
+int userns_drop(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
+			     SECBIT_NO_SETUID_FIXUP |
+			     SECBIT_NO_SETUID_FIXUP_LOCKED;
+
+	if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0)
+		return -errno;
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0;
+	     cap++) {
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+			return -errno;
+	}
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return -errno;
+	if (syscall(SYS_capset, &head, none) < 0)
+		return -errno;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+/* A sysctl as a number, or missing when this kernel has none of that name. */
+static long userns_setting(const char *path, long missing)
+{
+	char text[32];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return missing;
+	n = read(fd, text, sizeof(text) - 1);
+	(void)close(fd);
+	if (n <= 0)
+		return missing;
+	text[n] = '\0';
+	return strtol(text, NULL, 10);
+}
+
+const char *userns_hint(void)
+{
+	static const struct {
+		const char *path;
+		long forbids;
+		const char *hint;
+	} settings[] = {
+		{ "/proc/sys/kernel/unprivileged_userns_clone", 0,
+		  "this machine forbids user namespaces; as root: "
+		  "sysctl -w kernel.unprivileged_userns_clone=1" },
+		{ "/proc/sys/user/max_user_namespaces", 0,
+		  "this machine allows no user namespaces; as root: "
+		  "sysctl -w user.max_user_namespaces=15000" },
+		{ "/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 1,
+		  "AppArmor restricts user namespaces here; as root: "
+		  "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, "
+		  "or load a profile with 'userns,' for penstock-capture and "
+		  "bwrap" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		long value = userns_setting(settings[i].path, -1);
+
+		if (value == settings[i].forbids)
+			return settings[i].hint;
+	}
+	return "no setting of the kernel forbids it; in a container, its "
+	       "seccomp profile does: start the container with "
+	       "--security-opt seccomp=unconfined";
+}
