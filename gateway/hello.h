@@ -17,7 +17,8 @@
 /* What stands in the first octets of a connection. */
 enum hello_kind {
 	HELLO_TLS,
-	HELLO_HTTP1, /* a token and a blank, as a request line begins */
+	HELLO_HTTP1, /* a method as they are registered (letters A to Z, '-',
+		      * '_') and a blank */
 	HELLO_H2,    /* the preface of RFC 9113, section 3.4 */
 	HELLO_OTHER, /* none of them */
 };
