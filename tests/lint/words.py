@@ -6,6 +6,7 @@ import tree
 
 # (pattern, which files, why)
 C = re.compile(r"\.[ch]$")
+ROOM = re.compile(r"^(?!tests/).*\.[ch]$")
 ANY = re.compile(r"")
 CODE = re.compile(r"\.(c|h|py|sh|txt|cmake|yml|yaml|service|socket)$|^\.ci/")
 REGISTRY = "|".join((
@@ -21,13 +22,13 @@ WORDS = (
     (r"llhttp_set_lenient", C, "a lenient parser is a smuggler's parser"),
     (r"\b(sprintf|vsprintf|strcpy|strcat|strncpy|strncat|gets|alloca|strtok|"
      r"atoi|atol)\s*\(", C, "has no bound or no error"),
-    (r"\b(system|popen)\s*\(", C, "runs a shell"),
+    (r"\b(system|popen)\s*\(", ROOM, "runs a shell"),
     (REGISTRY, ANY, "a package registry is the operator's to name"),
     (r"(?<![\w.$}/])/(work|root|home/\w+)/", CODE,
      "a path of one machine"),
 )
-# The file of words holds them all; licences are as they were given.
-EXEMPT = {"tests/lint/words.py", "LICENSE"}
+# These hold the words themselves; a licence is as it was given.
+EXEMPT = {"tests/lint/words.py", "tests/lint/lints.py", "LICENSE"}
 BINARY = re.compile(r"(^|/)(corpus|data)/|\.(png|ico|woff2?|bin|der|raw)$")
 
 

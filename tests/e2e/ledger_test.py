@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""What the ledger says, and how it is asked."""
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+
+from harness import main, outside, wait_for
+
+POLICY = """
+allow:
+  - any https://h1.test/**
+deny:
+  - GET https://h1.test/private/**
+"""
+
+
+def curl(stage, *argv, check=True):
+    return stage.run("curl", "-sS", "-o", "/dev/null", *argv, check=check)
+
+
+@outside("one row for a request, its fields as they were")
+def fields(stage):
+    curl(stage, "-A", "agent/1", "-d", "12345", "https://h1.test/echo?a=b")
+    row = stage.row(path="/echo")
+    for name, want in (("method", "POST"), ("host", "h1.test"),
+                       ("port", 443), ("scheme", "https"), ("query", "a=b"),
+                       ("status", 200), ("verdict", "allow"),
+                       ("outcome", "done"), ("bytes_up", 5),
+                       ("user_agent", "agent/1"), ("kind", "request"),
+                       ("upstream", "11.0.0.3:443"),
+                       ("content_type", "application/json")):
+        assert row[name] == want, (name, row)
+    assert row["bytes_down"] > 50 and row["duration_us"] > 0, row
+    assert row["rule"] == "any https://h1.test/**", row
+    assert ":" in row["rule_where"], row
+    assert len([r for r in stage.rows() if r["path"] == "/echo"]) == 1
+
+
+@outside("a denied request names its rule and where that stands")
+def denied(stage):
+    curl(stage, "https://h1.test/private/x")
+    row = stage.row(path="/private/x")
+    assert row["verdict"] == "deny" and row["status"] == 403, row
+    assert row["rule"] == "GET https://h1.test/private/**", row
+    assert not row.get("upstream"), row
+
+
+@outside("a name that is not answered has a row")
+def dns(stage):
+    curl(stage, "https://nowhere.example/", check=False)
+    row = stage.row(host="nowhere.example")
+    assert row["kind"] == "dns" and row["verdict"] == "deny", row
+
+
+@outside("secrets in a query are masked")
+def secrets(stage):
+    curl(stage, "https://h1.test/plain?token=hunter2&q=1")
+    row = stage.row(path="/plain")
+    assert "hunter2" not in json.dumps(row) and "q=1" in row["query"], row
+
+
+@outside("control characters of a client reach no terminal")
+def escapes(stage):
+    curl(stage, "-A", "x\x1b[31mred", "https://h1.test/plain?esc",
+         check=False)
+    out = stage.penstock("log", "--all").stdout
+    assert "\x1b[31m" not in out, out
+
+
+@outside("without --all only what was denied or failed")
+def default(stage):
+    out = stage.penstock("log", "--json").stdout
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert rows and all(r["verdict"] != "allow" or r["outcome"] == "failed"
+                        for r in rows), rows
+
+
+@outside("filters: host, method, path, since")
+def filters(stage):
+    assert {r["host"] for r in stage.rows("--host", "h1.test")} == {"h1.test"}
+    assert {r["method"] for r in stage.rows("--method", "POST")} == {"POST"}
+    assert stage.rows("--since", "1h")
+    assert {r["path"] for r in stage.rows("--path", "/echo")} == {"/echo"}
+
+
+@outside("a table for people, in order of time")
+def table(stage):
+    lines = stage.penstock("log", "--all").stdout.splitlines()
+    text = "\n".join(lines)
+    for word in ("h1.test", "/echo", "/private/x", "403"):
+        assert word in text, text
+    first = next(i for i, line in enumerate(lines) if "/echo" in line)
+    last = next(i for i, line in enumerate(lines) if "/private/x" in line)
+    assert first < last, text
+
+
+@outside("--follow shows a row as it comes")
+def follow(stage):
+    log = open(stage.dir / "logs" / "follow", "wb")
+    child = subprocess.Popen(
+        [stage.bin / "penstock", "log", "--all", "--json", "--follow"],
+        env=stage.env, stdout=log, stderr=log)
+    try:
+        wait_for("the follower", lambda: child.poll() is None)
+        curl(stage, "https://h1.test/plain?followed")
+        wait_for("the row", lambda: "followed" in stage.log("follow"))
+    finally:
+        child.send_signal(signal.SIGINT)
+        child.wait(timeout=5)
+
+
+@outside("the file is plain SQLite, intact, and opens read-only")
+def sqlite(stage):
+    path = stage.dir / "state" / "ledger.db"
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert os.stat(path).st_mode & 0o077 == 0
+
+
+@outside("rows outlive the instance")
+def after(stage):
+    before = len(stage.rows())
+    assert stage.stop_instance() == 0, stage.log("up")
+    assert len(stage.rows()) >= before
+    stage.start_instance()
+
+
+if __name__ == "__main__":
+    main(POLICY)
