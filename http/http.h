@@ -56,7 +56,9 @@ struct http_head {
 	bool has_length;	 /* a content-length stood in the head */
 	bool upgrade;		 /* h1: asked to upgrade; field taken out */
 	bool expect_continue;	 /* request; the field is kept too */
-	struct http_field *fields; /* in the order received */
+	struct slice proxy_authorization; /* request, h1: as sent, taken out;
+					   * for the explicit proxy */
+	struct http_field *fields;	  /* in the order received */
 	uint32_t fields_len;
 	uint32_t fields_cap;
 	uint32_t bytes; /* names, values and 32 per field (RFC 9113, 6.5.2) */
