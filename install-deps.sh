@@ -83,7 +83,7 @@ step() {
 	printf '  %s ... ' "$1"
 	shift
 	if "$@" >"$log" 2>&1; then
-		echo done
+		echo "done"
 	else
 		echo failed
 		tail -n 30 "$log" >&2
