@@ -1,0 +1,309 @@
+/* policy/judge.c - a question in, a verdict out.
+ *
+ * The walk down the trie meets every entry that could match; each is looked at
+ * and the most specific of each verdict kept. Then the strictest verdict wins.
+ *
+ * An allow must match under both readings of the path and a deny under either.
+ * An ask is both a permission and a bar: alone it must match under both
+ * readings, but one that matches under either still holds back an allow.
+ *
+ * The walk follows the opaque reading, and where the decoded one differs that
+ * one too. What matches under both readings is met on the first walk, since
+ * its literal beginning is the same in both; the second walk only looks for
+ * what matches decoded alone.
+ */
+
+#include "policy/judge.h"
+
+#include "base/base.h"
+
+/* What the walk has found: the most specific entry of each kind. */
+struct findings {
+	const struct inquiry *in;
+	const struct entry *allow;
+	const struct entry *ask;
+	const struct entry *deny;
+	const struct entry *half_ask;	/* under one reading only */
+	const struct entry *half_allow; /* the same */
+};
+
+void inquiry_init(struct inquiry *in, const struct policy *p,
+		  const struct policy_question *q)
+{
+	bool socket = q->scheme == RULE_WSS || q->scheme == RULE_WS;
+	char last = q->host.len ? q->host.ptr[q->host.len - 1] : '\0';
+
+	in->p = p;
+	in->q = q;
+	in->path = NULL;
+	in->host = host_canonical(q->host, in->host_text);
+	in->addr_len = 0;
+	if (p->ranges_len &&
+	    (slice_find(q->host, ':') >= 0 || (last >= '0' && last <= '9')))
+		in->addr_len = host_address(q->host, in->addr);
+	in->scheme = (uint8_t)BIT(q->scheme);
+	/* The handshake is a GET, or in HTTP/2 a CONNECT in its place. */
+	in->method =
+		(uint8_t)BIT(socket ? METHOD_GET : policy_method(q->method));
+}
+
+static bool has_other(struct slice list, struct slice method)
+{
+	struct slice name;
+
+	while (list.len) {
+		(void)slice_cut(list, ',', &name, &list);
+		if (slice_eq(name, method))
+			return true;
+	}
+	return false;
+}
+
+static bool method_matches(const struct inquiry *in, const struct entry *e)
+{
+	if (!in->path)
+		return true;
+	if (!(e->methods & in->method))
+		return false;
+	return !(in->method & BIT(METHOD_OTHER)) || !e->others.len ||
+	       has_other(e->others, in->q->method);
+}
+
+enum look inquiry_speaks(const struct inquiry *in, const struct entry *e)
+{
+	if (!(e->schemes & in->scheme))
+		return LOOK_SCHEME;
+	if (e->port != in->q->port)
+		return LOOK_PORT;
+	if (!method_matches(in, e))
+		return LOOK_METHOD;
+	if (e->query && !glob_query_match(e->query, in->q->query,
+					  e->verdict != VERDICT_DENY))
+		return LOOK_QUERY;
+	return LOOK_MATCH;
+}
+
+enum look inquiry_path(const struct inquiry *in, const struct entry *e)
+{
+	const struct path *path = in->path;
+	bool opaque, decoded;
+
+	if (!path)
+		return LOOK_MATCH;
+	opaque = glob_match(e->path.opaque, path, &path->opaque, 0);
+	if (path->same && e->path.decoded == e->path.opaque)
+		decoded = opaque;
+	else
+		decoded = glob_match(e->path.decoded, path, path_decoded(path),
+				     0);
+	if (opaque && decoded)
+		return LOOK_MATCH;
+	if (opaque)
+		return LOOK_OPAQUE;
+	return decoded ? LOOK_DECODED : LOOK_PATH;
+}
+
+static void keep(const struct entry **best, const struct entry *e)
+{
+	if (!*best || e->rank > (*best)->rank)
+		*best = e;
+}
+
+static void look_at(struct findings *f, const struct entry *e)
+{
+	enum look look;
+	bool whole;
+
+	if (inquiry_speaks(f->in, e) != LOOK_MATCH)
+		return;
+	look = inquiry_path(f->in, e);
+	if (look == LOOK_PATH)
+		return;
+	whole = look == LOOK_MATCH;
+	switch (e->verdict) {
+	case VERDICT_ALLOW:
+		keep(whole ? &f->allow : &f->half_allow, e);
+		break;
+	case VERDICT_ASK:
+		keep(whole ? &f->ask : &f->half_ask, e);
+		break;
+	default:
+		keep(&f->deny, e);
+	}
+}
+
+static void look_at_node(struct findings *f, uint32_t node)
+{
+	const struct policy *p = f->in->p;
+	const struct node *n = &p->nodes[node];
+
+	for (uint32_t i = 0; i < n->len; i++)
+		look_at(f, &p->entries[p->slots[n->first + i]]);
+}
+
+static void walk_path(struct findings *f, uint32_t root,
+		      const struct path_reading *reading)
+{
+	uint32_t node = root;
+
+	look_at_node(f, node);
+	for (size_t i = 0; reading && i < reading->len; i++) {
+		struct slice seg = path_slice(f->in->path, reading->seg[i]);
+
+		node = policy_step(f->in->p, node, seg);
+		if (node == POLICY_NONE)
+			return;
+		look_at_node(f, node);
+	}
+}
+
+static void walk_paths(struct findings *f, uint32_t root)
+{
+	const struct path *path = f->in->path;
+
+	if (root == POLICY_NONE)
+		return;
+	walk_path(f, root, path ? &path->opaque : NULL);
+	if (path && !path->same)
+		walk_path(f, root, &path->decoded);
+}
+
+/* Down the labels from the right. Each node on the way may have rules for
+ * what lies below it; the last one those for exactly this name.
+ */
+static void walk_host(struct findings *f, struct slice host)
+{
+	const struct policy *p = f->in->p;
+	uint32_t node = POLICY_ROOT;
+	size_t end = host.len;
+
+	for (size_t i = host.len; i-- > 0;) {
+		if (i && host.ptr[i - 1] != '.')
+			continue;
+		walk_paths(f, p->nodes[node].below);
+		node = policy_step(p, node, slice_of(host.ptr + i, end - i));
+		if (node == POLICY_NONE)
+			return;
+		end = i ? i - 1 : 0;
+	}
+	walk_paths(f, p->nodes[node].exact);
+}
+
+static void walk_ranges(struct findings *f)
+{
+	const struct inquiry *in = f->in;
+	const struct policy *p = in->p;
+
+	for (uint32_t i = 0; in->addr_len && i < p->ranges_len; i++) {
+		const struct entry *e = &p->entries[p->ranges[i]];
+		const struct rule *rule = e->rule;
+
+		if (host_in_prefix(in->addr, in->addr_len, rule->addr,
+				   rule->addr_len, rule->prefix_bits))
+			look_at(f, e);
+	}
+}
+
+static void decide(const struct findings *f, struct policy_answer *ret)
+{
+	const struct entry *by = f->deny;
+	enum verdict fallback = f->in->p->fallback;
+
+	if (!by)
+		by = f->ask;
+	if (!by && (f->allow || fallback == VERDICT_ALLOW))
+		by = f->half_ask;
+	if (!by)
+		by = f->allow;
+	if (by) {
+		ret->verdict = (enum verdict)by->verdict;
+		ret->reason = POLICY_BY_RULE;
+		ret->rule = by->rule;
+		return;
+	}
+	ret->rule = NULL;
+	ret->verdict = fallback;
+	if (fallback != VERDICT_DENY)
+		ret->reason = POLICY_BY_DEFAULT;
+	else if (f->half_ask || f->half_allow)
+		ret->reason = POLICY_READINGS;
+	else
+		ret->reason = POLICY_NO_RULE;
+}
+
+static void judge_with(struct inquiry *in, const struct path *path,
+		       struct policy_answer *ret)
+{
+	struct findings f = { .in = in };
+
+	in->path = path;
+	walk_host(&f, in->host);
+	walk_ranges(&f);
+	decide(&f, ret);
+}
+
+static void judge_bad(struct policy_answer *ret)
+{
+	*ret = (struct policy_answer){ .verdict = VERDICT_DENY,
+				       .reason = POLICY_BAD_PATH };
+}
+
+/* Out of line for its buffer; most paths have no escapes. */
+static __attribute__((noinline)) void judge_encoded(struct inquiry *in,
+						    struct policy_answer *ret)
+{
+	char scratch[PATH_OCTETS_MAX];
+	struct path path;
+
+	if (path_read(in->q->path, scratch, &path))
+		judge_bad(ret);
+	else
+		judge_with(in, &path, ret);
+}
+
+static void judge_plain(struct inquiry *in, struct policy_answer *ret)
+{
+	struct path path;
+
+	if (path_read_plain(in->q->path, &path))
+		judge_bad(ret);
+	else
+		judge_with(in, &path, ret);
+}
+
+void policy_judge(const struct policy *p, const struct policy_question *q,
+		  struct policy_answer *ret)
+{
+	struct inquiry in;
+
+	inquiry_init(&in, p, q);
+	if (q->scheme == RULE_TCP || q->scheme == RULE_TLS)
+		judge_with(&in, NULL, ret);
+	else if (slice_find(q->path, '%') >= 0)
+		judge_encoded(&in, ret);
+	else
+		judge_plain(&in, ret);
+}
+
+bool policy_names_host(const struct policy *p, struct slice host)
+{
+	uint32_t node = POLICY_ROOT;
+	char text[HOST_TEXT];
+	size_t end;
+
+	if (p->fallback != VERDICT_DENY)
+		return true;
+	host = host_canonical(host, text);
+	end = host.len;
+	for (size_t i = host.len; i-- > 0;) {
+		if (i && host.ptr[i - 1] != '.')
+			continue;
+		if (p->nodes[node].names_below)
+			return true;
+		node = policy_step(p, node, slice_of(host.ptr + i, end - i));
+		if (node == POLICY_NONE)
+			return false;
+		end = i ? i - 1 : 0;
+	}
+	return host.len && p->nodes[node].names_exact;
+}

@@ -1,0 +1,238 @@
+/* policy/path.c - a request's path under its two readings. */
+
+#include "policy/path.h"
+
+#include "base/base.h"
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The octet that %xx at ptr means, or -1. */
+static int escape_value(const char *ptr, size_t left)
+{
+	int high, low;
+
+	if (left < 3 || ptr[0] != '%')
+		return -1;
+	high = hex_value(ptr[1]);
+	low = hex_value(ptr[2]);
+	return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+size_t path_decode(struct slice text, char *ret)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		int value = escape_value(text.ptr + i, text.len - i);
+
+		if (value >= 0)
+			i += 2;
+		ret[len++] = value >= 0 ? (char)value : text.ptr[i];
+	}
+	return len;
+}
+
+/* Decode until nothing is left to decode. An octet that completes an escape
+ * replaces it at once, so this is one pass whatever the depth.
+ */
+static size_t decode_fully(struct slice text, char *ret)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		ret[len++] = text.ptr[i];
+		while (len >= 3) {
+			int value = escape_value(ret + len - 3, 3);
+
+			if (value < 0)
+				break;
+			len -= 2;
+			ret[len - 1] = (char)value;
+		}
+	}
+	return len;
+}
+
+static const char *check_octets(struct slice text, size_t *ret_at)
+{
+	*ret_at = 0;
+	if (!text.len || text.ptr[0] != '/')
+		return "the path does not begin with /";
+	if (text.len > PATH_OCTETS_MAX)
+		return "the path is longer than 8192 octets";
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+
+		*ret_at = i;
+		if (c <= ' ' || c >= 0x7f)
+			return "the path has a blank, control or 8-bit octet";
+		if (c == '\\' || c == '#' || c == '?')
+			return "the path has a raw \\, # or ?";
+		if (c != '%')
+			continue;
+		switch (escape_value(text.ptr + i, text.len - i)) {
+		case -1:
+			return "the path has a % without two hex digits";
+		case 0:
+			return "the path has an encoded NUL";
+		default:
+			break;
+		}
+	}
+	*ret_at = 0;
+	return NULL;
+}
+
+static bool is_splitter(char c)
+{
+	return c == '/' || c == '\\';
+}
+
+/* ".", "..", or one with parameters: "..;v=1" is ".." to some servers. */
+static bool is_dots(struct slice seg)
+{
+	size_t dots = 0;
+
+	while (dots < seg.len && dots < 3 && seg.ptr[dots] == '.')
+		dots++;
+	return (dots == 1 || dots == 2) &&
+	       (dots == seg.len || seg.ptr[dots] == ';');
+}
+
+static const char *check_dots(struct slice text)
+{
+	size_t start = 0;
+
+	for (size_t i = 0; i <= text.len; i++) {
+		if (i < text.len && !is_splitter(text.ptr[i]))
+			continue;
+		if (is_dots(slice_of(text.ptr + start, i - start)))
+			return "the path has a dot segment";
+		start = i + 1;
+	}
+	return NULL;
+}
+
+/* The same in what is left after decoding for ever. Out of line for its
+ * buffer, which few paths need.
+ */
+static __attribute__((noinline)) const char *check_deep(struct slice once)
+{
+	char deep[PATH_OCTETS_MAX];
+	size_t len = decode_fully(once, deep);
+
+	if (memchr(deep, '\0', len))
+		return "the path has an encoded NUL";
+	return check_dots(slice_of(deep, len));
+}
+
+static bool add_segment(struct path_reading *r, size_t at, size_t end)
+{
+	if (r->len == PATH_SEGMENTS_MAX)
+		return false;
+	r->seg[r->len].at = (uint16_t)at;
+	r->seg[r->len].len = (uint16_t)(end - at);
+	r->len++;
+	return true;
+}
+
+/* The decoded reading, out of the decoded octets. */
+static bool split_decoded(struct slice text, struct path_reading *ret)
+{
+	size_t start = 1;
+
+	ret->len = 0;
+	for (size_t i = 1; i <= text.len; i++) {
+		if (i < text.len && !is_splitter(text.ptr[i]))
+			continue;
+		if (i > start && !add_segment(ret, start, i))
+			return false;
+		start = i + 1;
+	}
+	return true;
+}
+
+static const char *const too_many = "the path has more than 128 segments";
+
+const char *path_read_plain(struct slice text, struct path *ret)
+{
+	size_t start = 1, at;
+	const char *why = check_octets(text, &at);
+
+	if (why)
+		return why;
+	ret->text = text.ptr;
+	ret->same = true;
+	ret->opaque.len = 0;
+	for (size_t i = 1; i <= text.len; i++) {
+		if (i < text.len && text.ptr[i] != '/')
+			continue;
+		if (is_dots(slice_of(text.ptr + start, i - start)))
+			return "the path has a dot segment";
+		if (!add_segment(&ret->opaque, start, i))
+			return too_many;
+		if (i == start)
+			ret->same = false;
+		start = i + 1;
+	}
+	if (!ret->same && !split_decoded(text, &ret->decoded))
+		return too_many;
+	return NULL;
+}
+
+/* The opaque reading: split where the sent text has '/', with the offsets of
+ * the decoded text.
+ */
+static bool split_opaque(struct slice text, struct path_reading *ret)
+{
+	size_t start = 1, at = 1;
+
+	ret->len = 0;
+	for (size_t i = 1; i < text.len; i++, at++) {
+		if (text.ptr[i] == '%')
+			i += 2;
+		if (text.ptr[i] != '/')
+			continue;
+		if (!add_segment(ret, start, at))
+			return false;
+		start = at + 1;
+	}
+	return add_segment(ret, start, at);
+}
+
+const char *path_read(struct slice text, char *scratch, struct path *ret)
+{
+	struct slice once;
+	const char *why;
+	size_t at;
+
+	why = check_octets(text, &at);
+	if (why)
+		return why;
+	once = slice_of(scratch, path_decode(text, scratch));
+	why = slice_find(once, '%') >= 0 ? check_deep(once) : check_dots(once);
+	if (why)
+		return why;
+
+	ret->text = scratch;
+	ret->same = false;
+	if (!split_opaque(text, &ret->opaque) ||
+	    !split_decoded(once, &ret->decoded))
+		return too_many;
+	return NULL;
+}
+
+const char *path_check(struct slice text, size_t *ret_at)
+{
+	char scratch[PATH_OCTETS_MAX];
+	struct path path;
+	const char *why = check_octets(text, ret_at);
+
+	return why ? why : path_read(text, scratch, &path);
+}

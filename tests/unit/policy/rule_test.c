@@ -1,0 +1,353 @@
+/* Golden pairs, a must-reject set with columns, and the fixpoint. */
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+/* The allocator that fails on demand. rule.c is compiled into this program
+ * (and so not taken from the library) with malloc() replaced, and before
+ * cmocka, whose macros have short names.
+ */
+static bool out_of_memory;
+
+static void *rule_test_malloc(size_t size)
+{
+	return out_of_memory ? NULL : malloc(size);
+}
+
+#define malloc rule_test_malloc
+#include "policy/rule.c"
+#undef malloc
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+struct pair {
+	const char *line;
+	const char *canonical;
+};
+
+static const struct pair golden[] = {
+	{ "api.example.com", "any https://api.example.com/**" },
+	{ "api.example.com:443", "any https://api.example.com/**" },
+	{ "any API.Example.COM.", "any https://api.example.com/**" },
+	{ "  api.example.com  ", "any https://api.example.com/**" },
+	{ "api.example.com:8443", "any https://api.example.com:8443/**" },
+	{ "GET https://api.example.com/repos/acme/**",
+	  "GET https://api.example.com/repos/acme/**" },
+	{ "GET,POST HTTPS://api.example.com/",
+	  "GET,POST https://api.example.com/" },
+	{ "M-SEARCH http://h.example/", "M-SEARCH http://h.example/" },
+	{ "any *.example.com", "any https://*.example.com/**" },
+	{ ".example.com", "any https://.example.com/**" },
+	{ "GET *", "GET https://*/**" },
+	{ "git:read https://git.example/acme/*",
+	  "git:read https://git.example/acme/*" },
+	{ "git:write http://git.example/acme/site/",
+	  "git:write http://git.example/acme/site" },
+	{ "git:read git.example", "git:read https://git.example/**" },
+	{ "tcp://git.example:22", "tcp://git.example:22" },
+	{ "any tcp://git.example:22", "tcp://git.example:22" },
+	{ "10.0.0.5:5432", "tcp://10.0.0.5:5432" },
+	{ "[2001:DB8:0::5]:5432", "tcp://[2001:db8::5]:5432" },
+	{ "10.0.0.5", "any https://10.0.0.5/**" },
+	{ "any 10.0.0.5:5432", "any https://10.0.0.5:5432/**" },
+	{ "10.0.0.5:8443/x", "any https://10.0.0.5:8443/x" },
+	{ "tcp://10.0.0.0/8:22", "tcp://10.0.0.0/8:22" },
+	{ "tcp://[fd00::/8]:22 private", "tcp://[fd00::/8]:22 private" },
+	{ "tcp://*:22", "tcp://*:22" },
+	{ "tls://pinned.example.com", "tls://pinned.example.com" },
+	{ "tls://pinned.example.com:8443", "tls://pinned.example.com:8443" },
+	{ "wss://stream.example.com/v1/**", "wss://stream.example.com/v1/**" },
+	{ "ws://stream.example.com", "ws://stream.example.com/**" },
+	{ "http://mirror.example.org:80/debian/**",
+	  "any http://mirror.example.org/debian/**" },
+	{ "any https://git.corp.internal/** private",
+	  "any https://git.corp.internal/** private" },
+	{ "GET h.example/x   private   note=for  the build ",
+	  "GET https://h.example/x private note=for  the build" },
+	{ "GET h.example?service=git-*",
+	  "GET https://h.example/**?service=git-*" },
+	{ "GET h.example/a?b=c&d=*", "GET https://h.example/a?b=c&d=*" },
+	{ "h.example/@scope%2fname", "any https://h.example/@scope%2fname" },
+	{ "h.example/a,b", "any https://h.example/a,b" },
+	{ "h.example/a?u=http://x", "any https://h.example/a?u=http://x" },
+	{ "_dmarc.example.com", "any https://_dmarc.example.com/**" },
+	{ "xn--bcher-kva.example", "any https://xn--bcher-kva.example/**" },
+	{ "intranet", "any https://intranet/**" },
+};
+
+struct reject {
+	const char *line;
+	unsigned int column;
+	const char *text;
+};
+
+static const struct reject rejects[] = {
+	{ "", 1, "expected a rule" },
+	{ "   ", 1, "expected a rule" },
+	{ "GET", 4, "expected a target after the method" },
+	{ "any  ", 6, "expected a target after the method" },
+	{ "get h.example", 1, "methods are written in capitals" },
+	{ "GET,post h.example", 5, "expected a method in capitals" },
+	{ "GET, h.example", 5, "expected a method in capitals" },
+	{ "GET,PUT,GET h.example", 9, "the method stands twice" },
+	{ "any,GET h.example", 1, "expected a method in capitals" },
+	{ "git:pull h.example", 1, "expected git:read or git:write" },
+	{ "ftp://h.example/", 1,
+	  "expected a scheme: https, http, wss, ws, tcp or tls" },
+	{ "GET https://", 13, "expected a host" },
+	{ "GET https:///x", 13, "expected a host" },
+	{ "user@h.example", 5, "a user name has no place in a rule" },
+	{ "api.*", 5,
+	  "a wildcard stands for whole labels in front: *.example.com" },
+	{ "*.*.com", 3,
+	  "a wildcard stands for whole labels in front: *.example.com" },
+	{ "*bob.example.com", 1,
+	  "a wildcard stands for whole labels in front: *.example.com" },
+	{ "test..com", 6, "a label of the name is empty" },
+	{ ".", 2, "a label of the name is empty" },
+	{ "*.", 3, "a label of the name is empty" },
+	{ "-a.example", 1, "a label begins or ends with a hyphen" },
+	{ "x.a-.example", 3, "a label begins or ends with a hyphen" },
+	{ "h.example;rm", 10, "not a character of a host name" },
+	{ "b\xc3\xbc"
+	  "cher.example",
+	  2, "write an international name as its A-label (xn--...)" },
+	{ "127.1", 1, "not an address of four decimal numbers" },
+	{ "2130706433", 1, "not an address of four decimal numbers" },
+	{ "0x7f000001", 1, "not an address of four decimal numbers" },
+	{ "0177.0.0.1", 1, "not an address of four decimal numbers" },
+	{ "10.0.0.5.", 1, "not an address of four decimal numbers" },
+	{ "*.0.0.1", 3, "a wildcard needs a name, not an address" },
+	{ "[::ffff:10.0.0.1]", 2, "write an IPv4 address as four numbers" },
+	{ "[::1]:80", 2,
+	  "loopback and unspecified addresses are never reached" },
+	{ "[fe80::1%25eth0]", 2, "not an IPv6 address" },
+	{ "[2001:db8::1", 1, "expected ] at the end of the IPv6 address" },
+	{ "[2001:db8::1]x", 14, "expected a port, a path or a blank" },
+	{ "10.0.0.0/8:22", 9,
+	  "an address range needs tcp:// in front and a port behind" },
+	{ "tcp://10.0.0.1/8:22", 16,
+	  "the address has bits below the prefix length" },
+	{ "tcp://10.0.0.0/33:22", 16, "expected a prefix length" },
+	{ "tcp://10.0.0.0/08:22", 16, "expected a prefix length" },
+	{ "tcp://h.example", 16, "expected a port, as in :22" },
+	{ "tcp://h.example:22/x", 19, "tcp and tls rules have no path" },
+	{ "tls://h.example/x", 16, "tcp and tls rules have no path" },
+	{ "GET tcp://h.example:22", 1,
+	  "only https and http rules take methods" },
+	{ "git:read wss://h.example", 1,
+	  "only https and http rules take methods" },
+	{ "h.example:0", 11, "expected a port, 1 to 65535" },
+	{ "h.example:", 11, "expected a port, 1 to 65535" },
+	{ "h.example:65536", 11, "expected a port, 1 to 65535" },
+	{ "h.example:4a3", 12, "expected a port, 1 to 65535" },
+	{ "h.example:0443", 11, "expected a port, 1 to 65535" },
+	{ "h.example/a/../b", 10, "the path has a dot segment" },
+	{ "h.example/%252e%252e/b", 10, "the path has a dot segment" },
+	{ "h.example/a%2", 12, "the path has a % without two hex digits" },
+	{ "h.example/a%00", 12, "the path has an encoded NUL" },
+	{ "h.example/a#b", 12, "the path has a raw \\, # or ?" },
+	{ "h.example/a\\b", 12, "the path has a raw \\, # or ?" },
+	{ "h.example/a**/b", 12, "** stands alone between two slashes" },
+	{ "h.example/***", 11, "** stands alone between two slashes" },
+	{ "h.example/a?b", 13, "expected key=value" },
+	{ "h.example/a?=b", 13, "expected key=value" },
+	{ "h.example/a?b=c&", 17, "expected key=value" },
+	{ "h.example/a?b*=c", 13, "the key of a query takes no wildcard" },
+	{ "h.example/a?b=**", 15, "** has no meaning in a query" },
+	{ "git:read h.example/a?b=c", 21, "a git rule takes no query" },
+	{ "h.example max-body=1MiB", 11, "not supported yet: max-body=" },
+	{ "h.example private rate=5/s", 19, "not supported yet: rate=" },
+	{ "h.example until=2030-01-01", 11, "not supported yet: until=" },
+	{ "h.example inject=key", 11, "not supported yet: inject=" },
+	{ "h.example private private", 19, "the option stands twice" },
+	{ "h.example privat", 11, "expected an option: private or note=" },
+	{ "h.example note=", 11, "expected a text after note=" },
+	{ "h.example allowed", 11, "expected an option: private or note=" },
+	{ "h.example\nh.example", 10,
+	  "a control octet; words are separated by blanks" },
+	{ "h.example\tprivate", 10,
+	  "a control octet; words are separated by blanks" },
+	{ "localhost:3000", 1,
+	  "loopback is never reached; for a server on the gateway's host use "
+	  "host.penstock.internal" },
+	{ "x.localhost", 1,
+	  "loopback is never reached; for a server on the gateway's host use "
+	  "host.penstock.internal" },
+};
+
+static struct rule *parse(const char *line)
+{
+	struct rule *rule = NULL;
+	struct rule_error err = { 0 };
+	int rc = rule_new(VERDICT_ALLOW, slice_str(line), SLICE("here:1"),
+			  &rule, &err);
+
+	if (rc != 0)
+		fail_msg("%s: column %u: %s", line, err.column, err.text);
+	return rule;
+}
+
+static void test_golden(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(golden); i++) {
+		struct rule *rule = parse(golden[i].line);
+		struct slice text = rule_text(rule);
+		char copy[RULE_LINE_MAX + 1] = { 0 };
+		struct rule *again;
+
+		memcpy(copy, text.ptr, text.len);
+		assert_string_equal(copy, golden[i].canonical);
+		assert_true(slice_eq(rule_where(rule), SLICE("here:1")));
+		again = parse(copy);
+		assert_true(slice_eq(rule_text(again), text));
+		assert_int_equal(again->port, rule->port);
+		assert_int_equal(again->scheme, rule->scheme);
+		assert_int_equal(again->host_kind, rule->host_kind);
+		rule_free(&again);
+		rule_free(&rule);
+	}
+}
+
+static void test_reject(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rejects); i++) {
+		struct rule *untouched = (struct rule *)(void *)&rejects;
+		struct rule *rule = untouched;
+		struct rule_error err = { 0 };
+		int rc = rule_new(VERDICT_ALLOW, slice_str(rejects[i].line),
+				  SLICE("x"), &rule, &err);
+
+		if (rc != ERR_SYNTAX)
+			fail_msg("accepted: %s", rejects[i].line);
+		assert_ptr_equal(rule, untouched);
+		if (err.column != rejects[i].column ||
+		    strcmp(err.text, rejects[i].text) != 0)
+			fail_msg("%s: got %u \"%s\"", rejects[i].line,
+				 err.column, err.text);
+	}
+}
+
+/* Every beginning of every good line is accepted or refused within bounds. */
+static void test_prefixes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(golden); i++) {
+		size_t len = strlen(golden[i].line);
+
+		for (size_t n = 0; n <= len; n++) {
+			char *copy = malloc(n + 1);
+			struct rule_error err = { 0 };
+			struct rule *rule = NULL;
+
+			memcpy(copy, golden[i].line, n);
+			if (rule_new(VERDICT_DENY, slice_of(copy, n), SLICE(""),
+				     &rule, &err) == ERR_SYNTAX)
+				assert_in_range(err.column, 1, n + 1);
+			rule_free(&rule);
+			free(copy);
+		}
+	}
+}
+
+static void test_limits(void **state)
+{
+	char line[RULE_LINE_MAX + 2];
+	struct rule_error err;
+	struct rule *rule = NULL;
+
+	(void)state;
+	memset(line, 'a', sizeof(line));
+	memcpy(line, "any https://h.example/", 22);
+	assert_int_equal(rule_new(VERDICT_ALLOW, slice_of(line, RULE_LINE_MAX),
+				  SLICE("x"), &rule, &err),
+			 0);
+	assert_int_equal(rule->text_len, RULE_LINE_MAX);
+	rule_free(&rule);
+	assert_int_equal(rule_new(VERDICT_ALLOW,
+				  slice_of(line, RULE_LINE_MAX + 1), SLICE("x"),
+				  &rule, &err),
+			 ERR_SYNTAX);
+	assert_int_equal(err.column, RULE_LINE_MAX + 1);
+	/* Short as written, too long as printed. */
+	assert_int_equal(rule_new(VERDICT_ALLOW,
+				  slice_of(line + 4, RULE_LINE_MAX - 3),
+				  SLICE("x"), &rule, &err),
+			 ERR_SYNTAX);
+	memset(line, 'a', 64);
+	assert_int_equal(rule_new(VERDICT_ALLOW, slice_of(line, 64), SLICE("x"),
+				  &rule, &err),
+			 ERR_SYNTAX);
+	assert_string_equal(err.text, "a label is longer than 63 octets");
+}
+
+static void test_where_is_clean(void **state)
+{
+	struct rule_error err;
+	struct rule *rule = NULL;
+
+	(void)state;
+	assert_int_equal(rule_new(VERDICT_ASK, SLICE("h.example"),
+				  SLICE("a\tb\nc"), &rule, &err),
+			 0);
+	assert_true(slice_eq(rule_where(rule), SLICE("a?b?c")));
+	assert_int_equal(rule_verdict(rule), VERDICT_ASK);
+	rule_free(&rule);
+}
+
+static void test_private(void **state)
+{
+	static const struct {
+		const char *line;
+		bool is_private;
+	} rows[] = {
+		{ "h.example", false },
+		{ "h.example private", true },
+		{ "10.0.0.5:22", true },
+		{ "tcp://10.0.0.0/8:22", false },
+		{ "tcp://10.0.0.0/8:22 private", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct rule *rule = parse(rows[i].line);
+
+		assert_int_equal(rule_private(rule), rows[i].is_private);
+		rule_free(&rule);
+	}
+}
+
+static void test_no_memory(void **state)
+{
+	struct rule_error err = { 0 };
+	struct rule *rule = NULL;
+
+	(void)state;
+	out_of_memory = true;
+	assert_int_equal(rule_new(VERDICT_ALLOW, SLICE("h.example"), SLICE("x"),
+				  &rule, &err),
+			 -ENOMEM);
+	out_of_memory = false;
+	assert_null(rule);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_reject),
+		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_where_is_clean),
+		cmocka_unit_test(test_private),
+		cmocka_unit_test(test_no_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
