@@ -1,12 +1,13 @@
 /* gateway/guard.h - which addresses may be dialled.
  *
- * Pure. Global unicast is allowed. A rule with "private" also allows what an
- * organisation uses inside: RFC 1918, CGNAT, ULA, and the documentation and
- * benchmarking nets, that labs use. Nothing allows loopback, link-local (and
- * so 169.254.169.254), other metadata addresses, multicast, unspecified,
- * broadcast, reserved, v4-mapped, v4-compatible, NAT64, 6to4, Teredo,
- * site-local, or an address of the gateway itself; one exception is
- * LOOPBACK_OF_HOST below.
+ * Pure but for the list of own addresses. Global unicast is allowed. A rule
+ * with "private" also allows what an organisation uses inside: RFC 1918, CGNAT,
+ * ULA, and the documentation nets and 2001:2::/48, that labs use. Nothing
+ * allows loopback, link-local (and so 169.254.169.254), other metadata
+ * addresses, multicast, unspecified, broadcast, reserved, v4-mapped,
+ * v4-compatible, NAT64, 6to4, Teredo, site-local, the nets of our synthetic
+ * addresses (198.18.0.0/15 among them), or an address of the gateway itself;
+ * one exception is GUARD_HOST_NAME below, and it is the caller's.
  */
 #ifndef GATEWAY_GUARD_H
 #define GATEWAY_GUARD_H
@@ -25,8 +26,9 @@ enum guard_class {
 /* ret_why, when not NULL, gets a static phrase: "loopback", "link-local". */
 enum guard_class guard_class(const struct sockaddr *addr, const char **ret_why);
 
-/* The gateway's own addresses, read at start (getifaddrs); refused as NEVER
- * but when own_allowed says otherwise. Returns 0 or -errno.
+/* The gateway's own addresses, read at start (getifaddrs); from then on they
+ * are GUARD_NEVER. Again when addresses may have changed. Returns 0 or -errno,
+ * -ENOBUFS for a host with too many; to go on then would be to forget one.
  */
 int guard_learn_own(void);
 bool guard_is_own(const struct sockaddr *addr);

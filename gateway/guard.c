@@ -1,0 +1,209 @@
+/* gateway/guard.c - which addresses may be dialled.
+ *
+ * Two tables of prefixes, after the special-purpose registries (RFC 6890 and
+ * its successors); the first that matches decides, so an exception stands
+ * before the net around it. IPv4: what is in no line is global. IPv6: the
+ * other way round, only 2000::/3 is given out, so the last line refuses the
+ * rest of the space, known or not.
+ *
+ * State: the host's own addresses, read once before the workers are forked.
+ */
+
+#include "gateway/guard.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/base.h"
+
+/* More than this many addresses on one host is not expected; past it the
+ * start fails rather than forget one.
+ */
+#define GUARD_OWN_MAX 1024
+
+struct guard_v4 {
+	uint8_t net[4];
+	uint8_t bits;
+	enum guard_class class;
+	const char *why;
+};
+
+struct guard_v6 {
+	uint8_t net[16]; /* zero behind what is written */
+	uint8_t bits;
+	enum guard_class class;
+	const char *why;
+};
+
+static const struct guard_v4 guard_v4[] = {
+	{ { 0 }, 8, GUARD_NEVER, "unspecified" },
+	{ { 127 }, 8, GUARD_NEVER, "loopback" },
+	{ { 169, 254 }, 16, GUARD_NEVER, "link-local" },
+	{ { 100, 100, 100, 200 }, 32, GUARD_NEVER, "cloud metadata" },
+	{ { 168, 63, 129, 16 }, 32, GUARD_NEVER, "cloud metadata" },
+	{ { 192, 0, 0 }, 24, GUARD_NEVER, "reserved" },
+	{ { 192, 88, 99 }, 24, GUARD_NEVER, "6to4" },
+	/* Ours (gateway/names.h): dialling it would lead back here. */
+	{ { 198, 18 }, 15, GUARD_NEVER, "synthetic" },
+	{ { 224 }, 4, GUARD_NEVER, "multicast" },
+	{ { 255, 255, 255, 255 }, 32, GUARD_NEVER, "broadcast" },
+	{ { 240 }, 4, GUARD_NEVER, "reserved" },
+	{ { 10 }, 8, GUARD_PRIVATE, "private" },
+	{ { 172, 16 }, 12, GUARD_PRIVATE, "private" },
+	{ { 192, 168 }, 16, GUARD_PRIVATE, "private" },
+	{ { 100, 64 }, 10, GUARD_PRIVATE, "carrier-grade NAT" },
+	{ { 192, 0, 2 }, 24, GUARD_PRIVATE, "documentation" },
+	{ { 198, 51, 100 }, 24, GUARD_PRIVATE, "documentation" },
+	{ { 203, 0, 113 }, 24, GUARD_PRIVATE, "documentation" },
+};
+
+static const struct guard_v6 guard_v6[] = {
+	{ { [15] = 0 }, 128, GUARD_NEVER, "unspecified" },
+	{ { [15] = 1 }, 128, GUARD_NEVER, "loopback" },
+	{ { 0 }, 96, GUARD_NEVER, "IPv4-compatible" },
+	{ { [10] = 0xff, 0xff }, 96, GUARD_NEVER, "IPv4-mapped" },
+	{ { 0x00, 0x64, 0xff, 0x9b }, 32, GUARD_NEVER, "NAT64" },
+	{ { 0xfe, 0x80 }, 10, GUARD_NEVER, "link-local" },
+	{ { 0xfe, 0xc0 }, 10, GUARD_NEVER, "site-local" },
+	{ { 0xff }, 8, GUARD_NEVER, "multicast" },
+	{ { 0x20, 0x01, 0x0d, 0xb8 }, 32, GUARD_PRIVATE, "documentation" },
+	{ { 0x3f, 0xff }, 20, GUARD_PRIVATE, "documentation" },
+	{ { 0x20, 0x01, 0x00, 0x02 }, 48, GUARD_PRIVATE, "benchmarking" },
+	{ { 0x20, 0x01 }, 32, GUARD_NEVER, "Teredo" },
+	{ { 0x20, 0x01 }, 23, GUARD_NEVER, "reserved" },
+	{ { 0x20, 0x02 }, 16, GUARD_NEVER, "6to4" },
+	/* fd00:ec2::254 and its neighbours; fd20:ce::254. */
+	{ { 0xfd, 0x00, 0x0e, 0xc2 }, 32, GUARD_NEVER, "cloud metadata" },
+	{ { 0xfd, 0x20, 0x00, 0xce }, 32, GUARD_NEVER, "cloud metadata" },
+	{ { 0xfd, 0x70, 0x65, 0x6e, 0x73, 0x74 },
+	  48,
+	  GUARD_NEVER,
+	  "synthetic" },
+	{ { 0xfc }, 7, GUARD_PRIVATE, "private" },
+	{ { 0x20 }, 3, GUARD_GLOBAL, "global" },
+	{ { 0 }, 0, GUARD_NEVER, "reserved" },
+};
+
+/* Own addresses; v4 in the first four octets. */
+static struct {
+	sa_family_t family;
+	uint8_t octets[16];
+} guard_own[GUARD_OWN_MAX];
+static size_t guard_own_len;
+
+static bool guard_within(const uint8_t *addr, const uint8_t *net,
+			 unsigned int bits)
+{
+	unsigned int rest = bits % 8;
+
+	if (memcmp(addr, net, bits / 8))
+		return false;
+	return !rest || !((addr[bits / 8] ^ net[bits / 8]) >> (8 - rest));
+}
+
+static enum guard_class guard_class_v4(const uint8_t *addr, const char **ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(guard_v4); i++)
+		if (guard_within(addr, guard_v4[i].net, guard_v4[i].bits)) {
+			*ret = guard_v4[i].why;
+			return guard_v4[i].class;
+		}
+	*ret = "global";
+	return GUARD_GLOBAL;
+}
+
+static enum guard_class guard_class_v6(const uint8_t *addr, const char **ret)
+{
+	size_t i = 0;
+
+	/* The last line holds every address. */
+	while (!guard_within(addr, guard_v6[i].net, guard_v6[i].bits))
+		i++;
+	*ret = guard_v6[i].why;
+	return guard_v6[i].class;
+}
+
+/* The octets of an address and how many; 0 for another family. */
+static size_t guard_octets(const struct sockaddr *addr, uint8_t ret[16])
+{
+	/* By copy: a sockaddr may lie anywhere in a larger buffer. */
+	if (addr->sa_family == AF_INET) {
+		memcpy(ret,
+		       (const char *)addr +
+			       offsetof(struct sockaddr_in, sin_addr),
+		       4);
+		return 4;
+	}
+	if (addr->sa_family == AF_INET6) {
+		memcpy(ret,
+		       (const char *)addr +
+			       offsetof(struct sockaddr_in6, sin6_addr),
+		       16);
+		return 16;
+	}
+	return 0;
+}
+
+enum guard_class guard_class(const struct sockaddr *addr, const char **ret_why)
+{
+	enum guard_class class = GUARD_NEVER;
+	const char *why = "not an internet address";
+	uint8_t octets[16];
+
+	switch (guard_octets(addr, octets)) {
+	case 4:
+		class = guard_class_v4(octets, &why);
+		break;
+	case 16:
+		class = guard_class_v6(octets, &why);
+		break;
+	}
+	if (class != GUARD_NEVER && guard_is_own(addr)) {
+		class = GUARD_NEVER;
+		why = "the gateway's own address";
+	}
+	if (ret_why)
+		*ret_why = why;
+	return class;
+}
+
+int guard_learn_own(void)
+{
+	struct ifaddrs *all;
+	int err = 0;
+
+	if (getifaddrs(&all) < 0)
+		return -errno;
+	guard_own_len = 0;
+	for (struct ifaddrs *i = all; i; i = i->ifa_next) {
+		uint8_t octets[16] = { 0 };
+
+		if (!i->ifa_addr || !guard_octets(i->ifa_addr, octets))
+			continue;
+		if (guard_own_len == GUARD_OWN_MAX) {
+			err = -ENOBUFS;
+			break;
+		}
+		guard_own[guard_own_len].family = i->ifa_addr->sa_family;
+		memcpy(guard_own[guard_own_len].octets, octets, 16);
+		guard_own_len++;
+	}
+	freeifaddrs(all);
+	return err;
+}
+
+bool guard_is_own(const struct sockaddr *addr)
+{
+	uint8_t octets[16] = { 0 };
+
+	if (!guard_octets(addr, octets))
+		return false;
+	for (size_t i = 0; i < guard_own_len; i++)
+		if (guard_own[i].family == addr->sa_family &&
+		    !memcmp(guard_own[i].octets, octets, 16))
+			return true;
+	return false;
+}
