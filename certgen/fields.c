@@ -39,13 +39,12 @@ static int fields_set_serial(X509 *cert)
 	return err;
 }
 
-int fields_begin(EVP_PKEY *key, int64_t from_s, int64_t until_s, X509 **ret)
+int fields_begin(int64_t from_s, int64_t until_s, X509 **ret)
 {
 	CLEANUP(fields_free) X509 *cert = X509_new();
 
 	if (!cert || fields_set_serial(cert) < 0 ||
 	    X509_set_version(cert, X509_VERSION_3) != 1 ||
-	    X509_set_pubkey(cert, key) != 1 ||
 	    !ASN1_TIME_set(X509_getm_notBefore(cert), (time_t)from_s) ||
 	    !ASN1_TIME_set(X509_getm_notAfter(cert), (time_t)until_s))
 		return ERR_TLS;

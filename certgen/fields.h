@@ -18,10 +18,10 @@
 /* For CLEANUP(). */
 void fields_free(X509 **cert);
 
-/* A version 3 certificate for key with a random serial of 128 bits, valid from
- * from_s until until_s (seconds since 1970). Returns 0 or ERR_TLS.
+/* A version 3 certificate with a random serial of 128 bits, valid from from_s
+ * until until_s (seconds since 1970). Returns 0 or ERR_TLS.
  */
-int fields_begin(EVP_PKEY *key, int64_t from_s, int64_t until_s, X509 **ret);
+int fields_begin(int64_t from_s, int64_t until_s, X509 **ret);
 
 /* Add an entry to a name; at most FIELDS_CN_MAX octets of printable ASCII.
  * Returns 0 or ERR_TLS, as all below.

@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -32,23 +33,27 @@ struct leaf_name {
 
 int leaf_key_init(struct leaf_key *ret)
 {
-	struct leaf_key key = { .pkey = EVP_EC_gen("P-256") };
+	struct leaf_key key;
+	EVP_PKEY *pkey = EVP_EC_gen("P-256");
 	PKCS8_PRIV_KEY_INFO *info = NULL;
 	unsigned char *p = key.der;
-	int len = -1;
+	size_t point_len = 0;
+	int len = 0;
 
-	if (key.pkey)
-		info = EVP_PKEY2PKCS8(key.pkey);
+	if (pkey &&
+	    EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY,
+					    key.point, LEAF_POINT,
+					    &point_len) == 1 &&
+	    point_len == LEAF_POINT)
+		info = EVP_PKEY2PKCS8(pkey);
 	if (info)
 		len = i2d_PKCS8_PRIV_KEY_INFO(info, NULL);
 	if (len > 0 && len <= LEAF_KEY_MAX)
-		len = i2d_PKCS8_PRIV_KEY_INFO(info, &p);
+		key.der_len = (uint16_t)i2d_PKCS8_PRIV_KEY_INFO(info, &p);
 	PKCS8_PRIV_KEY_INFO_free(info);
-	if (len <= 0 || len > LEAF_KEY_MAX) {
-		EVP_PKEY_free(key.pkey);
+	EVP_PKEY_free(pkey);
+	if (len <= 0 || len > LEAF_KEY_MAX)
 		return ERR_TLS;
-	}
-	key.der_len = (uint16_t)len;
 	*ret = key;
 	OPENSSL_cleanse(&key, sizeof(key));
 	return 0;
@@ -56,7 +61,6 @@ int leaf_key_init(struct leaf_key *ret)
 
 void leaf_key_done(struct leaf_key *key)
 {
-	EVP_PKEY_free(key->pkey);
 	OPENSSL_cleanse(key, sizeof(*key));
 }
 
@@ -195,12 +199,31 @@ static int leaf_add_aki(X509 *cert, X509 *issuer)
 	return err;
 }
 
-static int leaf_fill(X509 *cert, X509 *issuer, const struct leaf_name *n)
+/* Puts the point in as it is. X509_set_pubkey() would have the key encoded and
+ * decoded again for each certificate: 180 us, seven times what signing takes.
+ */
+static int leaf_set_pubkey(X509 *cert, const struct leaf_key *key)
+{
+	unsigned char *point = OPENSSL_memdup(key->point, LEAF_POINT);
+
+	if (point &&
+	    X509_PUBKEY_set0_param(
+		    X509_get_X509_PUBKEY(cert),
+		    OBJ_nid2obj(NID_X9_62_id_ecPublicKey), V_ASN1_OBJECT,
+		    OBJ_nid2obj(NID_X9_62_prime256v1), point, LEAF_POINT) == 1)
+		return 0;
+	OPENSSL_free(point);
+	return ERR_TLS;
+}
+
+static int leaf_fill(X509 *cert, X509 *issuer, const struct leaf_key *key,
+		     const struct leaf_name *n)
 {
 	static const int usage[] = { 0 }; /* digitalSignature */
 	bool cn = n->text_len <= FIELDS_CN_MAX;
 
-	if (X509_set_issuer_name(cert, X509_get_subject_name(issuer)) != 1)
+	if (leaf_set_pubkey(cert, key) < 0 ||
+	    X509_set_issuer_name(cert, X509_get_subject_name(issuer)) != 1)
 		return ERR_TLS;
 	if (cn && fields_set_cn(X509_get_subject_name(cert),
 				slice_of(n->text, n->text_len)) < 0)
@@ -226,9 +249,8 @@ int leaf_mint(const struct root *root, const struct leaf_key *key,
 		return ERR_SYNTAX;
 	if (now_s >= root_until_s(root))
 		return ERR_STALE;
-	if (fields_begin(key->pkey, now_s - CERTGEN_BACKDATE_S, until_s,
-			 &cert) < 0 ||
-	    leaf_fill(cert, root_cert(root), &n) < 0 ||
+	if (fields_begin(now_s - CERTGEN_BACKDATE_S, until_s, &cert) < 0 ||
+	    leaf_fill(cert, root_cert(root), key, &n) < 0 ||
 	    X509_sign(cert, root_private_key(root), EVP_sha256()) == 0)
 		return ERR_TLS;
 	len = i2d_X509(cert, NULL);

@@ -5,13 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <openssl/types.h>
-
 #include "base/slice.h"
 
 #define LEAF_NAME_MAX 253  /* octets of a name */
 #define LEAF_DER_MAX  4096 /* octets; an RSA-4096 CA and 253 octets need 1200 */
 #define LEAF_KEY_MAX  256  /* octets of PKCS#8; P-256 needs 138 */
+#define LEAF_POINT    65   /* octets of a P-256 point, uncompressed */
 
 struct root;
 
@@ -21,13 +20,15 @@ struct root;
  * to mint with and dies with this process.
  */
 struct leaf_key {
-	EVP_PKEY *pkey; /* owned */
+	uint8_t point[LEAF_POINT]; /* the public half */
 	uint8_t der[LEAF_KEY_MAX];
 	uint16_t der_len;
 };
 
 /* Returns 0 or ERR_TLS; *ret is untouched then. */
 int leaf_key_init(struct leaf_key *ret);
+
+/* Wipes it. */
 void leaf_key_done(struct leaf_key *key);
 
 struct leaf {

@@ -393,8 +393,9 @@ static int root_self_sign(struct root_work *w)
 	CLEANUP(fields_free) X509 *cert = NULL;
 	X509_NAME *name;
 
-	if (fields_begin(w->root->key, now_s - CERTGEN_BACKDATE_S,
-			 now_s + ROOT_LIFE_S, &cert) < 0)
+	if (fields_begin(now_s - CERTGEN_BACKDATE_S, now_s + ROOT_LIFE_S,
+			 &cert) < 0 ||
+	    X509_set_pubkey(cert, w->root->key) != 1)
 		return ERR_TLS;
 	name = X509_get_subject_name(cert);
 	if (root_name(w, name) < 0 || X509_set_issuer_name(cert, name) != 1 ||
