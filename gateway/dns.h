@@ -31,10 +31,16 @@ struct dns_query {
 };
 
 /* Returns 1, or 0 for a packet to drop without an answer (too short, a
- * response), or ERR_SYNTAX for one that gets FORMERR (ret->id and flags are
- * set; everything else is not).
+ * response; *ret is untouched), or ERR_SYNTAX for one that gets FORMERR (id
+ * and flags are set, everything else is zero). An opcode other than QUERY gives
+ * 1 with nothing but id and flags: answer dns_is_query() false with DNS_NOTIMP.
  */
 int dns_parse(const uint8_t *packet, size_t len, struct dns_query *ret);
+
+static inline bool dns_is_query(const struct dns_query *q)
+{
+	return !(q->flags & 0x7800);
+}
 
 enum dns_answer {
 	DNS_ADDRESS,  /* A or AAAA with the address given */
@@ -45,8 +51,9 @@ enum dns_answer {
 	DNS_SERVFAIL,
 };
 
-/* Print the answer; v4 or v6 is used as the type says. text (may be empty) is
- * the extended error's. Returns its length; it fits ret.
+/* Print the answer; v4 or v6 is used as the type says, and for other types, or
+ * without v6 (NULL), DNS_ADDRESS is DNS_NO_DATA. text (may be empty) is the
+ * extended error's, cut to 180 octets. Returns the length, 512 at most.
  */
 size_t dns_print(const struct dns_query *q, enum dns_answer kind,
 		 struct in_addr v4, const struct in6_addr *v6,
