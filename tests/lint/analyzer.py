@@ -8,8 +8,9 @@ import sys
 
 import compiled
 
+WANTED = ("-I", "-D", "-std", "-isystem", "-f", "-W")
 # The sanitizers' calls hide the paths that the analyzer follows.
-DROPPED = ("-fsanitize", "-fno-sanitize", "-M", "-o", "-c")
+DROPPED = ("-fsanitize", "-fno-sanitize", "-DPENSTOCK_SANITIZE")
 
 OPTIONS = [
     "-O2", "-fanalyzer", "-Werror",
@@ -26,10 +27,7 @@ def version():
 
 def main():
     def argv(name, compile_argv):
-        flags = [a for a in compile_argv[1:]
-                 if a.startswith(("-I", "-D", "-std", "-isystem", "-f", "-W"))
-                 and not a.startswith(DROPPED)
-                 and not a.startswith("-DPENSTOCK_SANITIZE")]
+        flags = compiled.flags(compile_argv, WANTED, DROPPED)
         return ["gcc", *flags, *OPTIONS, "-c", name, "-o", "/dev/null"]
 
     compiled.main("analyzer", sys.argv[1], argv, version())

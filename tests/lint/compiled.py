@@ -34,6 +34,17 @@ def commands(build):
                     yield name, shlex.split(entry["command"])
 
 
+def flags(argv, wanted, dropped=()):
+    """Those flags of a compile command that begin with a wanted word."""
+    found, words = [], iter(argv[1:])
+    for word in words:
+        if word == "-isystem":
+            word += next(words)
+        if word.startswith(wanted) and not word.startswith(tuple(dropped)):
+            found.append(word)
+    return found
+
+
 def closure(name, seen=None):
     """name and the headers of ours that it includes, transitively."""
     seen = set() if seen is None else seen

@@ -9,8 +9,7 @@ import compiled
 import format as formatter
 import tree
 
-# Known to gcc and not to clang; they change no diagnostics of clang-tidy's.
-GCC_ONLY = ("-ftrivial-auto-var-init=", "-fanalyzer")
+WANTED = ("-I", "-D", "-std", "-isystem", "-W")
 
 
 def main():
@@ -19,13 +18,7 @@ def main():
                or formatter.skip("clang-tidy"))
 
     def argv(name, compile_argv):
-        flags = [a for a in compile_argv[1:]
-                 if a.startswith(("-I", "-D", "-std", "-isystem", "-W"))
-                 and not a.startswith(GCC_ONLY)]
-        after = iter(compile_argv)
-        flags += [x for a in after if a == "-isystem"
-                  for x in ("-isystem" + next(after),)]
-        flags = [f for f in flags if f != "-isystem"]
+        flags = compiled.flags(compile_argv, WANTED)
         return [command, "--quiet", name, "--", *flags]
 
     compiled.main("tidy", build, argv, tree.read(".clang-tidy"))
