@@ -1,0 +1,255 @@
+/* cli/run.c - penstock run: a command whose only way out is the gateway. */
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "cli/cli.h"
+#include "cli/instance.h"
+#include "cli/run_rules.h"
+#include "cli/sandbox.h"
+
+#define RUN_RANDOM 4 /* characters behind the directory's name */
+
+static const char run_usage[] =
+	"usage: penstock run [OPTION...] [--] COMMAND...\n"
+	"  --policy NAME|FILE   a policy of the configuration, a profile, or a "
+	"file\n"
+	"  --allow RULE         allow this too\n"
+	"  --name NAME          of the sandbox; else the directory's and four "
+	"more letters\n"
+	"  --env NAME[=VALUE]   pass a variable\n"
+	"  --rw PATH            show a file or directory, writable\n"
+	"  --ro PATH            the same, read-only\n"
+	"All but --name may be repeated. The current directory is the project: "
+	"writable.\n";
+
+struct run {
+	struct words policies, allow;
+	const char *name; /* borrowed; NULL: choose one */
+	struct sandbox sb;
+};
+
+static void run_done(struct run *run)
+{
+	words_done(&run->policies);
+	words_done(&run->allow);
+	sandbox_done(&run->sb);
+}
+
+static int run_bind(struct run *run, const char *how, const char *path)
+{
+	char real[PATH_MAX];
+
+	if (!realpath(path, real)) {
+		(void)fprintf(stderr, "penstock run: --%s %s: %s\n", how, path,
+			      strerror(errno));
+		return EXIT_USAGE;
+	}
+	words_add_all(&run->sb.binds, how, real, NULL);
+	return 0;
+}
+
+static int run_env(struct run *run, const char *word)
+{
+	if (!word[0] || word[0] == '=') {
+		(void)fprintf(stderr, "penstock run: --env: a variable has a "
+				      "name\n");
+		return EXIT_USAGE;
+	}
+	words_add(&run->sb.asked_env, word);
+	return 0;
+}
+
+static int run_option(struct run *run, int option, char **argv)
+{
+	switch (option) {
+	case 'p':
+		words_add(&run->policies, optarg);
+		return 0;
+	case 'a':
+		words_add(&run->allow, optarg);
+		return 0;
+	case 'n':
+		run->name = optarg;
+		return 0;
+	case 'e':
+		return run_env(run, optarg);
+	case 'w':
+		return run_bind(run, "rw", optarg);
+	case 'r':
+		return run_bind(run, "ro", optarg);
+	case ':':
+		(void)fprintf(stderr, "penstock run: %s needs a value\n",
+			      argv[optind - 1]);
+		return EXIT_USAGE;
+	default:
+		(void)fprintf(stderr, "penstock run: no such option: %s\n%s",
+			      argv[optind - 1], run_usage);
+		return EXIT_USAGE;
+	}
+}
+
+/* Returns 0 to go on, -1 for an end in good order, or an exit status. */
+static int run_parse(struct run *run, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "policy", required_argument, NULL, 'p' },
+		{ "allow", required_argument, NULL, 'a' },
+		{ "name", required_argument, NULL, 'n' },
+		{ "env", required_argument, NULL, 'e' },
+		{ "rw", required_argument, NULL, 'w' },
+		{ "ro", required_argument, NULL, 'r' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int option, rc = 0;
+
+	optind = 0; /* another command may have used it */
+	opterr = 0;
+	while (!rc &&
+	       (option = getopt_long(argc, argv, "+:h", options, NULL)) >= 0) {
+		if (option == 'h') {
+			(void)fputs(run_usage, stdout);
+			return -1;
+		}
+		rc = run_option(run, option, argv);
+	}
+	if (!rc && optind >= argc) {
+		(void)fprintf(stderr, "penstock run: which command?\n%s",
+			      run_usage);
+		rc = EXIT_USAGE;
+	}
+	run->sb.command = argv + optind;
+	return rc;
+}
+
+static bool run_name_char(char c)
+{
+	return isascii((unsigned char)c) &&
+	       (isalnum((unsigned char)c) || strchr("-_.", c));
+}
+
+static int run_take_name(struct run *run)
+{
+	size_t len = strlen(run->name);
+	bool good = len > 0 && len <= SANDBOX_NAME_MAX;
+
+	for (size_t i = 0; good && i < len; i++)
+		good = run_name_char(run->name[i]);
+	if (!good) {
+		(void)fprintf(stderr,
+			      "penstock run: --name %s: 1 to %d letters, "
+			      "digits, '-', '_' or '.'\n",
+			      run->name, SANDBOX_NAME_MAX);
+		return EXIT_USAGE;
+	}
+	memcpy(run->sb.name, run->name, len + 1);
+	return 0;
+}
+
+/* "DIRNAME-xxxx": people find theirs again, two at once are told apart. */
+static int run_choose_name(struct run *run)
+{
+	static const char letters[] = "0123456789abcdefghjkmnpqrstvwxyz";
+	const char *dir = strrchr(run->sb.cwd, '/') + 1;
+	unsigned char random[RUN_RANDOM];
+	char *to = run->sb.name;
+	size_t room = SANDBOX_NAME_MAX - RUN_RANDOM - 1;
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return EXIT_BROKEN;
+	for (; *dir && room; dir++, room--)
+		*to++ = run_name_char(*dir) ? *dir : '-';
+	*to++ = '-';
+	for (size_t i = 0; i < RUN_RANDOM; i++)
+		*to++ = letters[random[i] % 32];
+	*to = '\0';
+	return 0;
+}
+
+/* A home directory that does not exist is as good as any other empty one. */
+static void run_home(struct sandbox *sb)
+{
+	const char *home = getenv("HOME");
+	struct passwd *pw;
+
+	if (!home || home[0] != '/') {
+		pw = getpwuid(geteuid());
+		home = pw ? pw->pw_dir : NULL;
+	}
+	if (!home || !realpath(home, sb->home) || !strcmp(sb->home, "/"))
+		(void)snprintf(sb->home, sizeof(sb->home), "/home/sandbox");
+}
+
+static int run_place(struct run *run)
+{
+	struct sandbox *sb = &run->sb;
+
+	if (!getcwd(sb->cwd, sizeof(sb->cwd)) || sb->cwd[0] != '/') {
+		(void)fprintf(stderr,
+			      "penstock run: the current directory: %s\n",
+			      strerror(errno));
+		return EXIT_BROKEN;
+	}
+	run_home(sb);
+	return sandbox_mounts_check(sb) ? 0 : EXIT_USAGE;
+}
+
+static int run_sandbox(struct run *run, int rules)
+{
+	static struct sandbox_args args;
+	struct sandbox_child child;
+	int rc = sandbox_mounts(&run->sb, &args);
+
+	if (!rc) {
+		sandbox_env(&run->sb, &args);
+		rc = sandbox_start(&run->sb, &args, &child);
+	}
+	sandbox_args_done(&args);
+	return rc ? EXIT_BROKEN : sandbox_watch(&run->sb, &child, rules);
+}
+
+static int run_all(struct run *run)
+{
+	int rules, rc;
+
+	if (instance_find(&run->sb.in))
+		return EXIT_USAGE;
+	rc = run_place(run);
+	if (!rc)
+		rc = run->name ? run_take_name(run) : run_choose_name(run);
+	if (rc)
+		return rc;
+	rules = run_rules(&run->sb.in, &run->policies, &run->allow);
+	if (rules < 0)
+		return EXIT_USAGE;
+	rc = instance_start(&run->sb.in) ? EXIT_BROKEN
+					 : run_sandbox(run, rules);
+	(void)close(rules);
+	return rc;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run run = { .name = NULL };
+	int rc = run_parse(&run, argc, argv);
+
+	if (!rc && (!words_ok(&run.policies) || !words_ok(&run.allow) ||
+		    !words_ok(&run.sb.binds) || !words_ok(&run.sb.asked_env))) {
+		(void)fprintf(stderr, "penstock run: too many words\n");
+		rc = EXIT_USAGE;
+	}
+	if (!rc)
+		rc = run_all(&run);
+	run_done(&run);
+	return rc < 0 ? 0 : rc;
+}

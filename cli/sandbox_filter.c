@@ -1,0 +1,183 @@
+/* cli/sandbox_filter.c - system calls that lead out of a sandbox.
+ *
+ * Namespaces hold most doors. These are the ones that they leave open:
+ *
+ * - ioctl TIOCSTI and TIOCLINUX put characters into the terminal, which the
+ *   command shares with the shell that started it, and so type commands there.
+ *   Only the low half of the request is compared, as the kernel looks at no
+ *   more.
+ * - Socket families other than UNIX, IPv4, IPv6 and netlink. Some (VSOCK,
+ *   QRTR) know no network namespaces and reach the hypervisor or devices.
+ * - io_uring makes sockets without the socket call; programs fall back.
+ * - Keyrings are the caller's, and may hold its tickets.
+ * - The 32-bit socketcall takes its arguments by pointer, which no filter can
+ *   read; so 32-bit programs on x86 have no sockets. The x32 calls, which
+ *   nobody uses, would have to be checked a third time.
+ *
+ * Foreign calling conventions have numbers of their own: a call is judged only
+ * under the convention that it was made by, and an unknown one kills.
+ */
+
+#include "cli/sandbox.h"
+
+#include <asm/ioctls.h>
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "base/base.h"
+
+/* The numbers of one calling convention. */
+struct filter_calls {
+	uint32_t ioctl, socket, socketpair;
+	uint32_t refused[6]; /* not there, for the sandbox; 0 ends the list */
+};
+
+#if defined(__x86_64__)
+#define FILTER_ARCH   AUDIT_ARCH_X86_64
+#define FILTER_COMPAT AUDIT_ARCH_I386
+#define FILTER_X32    0x40000000u /* the x32 numbers begin here */
+static const struct filter_calls filter_compat = {
+	/* arch/x86/entry/syscalls/syscall_32.tbl */
+	.ioctl = 54,
+	.socket = 359,
+	.socketpair = 360,
+	.refused = { 102 /* socketcall */, 286 /* add_key */,
+		     287 /* request_key */, 288 /* keyctl */,
+		     425 /* io_uring_setup */ },
+};
+#elif defined(__aarch64__)
+#define FILTER_ARCH   AUDIT_ARCH_AARCH64
+#define FILTER_COMPAT AUDIT_ARCH_ARM
+static const struct filter_calls filter_compat = {
+	/* arch/arm/tools/syscall.tbl; EABI has no socketcall */
+	.ioctl = 54,
+	.socket = 281,
+	.socketpair = 288,
+	.refused = { 309 /* add_key */, 310 /* request_key */, 311 /* keyctl */,
+		     425 /* io_uring_setup */ },
+};
+#else
+#error "the system call filter knows x86-64 and arm64"
+#endif
+
+static const struct filter_calls filter_native = {
+	.ioctl = SYS_ioctl,
+	.socket = SYS_socket,
+	.socketpair = SYS_socketpair,
+	.refused = { SYS_add_key, SYS_request_key, SYS_keyctl,
+		     SYS_io_uring_setup },
+};
+
+#define FILTER_MAX 96 /* instructions; it has about 60 */
+
+struct filter {
+	struct sock_filter code[FILTER_MAX];
+	size_t len;
+};
+
+static void filter_put(struct filter *f, struct sock_filter code)
+{
+	assert(f->len < FILTER_MAX);
+	f->code[f->len++] = code;
+}
+
+static void filter_load(struct filter *f, size_t offset)
+{
+	filter_put(f, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						   (uint32_t)offset));
+}
+
+/* The low half of an argument; both machines are little-endian. */
+static void filter_load_arg(struct filter *f, size_t n)
+{
+	filter_load(f,
+		    offsetof(struct seccomp_data, args) + n * sizeof(uint64_t));
+}
+
+/* If the accumulator is k, skip yes instructions, else no. */
+static void filter_if(struct filter *f, uint32_t k, uint8_t yes, uint8_t no)
+{
+	filter_put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, k,
+						   yes, no));
+}
+
+static void filter_return(struct filter *f, uint32_t action)
+{
+	filter_put(f, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
+}
+
+static void filter_refuse(struct filter *f, uint32_t err)
+{
+	filter_return(f, SECCOMP_RET_ERRNO | err);
+}
+
+static void filter_ioctl(struct filter *f, uint32_t nr)
+{
+	filter_if(f, nr, 0, 5);
+	filter_load_arg(f, 1);
+	filter_if(f, TIOCSTI, 1, 0);
+	filter_if(f, TIOCLINUX, 0, 1);
+	filter_refuse(f, EPERM);
+	filter_return(f, SECCOMP_RET_ALLOW);
+}
+
+static void filter_socket(struct filter *f, uint32_t nr)
+{
+	filter_if(f, nr, 0, 7);
+	filter_load_arg(f, 0);
+	filter_if(f, AF_UNIX, 4, 0);
+	filter_if(f, AF_INET, 3, 0);
+	filter_if(f, AF_INET6, 2, 0);
+	filter_if(f, AF_NETLINK, 1, 0);
+	filter_refuse(f, EAFNOSUPPORT);
+	filter_return(f, SECCOMP_RET_ALLOW);
+}
+
+/* One convention, from its number to a verdict. */
+static void filter_convention(struct filter *f, const struct filter_calls *c)
+{
+	filter_load(f, offsetof(struct seccomp_data, nr));
+	filter_ioctl(f, c->ioctl);
+	filter_socket(f, c->socket);
+	filter_socket(f, c->socketpair);
+	for (const uint32_t *nr = c->refused; *nr; nr++) {
+		filter_if(f, *nr, 0, 1);
+		filter_refuse(f, ENOSYS);
+	}
+#ifdef FILTER_X32
+	filter_put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K,
+						   FILTER_X32, 0, 1));
+	filter_refuse(f, ENOSYS);
+#endif
+	filter_return(f, SECCOMP_RET_ALLOW);
+}
+
+static void filter_build(struct filter *f)
+{
+	size_t jump;
+
+	filter_load(f, offsetof(struct seccomp_data, arch));
+	filter_if(f, FILTER_COMPAT, 1, 0);
+	jump = f->len;
+	filter_put(f, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
+	filter_convention(f, &filter_compat);
+	f->code[jump].k = (uint32_t)(f->len - jump - 1);
+
+	filter_if(f, FILTER_ARCH, 1, 0);
+	filter_return(f, SECCOMP_RET_KILL_PROCESS);
+	filter_convention(f, &filter_native);
+}
+
+int sandbox_filter(struct sandbox_args *args)
+{
+	struct filter f = { .len = 0 };
+
+	filter_build(&f);
+	return sandbox_args_file(args, f.code, f.len * sizeof(f.code[0]));
+}

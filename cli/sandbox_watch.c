@@ -1,0 +1,311 @@
+/* cli/sandbox_watch.c - stay with a running sandbox.
+ *
+ * One loop over four things: our signals, the socket of the layers, the
+ * control door, and the time to knock at the door again.
+ *
+ * The gateway holds the sandbox for as long as the door's connection lives.
+ * When it closes the gateway has gone, and with it every way out; connections
+ * wait in the listeners, of which we hold a copy, until a gateway has taken
+ * them again.
+ *
+ * The command shares our terminal and process group, so the terminal's own
+ * signals reach it without us, and Ctrl-Z stops and resumes us all. A signal
+ * that somebody sent to us alone is handed on. The layers between us and the
+ * command ignore these; when we are killed they are too, and the pid namespace
+ * takes everything in it along.
+ */
+
+#include "cli/sandbox.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "base/frame.h"
+#include "cli/cli.h"
+
+#define WATCH_KNOCK_MS	200  /* between attempts at a door that is closed */
+#define WATCH_ANSWER_MS 5000 /* for the answer to ADD */
+
+struct watch {
+	const struct sandbox *sb;
+	struct sandbox_child *child;
+	int rules;     /* borrowed */
+	int door;      /* -1: closed */
+	int signals;   /* signalfd */
+	int command;   /* pidfd of the command, once it has started; -1 */
+	bool terminal; /* we were in its foreground */
+	struct termios modes;
+	bool modes_known;
+};
+
+static int watch_send_add(struct watch *w, int door)
+{
+	static struct frame_out out;
+	const struct sandbox_child *c = w->child;
+	int fds[FRAME_FDS_MAX];
+	char label[32];
+	int rc;
+
+	/* The position is shared with a gateway that has read it before. */
+	if (lseek(w->rules, 0, SEEK_SET) < 0)
+		return -errno;
+	(void)snprintf(label, sizeof(label), "pid %d", c->pid);
+	fds[0] = w->rules;
+	assert(c->fds_len < ARRAY_SIZE(fds));
+	memcpy(fds + 1, c->fds, c->fds_len * sizeof(fds[0]));
+	frame_begin(&out, CONTROL_ADD);
+	frame_put_str(&out, slice_str(w->sb->name));
+	frame_put_str(&out, slice_str(label));
+	frame_put_u8(&out, c->tcp);
+	frame_put_u8(&out, c->udp);
+	frame_put_u8(&out, c->dns);
+	rc = frame_send(door, &out, fds, c->fds_len + 1);
+	return rc == 1 ? 0 : rc ? rc : -EAGAIN;
+}
+
+/* Why the gateway refused, for a person to read. */
+static char watch_why[256];
+
+static int watch_answer(int door)
+{
+	static struct frame_in in;
+	struct pollfd p = { .fd = door, .events = POLLIN };
+	struct slice phrase;
+	int rc = poll(&p, 1, WATCH_ANSWER_MS);
+
+	if (rc < 0)
+		return -errno;
+	if (!rc)
+		return -ETIMEDOUT;
+	rc = frame_recv(door, &in);
+	if (rc != 1)
+		return rc ? rc : ERR_PROTO;
+	frame_close_fds(&in);
+	if (in.type == CONTROL_OK)
+		return 0;
+	if (in.type != CONTROL_NO)
+		return ERR_PROTO;
+	phrase = bytes_str(&in.body);
+	(void)snprintf(watch_why, sizeof(watch_why), "%.*s", (int)phrase.len,
+		       phrase.ptr ? phrase.ptr : "");
+	return ERR_DENIED;
+}
+
+static int watch_knock(struct watch *w)
+{
+	int door = instance_connect(&w->sb->in);
+	int rc;
+
+	if (door < 0)
+		return door;
+	rc = watch_send_add(w, door);
+	if (!rc)
+		rc = watch_answer(door);
+	if (rc) {
+		(void)close(door);
+		return rc;
+	}
+	w->door = door;
+	return 0;
+}
+
+/* Nothing is asked of us over this connection; what can be read is its end. */
+static void watch_on_door(struct watch *w)
+{
+	static struct frame_in in;
+	int rc = frame_recv(w->door, &in);
+
+	if (!rc)
+		return;
+	if (rc == 1) {
+		frame_close_fds(&in);
+		return;
+	}
+	(void)close(w->door);
+	w->door = -1;
+}
+
+static void watch_on_child(struct watch *w)
+{
+	static struct frame_in in;
+	int rc = frame_recv(w->child->sock, &in);
+
+	if (rc == 1 && in.type == CAPTURE_STARTED && in.fds_len == 1 &&
+	    w->command < 0) {
+		w->command = in.fds[0];
+		return;
+	}
+	if (rc == 1)
+		frame_close_fds(&in);
+	if (rc < 0) {
+		(void)close(w->child->sock);
+		w->child->sock = -1;
+	}
+}
+
+/* Signals that the kernel makes for a terminal reach the command by itself.
+ * Before it has started there is nobody to hand one on to.
+ */
+static void watch_pass(struct watch *w, const struct signalfd_siginfo *si)
+{
+	if (si->ssi_code > 0)
+		return;
+	if (w->command >= 0)
+		(void)pidfd_send_signal(w->command, (int)si->ssi_signo, NULL,
+					0);
+	else
+		(void)kill(w->child->pid, SIGKILL);
+}
+
+/* True when the outermost layer has ended; *ret_status is how. */
+static bool watch_on_signal(struct watch *w, int *ret_status)
+{
+	struct signalfd_siginfo si;
+	bool ended = false;
+	pid_t pid;
+	int status;
+
+	if (read(w->signals, &si, sizeof(si)) != sizeof(si))
+		return false;
+	if (si.ssi_signo != SIGCHLD) {
+		watch_pass(w, &si);
+		return false;
+	}
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == w->child->pid) {
+			*ret_status = status;
+			ended = true;
+		}
+	}
+	return ended;
+}
+
+static int watch_loop(struct watch *w)
+{
+	int status;
+
+	for (;;) {
+		struct pollfd p[] = {
+			{ .fd = w->signals, .events = POLLIN },
+			{ .fd = w->child->sock, .events = POLLIN },
+			{ .fd = w->door, .events = POLLIN },
+		};
+		int n = poll(p, ARRAY_SIZE(p),
+			     w->door < 0 ? WATCH_KNOCK_MS : -1);
+
+		if (n < 0 && errno != EINTR)
+			return EXIT_BROKEN;
+		if (n < 0)
+			continue;
+		if (p[0].revents && watch_on_signal(w, &status))
+			break;
+		if (p[1].revents)
+			watch_on_child(w);
+		if (p[2].revents)
+			watch_on_door(w);
+		if (!n && w->door < 0)
+			(void)watch_knock(w);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int watch_let_go(struct watch *w)
+{
+	static struct frame_out out;
+	int rc;
+
+	frame_begin(&out, CAPTURE_GO);
+	rc = frame_send(w->child->sock, &out, NULL, 0);
+	return rc == 1 ? 0 : rc ? rc : -EAGAIN;
+}
+
+static int watch_signals(struct watch *w)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGQUIT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	w->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return w->signals < 0 ? -errno : 0;
+}
+
+static void watch_terminal(struct watch *w)
+{
+	w->terminal =
+		isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
+	w->modes_known = w->terminal && tcgetattr(STDIN_FILENO, &w->modes) == 0;
+}
+
+/* A shell inside takes the terminal's foreground for itself and cannot give
+ * it back: outside its pid namespace there is nobody, as it sees it. A command
+ * that was killed also leaves the terminal's modes behind.
+ */
+static void watch_reclaim(const struct watch *w, int status)
+{
+	void (*old)(int);
+
+	if (!w->terminal)
+		return;
+	old = signal(SIGTTOU, SIG_IGN);
+	if (tcgetpgrp(STDIN_FILENO) != getpgrp())
+		(void)tcsetpgrp(STDIN_FILENO, getpgrp());
+	if (w->modes_known && status > 128)
+		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &w->modes);
+	(void)signal(SIGTTOU, old);
+}
+
+/* What did not become a running command. */
+static int watch_fail(struct watch *w, int rc)
+{
+	(void)fprintf(stderr,
+		      "penstock run: the gateway did not take the sandbox: "
+		      "%s\n",
+		      rc == ERR_DENIED ? watch_why : err_str(rc));
+	(void)kill(w->child->pid, SIGKILL);
+	(void)waitpid(w->child->pid, NULL, 0);
+	return EXIT_BROKEN;
+}
+
+int sandbox_watch(const struct sandbox *sb, struct sandbox_child *child,
+		  int rules)
+{
+	struct watch w = {
+		.sb = sb,
+		.child = child,
+		.rules = rules,
+		.door = -1,
+		.signals = -1,
+		.command = -1,
+	};
+	int status;
+	int rc = watch_signals(&w);
+
+	if (!rc)
+		rc = watch_knock(&w);
+	if (rc)
+		return watch_fail(&w, rc);
+	watch_terminal(&w);
+	rc = watch_let_go(&w);
+	if (rc)
+		return watch_fail(&w, rc);
+	status = watch_loop(&w);
+	watch_reclaim(&w, status);
+	return status;
+}
