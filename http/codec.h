@@ -52,7 +52,7 @@ struct http_stream {
 	struct http_stream *next, *prev; /* h2: all streams of a session */
 };
 
-/* Bounds of one codec; http_limits_default() has the values and reasons. */
+/* Bounds of one codec; codec.c has the values and the reasons. */
 struct http_limits {
 	uint32_t head_bytes;   /* of one head, counted as RFC 9113, 6.5.2 */
 	uint32_t target_bytes; /* of the request target */
@@ -84,6 +84,11 @@ int h2_new(enum http_role role, const char *scheme,
 	   const struct http_limits *limits, http_open_fn *open, void *ctx,
 	   struct http_codec **ret);
 void http_codec_free(struct http_codec **codec);
+
+/* Does the HTTP/1 parser library refuse what only a lenient build accepts?
+ * Ask once, at start. Returns 0 or ERR_PROTO.
+ */
+int h1_self_test(void);
 
 /* Take what can be taken from in; what must wait (a full flow, a pipelined
  * request behind an unfinished one) stays there. Returns 0, or < 0 when the

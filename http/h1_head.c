@@ -159,7 +159,7 @@ static int scan_length(struct h1_head *h, struct slice value)
 static int scan_known_field(struct h1_head *h, struct slice name,
 			    struct slice value)
 {
-	if (h->kind == H1_TRAILERS)
+	if (h->kind == H1_TRAILER)
 		return 0;
 	if (slice_ieq(name, SLICE("host"))) {
 		h->hosts++;
@@ -199,7 +199,7 @@ static int scan_field(struct h1_head *h, struct slice line)
 /* The empty line was read: does the whole make sense? */
 static int scan_end(struct h1_head *h)
 {
-	if (h->kind != H1_TRAILERS && !h->started)
+	if (h->kind != H1_TRAILER && !h->started)
 		return fail(h, HTTP_FAULT_SYNTAX, "malformed start line");
 	if (h->kind == H1_REQUEST && h->v1_1 && h->hosts == 0)
 		return fail(h, HTTP_FAULT_SYNTAX, "no Host");
@@ -219,7 +219,7 @@ static int scan_line(struct h1_head *h, struct slice line)
 {
 	if (!line.len)
 		return scan_end(h);
-	if (h->started || h->kind == H1_TRAILERS)
+	if (h->started || h->kind == H1_TRAILER)
 		return scan_field(h, line);
 	h->started = true;
 	return h->kind == H1_REQUEST ? scan_request_line(h, line)

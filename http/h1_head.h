@@ -14,7 +14,7 @@
 enum h1_head_kind {
 	H1_REQUEST,
 	H1_RESPONSE,
-	H1_TRAILERS, /* no start line; names are judged by h1_message.c */
+	H1_TRAILER, /* no start line; names are judged by h1_message.c */
 };
 
 struct h1_head {
