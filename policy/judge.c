@@ -189,6 +189,12 @@ static void walk_host(struct findings *f, struct slice host)
 	walk_paths(f, p->nodes[node].exact);
 }
 
+static bool in_range(const struct inquiry *in, const struct rule *rule)
+{
+	return host_in_prefix(in->addr, in->addr_len, rule->addr,
+			      rule->addr_len, rule->prefix_bits);
+}
+
 static void walk_ranges(struct findings *f)
 {
 	const struct inquiry *in = f->in;
@@ -196,10 +202,8 @@ static void walk_ranges(struct findings *f)
 
 	for (uint32_t i = 0; in->addr_len && i < p->ranges_len; i++) {
 		const struct entry *e = &p->entries[p->ranges[i]];
-		const struct rule *rule = e->rule;
 
-		if (host_in_prefix(in->addr, in->addr_len, rule->addr,
-				   rule->addr_len, rule->prefix_bits))
+		if (in_range(in, e->rule))
 			look_at(f, e);
 	}
 }
@@ -285,16 +289,11 @@ void policy_judge(const struct policy *p, const struct policy_question *q,
 		judge_plain(&in, ret);
 }
 
-bool policy_names_host(const struct policy *p, struct slice host)
+static bool names_in_trie(const struct policy *p, struct slice host)
 {
 	uint32_t node = POLICY_ROOT;
-	char text[HOST_TEXT];
-	size_t end;
+	size_t end = host.len;
 
-	if (p->fallback != VERDICT_DENY)
-		return true;
-	host = host_canonical(host, text);
-	end = host.len;
 	for (size_t i = host.len; i-- > 0;) {
 		if (i && host.ptr[i - 1] != '.')
 			continue;
@@ -306,4 +305,23 @@ bool policy_names_host(const struct policy *p, struct slice host)
 		end = i ? i - 1 : 0;
 	}
 	return host.len && p->nodes[node].names_exact;
+}
+
+bool policy_names_host(const struct policy *p, struct slice host)
+{
+	const struct policy_question q = { .scheme = RULE_TCP, .host = host };
+	struct inquiry in;
+
+	if (p->fallback != VERDICT_DENY)
+		return true;
+	inquiry_init(&in, p, &q);
+	if (names_in_trie(p, in.host))
+		return true;
+	for (uint32_t i = 0; in.addr_len && i < p->ranges_len; i++) {
+		const struct entry *e = &p->entries[p->ranges[i]];
+
+		if (e->verdict != VERDICT_DENY && in_range(&in, e->rule))
+			return true;
+	}
+	return false;
 }
