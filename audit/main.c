@@ -1,0 +1,403 @@
+/* audit/main.c - the program penstock-audit: the ledger's only writer.
+ *
+ * It polls. The spools are memory that the workers fill without a system call,
+ * so nobody could wake us; and a pass that finds records waits less before the
+ * next one, from POLL_IDLE_MS down to POLL_BUSY_MS. When the ledger refuses
+ * (disk full, locked, read-only, damaged) the spools are kept and the pass is
+ * tried again, ever more slowly up to RETRY_MAX_MS; they fill up meanwhile, and
+ * then the workers refuse requests.
+ *
+ * What it is doing stands in the file "audit.status" of the spool directory,
+ * lines of "name value".
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "audit/drain.h"
+#include "audit/store.h"
+#include "base/base.h"
+#include "base/err.h"
+#include "base/jail.h"
+#include "base/log.h"
+
+#define LEDGER_NAME  "ledger.db"
+#define LOCK_NAME    "ledger.lock"
+#define STATUS_NAME  "audit.status"
+#define PATH_LEN_MAX 512
+
+#define POLL_BUSY_MS   10
+#define POLL_IDLE_MS   200
+#define SCAN_MS	       200  /* new spools, dead writers */
+#define STATUS_MS      1000 /* the status file at most so often */
+#define RETRY_MIN_MS   100
+#define RETRY_MAX_MS   5000
+#define PRUNE_CALM_MS  10000 /* while nothing is too old or too big */
+#define PRUNE_ROWS     2000  /* taken away at once */
+#define KEEP_DEFAULT_S (90ull * 24 * 3600)
+#define BYTES_DEFAULT  (10ull << 30)
+
+struct audit {
+	const char *state_dir;
+	const char *spool_dir;
+	const char *instance;
+	int ready_fd; /* -1: nobody waits */
+	struct store_limits limits;
+
+	int signals; /* signalfd */
+	int lock;
+	struct store *store;
+	struct drain *drain;
+	uint32_t wait_ms;
+	uint32_t retry_ms; /* 0: all is well */
+	uint64_t scan_due_ms;
+	uint64_t status_due_ms;
+	uint64_t prune_due_ms;
+};
+
+static uint64_t clock_us(clockid_t id)
+{
+	struct timespec t;
+
+	(void)clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static bool audit_path(const char *dir, const char *name,
+		       char ret[PATH_LEN_MAX])
+{
+	int n = snprintf(ret, PATH_LEN_MAX, "%s/%s", dir, name);
+
+	return n > 0 && n < PATH_LEN_MAX;
+}
+
+static void usage(FILE *to)
+{
+	(void)fputs("usage: penstock-audit --state DIR --spool DIR\n"
+		    "           [--keep SECONDS] [--max-bytes N]\n"
+		    "           [--instance NAME] [--ready-fd N]\n"
+		    "\n"
+		    "Writes DIR/" LEDGER_NAME
+		    " from the workers' spools. Rows older than\n"
+		    "--keep (90 days) go, and the oldest ones when the "
+		    "ledger is larger\n"
+		    "than --max-bytes (10 GiB). A byte is written to "
+		    "--ready-fd once\n"
+		    "the ledger is open.\n",
+		    to);
+}
+
+static bool parse_number(const char *text, uint64_t *ret)
+{
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno || *end || end == text || *text == '-')
+		return false;
+	*ret = n;
+	return true;
+}
+
+static bool audit_option(struct audit *a, int option, const char *value)
+{
+	uint64_t n = 0;
+
+	switch (option) {
+	case 's':
+		a->state_dir = value;
+		return true;
+	case 'p':
+		a->spool_dir = value;
+		return true;
+	case 'i':
+		a->instance = value;
+		return true;
+	case 'k':
+		return parse_number(value, &a->limits.keep_s);
+	case 'm':
+		return parse_number(value, &a->limits.bytes_max);
+	case 'r':
+		if (!parse_number(value, &n) || n > INT16_MAX)
+			return false;
+		a->ready_fd = (int)n;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Returns -1 to go on, else the exit status. */
+static int audit_arguments(struct audit *a, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "state", required_argument, NULL, 's' },
+		{ "spool", required_argument, NULL, 'p' },
+		{ "keep", required_argument, NULL, 'k' },
+		{ "max-bytes", required_argument, NULL, 'm' },
+		{ "instance", required_argument, NULL, 'i' },
+		{ "ready-fd", required_argument, NULL, 'r' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'h') {
+			usage(stdout);
+			return 0;
+		}
+		if (!audit_option(a, option, optarg)) {
+			usage(stderr);
+			return 2;
+		}
+	}
+	if (!a->state_dir || !a->spool_dir || optind != argc) {
+		usage(stderr);
+		return 2;
+	}
+	if (!a->instance)
+		a->instance = a->state_dir;
+	return -1;
+}
+
+/* One audit for one ledger. */
+static int audit_lock(struct audit *a)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char path[PATH_LEN_MAX];
+
+	if (!audit_path(a->state_dir, LOCK_NAME, path))
+		return -ENAMETOOLONG;
+	a->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (a->lock < 0)
+		return -errno;
+	if (fcntl(a->lock, F_OFD_SETLK, &lock))
+		return -EBUSY;
+	return 0;
+}
+
+static int audit_signals(struct audit *a)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	(void)signal(SIGPIPE, SIG_IGN);
+	/* A file-size limit is an error like a full disk, not an end. */
+	(void)signal(SIGXFSZ, SIG_IGN);
+	a->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return a->signals < 0 ? -errno : 0;
+}
+
+static int audit_ledger(struct audit *a)
+{
+	char path[PATH_LEN_MAX];
+	int err;
+
+	if (!audit_path(a->state_dir, LEDGER_NAME, path))
+		return -ENAMETOOLONG;
+	err = store_open(path, a->instance, &a->store);
+	if (err)
+		log_error("ledger %s: %s", path, store_error(NULL));
+	return err;
+}
+
+/* The first drain enters what dead writers left; what is open in the ledger
+ * after it has no writer, unless one lives and says so again.
+ */
+static int audit_recover(struct audit *a)
+{
+	int err = drain_scan(a->drain);
+
+	if (!err)
+		err = drain_all(a->drain, clock_us(CLOCK_REALTIME));
+	if (!err)
+		err = store_close_open_rows(a->store);
+	if (err)
+		log_error("ledger: %s; trying again", store_error(a->store));
+	return 0;
+}
+
+static int audit_setup(struct audit *a)
+{
+	int err = audit_signals(a);
+
+	if (!err)
+		err = audit_lock(a);
+	if (err) {
+		log_error("%s/%s: %s", a->state_dir, LOCK_NAME,
+			  err == -EBUSY ? "another penstock-audit writes this "
+					  "ledger"
+					: err_str(err));
+		return err;
+	}
+	err = audit_ledger(a);
+	if (err)
+		return err;
+	err = drain_open(a->spool_dir, a->store, &a->drain);
+	if (err)
+		log_error("%s: %s", a->spool_dir, err_str(err));
+	return err;
+}
+
+static void audit_ready(struct audit *a)
+{
+	if (a->ready_fd < 0)
+		return;
+	(void)!write(a->ready_fd, "\n", 1);
+	(void)close(a->ready_fd);
+	a->ready_fd = -1;
+}
+
+/* Replace the status file; on tmpfs, so it can tell of a full disk. */
+static void audit_status(struct audit *a, uint64_t now_ms)
+{
+	struct drain_counts c = drain_counts(a->drain);
+	char path[PATH_LEN_MAX], new_path[PATH_LEN_MAX];
+	FILE *f;
+
+	if (now_ms < a->status_due_ms)
+		return;
+	a->status_due_ms = now_ms + STATUS_MS;
+	if (!audit_path(a->spool_dir, STATUS_NAME, path) ||
+	    !audit_path(a->spool_dir, STATUS_NAME ".tmp", new_path))
+		return;
+	f = fopen(new_path, "we");
+	if (!f)
+		return;
+	(void)fprintf(f,
+		      "state %s\nrows %llu\nspools %u\nbad_spools %llu\n"
+		      "bad_records %llu\n",
+		      a->retry_ms ? "stuck" : "ok",
+		      (unsigned long long)store_rows(a->store), c.spools,
+		      (unsigned long long)c.bad_spools,
+		      (unsigned long long)c.bad_records);
+	if (a->retry_ms)
+		(void)fprintf(f, "error %s\n", store_error(a->store));
+	if (!fclose(f))
+		(void)rename(new_path, path);
+}
+
+/* The ledger refused: keep everything and come back later. */
+static void audit_stuck(struct audit *a)
+{
+	if (!a->retry_ms)
+		log_error("ledger: %s; records stay in their spools",
+			  store_error(a->store));
+	a->retry_ms = MIN(MAX(a->retry_ms * 2, RETRY_MIN_MS), RETRY_MAX_MS);
+	a->wait_ms = a->retry_ms;
+}
+
+static void audit_prune(struct audit *a, int entered, uint64_t now_ms)
+{
+	uint32_t rows = PRUNE_ROWS + 2 * (uint32_t)entered;
+	int n;
+
+	if (now_ms < a->prune_due_ms)
+		return;
+	n = store_prune(a->store, &a->limits, clock_us(CLOCK_REALTIME), rows);
+	if (n < 0)
+		log_warn("ledger: taking old rows away: %s; trying again",
+			 store_error(a->store));
+	/* Something went: more may have to, so stay at it between passes. */
+	a->prune_due_ms = now_ms + (n > 0 ? POLL_BUSY_MS : PRUNE_CALM_MS);
+}
+
+static void audit_turn(struct audit *a)
+{
+	uint64_t now_ms = clock_us(CLOCK_MONOTONIC) / 1000;
+	int n;
+
+	if (now_ms >= a->scan_due_ms) {
+		int err = drain_scan(a->drain);
+
+		if (err)
+			log_warn("spools: %s; trying again", err_str(err));
+		a->scan_due_ms = now_ms + SCAN_MS;
+	}
+	n = drain_pass(a->drain, clock_us(CLOCK_REALTIME));
+	if (n < 0) {
+		audit_stuck(a);
+	} else {
+		if (a->retry_ms)
+			log_warn("ledger: writing again");
+		a->retry_ms = 0;
+		a->wait_ms = n >= DRAIN_BATCH ? 0
+			     : n	      ? POLL_BUSY_MS
+				 : MIN(a->wait_ms * 2 + 1, POLL_IDLE_MS);
+		audit_prune(a, n, now_ms);
+	}
+	audit_status(a, now_ms);
+}
+
+static void audit_run(struct audit *a)
+{
+	struct pollfd p = { .fd = a->signals, .events = POLLIN };
+
+	while (!poll(&p, 1, (int)a->wait_ms) || !(p.revents & POLLIN))
+		audit_turn(a);
+}
+
+/* The end: everything that is finished goes in. Workers that still live keep
+ * their spools for the next one of us.
+ */
+static int audit_end(struct audit *a)
+{
+	int err = drain_scan(a->drain);
+
+	if (!err)
+		err = drain_all(a->drain, clock_us(CLOCK_REALTIME));
+	if (err)
+		log_error("ledger: %s; records stay in their spools",
+			  store_error(a->store));
+	a->status_due_ms = 0;
+	audit_status(a, clock_us(CLOCK_MONOTONIC) / 1000);
+	drain_free(&a->drain);
+	store_free(&a->store);
+	return err ? 3 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct audit a = {
+		.ready_fd = -1,
+		.signals = -1,
+		.lock = -1,
+		.limits = { .keep_s = KEEP_DEFAULT_S,
+			    .bytes_max = BYTES_DEFAULT },
+	};
+	int status;
+
+	log_init("penstock-audit", LOG_LEVEL_INFO,
+		 getenv("JOURNAL_STREAM") != NULL);
+	status = audit_arguments(&a, argc, argv);
+	if (status >= 0)
+		return status;
+	(void)umask(0077);
+	if (audit_setup(&a))
+		return 3;
+	if (jail_audit(a.state_dir, a.spool_dir) < 0) {
+		log_error("cannot give up privileges");
+		return 3;
+	}
+	(void)audit_recover(&a);
+	audit_ready(&a);
+	audit_run(&a);
+	return audit_end(&a);
+}

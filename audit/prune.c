@@ -1,0 +1,204 @@
+/* audit/prune.c - take the oldest rows away.
+ *
+ * Age: rows whose id is older than keep_s. Size: while the file without its
+ * free pages is larger than bytes_max. Rows go from the front of the table,
+ * a few thousand in a transaction, so that the writer's next batch waits
+ * milliseconds. Whole pages come free and are used again by new rows; only
+ * when more than a tenth of the file is free are some given back.
+ *
+ * Texts and facts carry the last day that used them. What was last used before
+ * the day of the oldest row left is used by no row. Each call looks at a
+ * stretch of ids and begins again behind the last one.
+ */
+
+#include "audit/store.h"
+
+#include <stdio.h>
+
+#include "audit/schema.h"
+#include "audit/store_private.h"
+#include "base/base.h"
+#include "base/id.h"
+
+#define EPOCH_2024_US 1704067200000000ull
+#define SWEEP_IDS     500    /* texts and facts looked at in one call */
+#define VACUUM_PAGES  256    /* given back in one call */
+#define LATE_ROWS     100000 /* arrivals kept for those who follow */
+
+/* Read one number; fallback when there is no row or it is NULL. */
+static int prune_ask(struct store *s, const char *sql, int64_t fallback,
+		     int64_t *ret)
+{
+	sqlite3_stmt *stmt;
+	int rc = sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL);
+
+	if (rc != SQLITE_OK)
+		return store_fail(s, sql, rc);
+	*ret = fallback;
+	if (sqlite3_step(stmt) == SQLITE_ROW &&
+	    sqlite3_column_type(stmt, 0) != SQLITE_NULL)
+		*ret = sqlite3_column_int64(stmt, 0);
+	rc = sqlite3_finalize(stmt);
+	return rc == SQLITE_OK ? 0 : store_fail(s, sql, rc);
+}
+
+/* The lowest id that may stay on account of its age. */
+static uint64_t prune_oldest_id(const struct store_limits *limits,
+				uint64_t wall_us)
+{
+	uint64_t keep_us = limits->keep_s > UINT64_MAX / 1000000
+				   ? UINT64_MAX
+				   : limits->keep_s * 1000000;
+
+	if (wall_us < EPOCH_2024_US || wall_us - EPOCH_2024_US <= keep_us)
+		return 0;
+	return (wall_us - EPOCH_2024_US - keep_us) << 12;
+}
+
+static int prune_is_big(struct store *s, uint64_t bytes_max, bool *ret)
+{
+	int64_t pages, unused, size;
+	int err = prune_ask(s, "PRAGMA page_count", 0, &pages);
+
+	if (!err)
+		err = prune_ask(s, "PRAGMA freelist_count", 0, &unused);
+	if (!err)
+		err = prune_ask(s, "PRAGMA page_size", 4096, &size);
+	if (!err)
+		*ret = (uint64_t)((pages - unused) * size) > bytes_max;
+	return err;
+}
+
+/* Delete at most rows_max rows from the front, all below id. */
+static int prune_rows(struct store *s, uint64_t id, uint32_t rows_max)
+{
+	char sql[160];
+
+	(void)snprintf(sql, sizeof(sql),
+		       "DELETE FROM record WHERE id IN (SELECT id FROM record"
+		       " WHERE id < %lld ORDER BY id LIMIT %u)",
+		       (long long)MIN(id, (uint64_t)INT64_MAX), rows_max);
+	return store_exec(s, sql);
+}
+
+/* One stretch of table: ids from *swept on, last used before day. */
+static int prune_sweep(struct store *s, const char *table, int64_t day,
+		       int64_t *swept)
+{
+	int64_t last;
+	char sql[256];
+	int err;
+
+	(void)snprintf(sql, sizeof(sql), "SELECT max(id) FROM %s", table);
+	err = prune_ask(s, sql, 0, &last);
+	if (err)
+		return err;
+	(void)snprintf(sql, sizeof(sql),
+		       "DELETE FROM %s WHERE id > %lld AND id <= %lld"
+		       " AND last_day < %lld",
+		       table, (long long)*swept,
+		       (long long)(*swept + SWEEP_IDS), (long long)day);
+	err = store_exec(s, sql);
+	*swept = *swept + SWEEP_IDS >= last ? 0 : *swept + SWEEP_IDS;
+	return err;
+}
+
+/* `seen` of a stretch of facts: the seconds before the oldest row. Comes
+ * before the facts themselves go.
+ */
+static int prune_seen(struct store *s, int64_t second)
+{
+	char sql[200];
+
+	(void)snprintf(sql, sizeof(sql),
+		       "DELETE FROM seen WHERE facts IN (SELECT id FROM facts"
+		       " WHERE id > %lld AND id <= %lld) AND second < %lld",
+		       (long long)s->swept_facts,
+		       (long long)(s->swept_facts + SWEEP_IDS),
+		       (long long)second);
+	return store_exec(s, sql);
+}
+
+/* What only rows that are gone have used. */
+static int prune_words(struct store *s)
+{
+	int64_t oldest, changes = sqlite3_total_changes64(s->db);
+	int err =
+		prune_ask(s, "SELECT min(id) FROM record", INT64_MAX, &oldest);
+	int64_t day = dict_day((uint64_t)oldest);
+
+	if (!err)
+		err = prune_seen(s, SCHEMA_SECOND((uint64_t)oldest));
+	if (!err)
+		err = prune_sweep(s, "facts", day, &s->swept_facts);
+	if (!err)
+		err = prune_sweep(s, "text", day, &s->swept_text);
+	if (sqlite3_total_changes64(s->db) != changes)
+		dict_clear(s->dict);
+	return err;
+}
+
+static int prune_late(struct store *s)
+{
+	char sql[120];
+
+	(void)snprintf(sql, sizeof(sql),
+		       "DELETE FROM late WHERE seq <= (SELECT max(seq) FROM"
+		       " late) - %d",
+		       LATE_ROWS);
+	return store_exec(s, sql);
+}
+
+/* Give file space back when much of it lies idle. */
+static int prune_vacuum(struct store *s)
+{
+	int64_t pages, unused;
+	char sql[64];
+	int err = prune_ask(s, "PRAGMA page_count", 0, &pages);
+
+	if (!err)
+		err = prune_ask(s, "PRAGMA freelist_count", 0, &unused);
+	if (err || unused <= pages / 10)
+		return err;
+	(void)snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)",
+		       VACUUM_PAGES);
+	return store_exec(s, sql);
+}
+
+static int prune_inside(struct store *s, const struct store_limits *limits,
+			uint64_t wall_us, uint32_t rows_max)
+{
+	bool big = false;
+	uint64_t id = prune_oldest_id(limits, wall_us);
+	int err = prune_is_big(s, limits->bytes_max, &big);
+	int gone;
+
+	if (!err)
+		err = prune_rows(s, big ? INT64_MAX : id, rows_max);
+	gone = sqlite3_changes(s->db);
+	if (!err)
+		err = prune_words(s);
+	if (!err)
+		err = prune_late(s);
+	if (!err)
+		err = prune_vacuum(s);
+	return err ? err : gone;
+}
+
+int store_prune(struct store *s, const struct store_limits *limits,
+		uint64_t wall_us, uint32_t rows_max)
+{
+	int n = store_begin(s);
+
+	if (n)
+		return n;
+	n = prune_inside(s, limits, wall_us, rows_max);
+	if (n >= 0) {
+		int err = store_commit(s);
+
+		n = err ? err : n;
+	}
+	if (n < 0)
+		store_rollback(s);
+	return n;
+}

@@ -1,0 +1,205 @@
+/* audit/record.c - the layout of a slot of a spool: one record. */
+
+#include "audit/record.h"
+
+#include <stddef.h>
+
+#include "audit/text.h"
+#include "base/base.h"
+#include "base/err.h"
+
+static_assert(sizeof(struct record_slot) == RECORD_SIZE, "the documented size");
+static_assert(offsetof(struct record_slot, generation) == 48, "as documented");
+static_assert(offsetof(struct record_slot, text) == 64, "as documented");
+static_assert(offsetof(struct record_slot, area) == 140, "as documented");
+static_assert(RECORD_TEXTS <= 32, "a bit of cut for each text");
+
+/* name, octets, how it is copied. The bounds: names by their standards, the
+ * rest by what a person would still read.
+ */
+#define RECORD_TABLE(X)                                                        \
+	X(SANDBOX, "sandbox", 64, TEXT_PLAIN)                                  \
+	X(CLIENT, "client", 64, TEXT_PLAIN)                                    \
+	X(PROTOCOL, "protocol", 16, TEXT_PLAIN)                                \
+	X(TLS, "tls", 16, TEXT_PLAIN)                                          \
+	X(METHOD, "method", 32, TEXT_PLAIN)                                    \
+	X(SCHEME, "scheme", 8, TEXT_PLAIN)                                     \
+	X(HOST, "host", 256, TEXT_PLAIN)                                       \
+	X(PATH, "path", 1280, TEXT_PATH)                                       \
+	X(QUERY, "query", 768, TEXT_QUERY)                                     \
+	X(USER_AGENT, "user_agent", 256, TEXT_PLAIN)                           \
+	X(REASON, "reason", 48, TEXT_PLAIN)                                    \
+	X(RULE, "rule", 384, TEXT_PLAIN)                                       \
+	X(RULE_WHERE, "rule_where", 128, TEXT_PLAIN)                           \
+	X(END_REASON, "reason", 48, TEXT_PLAIN)                                \
+	X(DETAIL, "detail", 256, TEXT_PLAIN)                                   \
+	X(CONTENT_TYPE, "content_type", 96, TEXT_PLAIN)                        \
+	X(UPSTREAM, "upstream", 64, TEXT_PLAIN)                                \
+	X(UP_PROTOCOL, "up_protocol", 16, TEXT_PLAIN)                          \
+	X(UP_TLS, "up_tls", 16, TEXT_PLAIN)
+
+#define RECORD_BOUND(id, name, max, kind) [RECORD_##id] = (max),
+const uint16_t record_bound[] = { RECORD_TABLE(RECORD_BOUND) };
+static_assert(ARRAY_SIZE(record_bound) == RECORD_TEXTS, "text without bound");
+
+#define RECORD_SUM(id, name, max, kind) +(max)
+static_assert(0 RECORD_TABLE(RECORD_SUM) <= RECORD_AREA,
+	      "all texts fit at their longest");
+
+#define RECORD_NAME(id, name, max, kind) [RECORD_##id] = (name),
+static const char *const text_name[] = { RECORD_TABLE(RECORD_NAME) };
+
+#define RECORD_KIND(id, name, max, kind) [RECORD_##id] = (kind),
+static const uint8_t text_kind[] = { RECORD_TABLE(RECORD_KIND) };
+
+const char *record_text_str(enum record_text t)
+{
+	assert(t < RECORD_TEXTS);
+	return text_name[t];
+}
+
+static void record_put(struct record_slot *slot, enum record_text t,
+		       struct slice s, uint16_t *off)
+{
+	bool cut = false;
+	size_t len = 0;
+
+	if (s.len)
+		len = text_copy(text_kind[t], s, slot->area + *off,
+				record_bound[t], &cut);
+	if (cut)
+		slot->cut |= BIT(t);
+	slot->text[t].off = *off;
+	slot->text[t].len = (uint16_t)len;
+	*off = (uint16_t)(*off + len);
+}
+
+void record_begin(struct record_slot *slot, const struct audit_begin *facts)
+{
+	uint16_t off = 0;
+
+	assert(facts->id > 0 && facts->id <= INT64_MAX);
+	assert(facts->kind < AUDIT_KINDS && facts->verdict < AUDIT_VERDICTS);
+	atomic_store_explicit(&slot->state, RECORD_CLAIMED,
+			      memory_order_relaxed);
+	slot->cut = 0;
+	slot->id = facts->id;
+	slot->wall_us = facts->wall_us;
+	slot->generation = facts->generation;
+	slot->port = facts->port;
+	slot->kind = (uint8_t)facts->kind;
+	slot->verdict = (uint8_t)facts->verdict;
+	record_put(slot, RECORD_SANDBOX, facts->sandbox, &off);
+	record_put(slot, RECORD_CLIENT, facts->client, &off);
+	record_put(slot, RECORD_PROTOCOL, facts->protocol, &off);
+	record_put(slot, RECORD_TLS, facts->tls, &off);
+	record_put(slot, RECORD_METHOD, facts->method, &off);
+	record_put(slot, RECORD_SCHEME, facts->scheme, &off);
+	record_put(slot, RECORD_HOST, facts->host, &off);
+	record_put(slot, RECORD_PATH, facts->path, &off);
+	record_put(slot, RECORD_QUERY, facts->query, &off);
+	record_put(slot, RECORD_USER_AGENT, facts->user_agent, &off);
+	record_put(slot, RECORD_REASON, facts->reason, &off);
+	record_put(slot, RECORD_RULE, facts->rule, &off);
+	record_put(slot, RECORD_RULE_WHERE, facts->rule_where, &off);
+	atomic_store_explicit(&slot->state, RECORD_OPEN, memory_order_release);
+}
+
+void record_end(struct record_slot *slot, const struct audit_end *facts)
+{
+	uint16_t off = slot->text[RECORD_RULE_WHERE].off;
+
+	assert(slot->state == RECORD_OPEN);
+	assert(facts->outcome < AUDIT_OUTCOMES && facts->outcome != AUDIT_OPEN);
+	off = (uint16_t)(off + slot->text[RECORD_RULE_WHERE].len);
+	slot->duration_us = facts->duration_us;
+	slot->bytes_up = facts->bytes_up;
+	slot->bytes_down = facts->bytes_down;
+	slot->status = facts->status;
+	slot->outcome = (uint8_t)facts->outcome;
+	record_put(slot, RECORD_END_REASON, facts->reason, &off);
+	record_put(slot, RECORD_DETAIL, facts->detail, &off);
+	record_put(slot, RECORD_CONTENT_TYPE, facts->content_type, &off);
+	record_put(slot, RECORD_UPSTREAM, facts->upstream, &off);
+	record_put(slot, RECORD_UP_PROTOCOL, facts->up_protocol, &off);
+	record_put(slot, RECORD_UP_TLS, facts->up_tls, &off);
+	atomic_store_explicit(&slot->state, RECORD_DONE, memory_order_release);
+}
+
+/* Copy the first len texts. The slot may change while it is read, if its
+ * writer is hostile: each offset is read once, and checked as read.
+ */
+static int record_read_texts(const struct record_slot *slot, size_t len,
+			     struct record *ret)
+{
+	size_t used = 0;
+
+	for (size_t t = 0; t < RECORD_TEXTS; t++) {
+		size_t n, off;
+
+		ret->text[t] = slice_of(ret->area, 0);
+		if (t >= len)
+			continue;
+		off = *(const volatile uint16_t *)&slot->text[t].off;
+		n = *(const volatile uint16_t *)&slot->text[t].len;
+		if (n > record_bound[t] || off + n > RECORD_AREA)
+			return ERR_SYNTAX;
+		ret->text[t] = slice_of(ret->area + off, n);
+		used = MAX(used, off + n);
+	}
+	memcpy(ret->area, slot->area, used);
+	for (size_t t = 0; t < len; t++)
+		if (!text_is_clean(ret->text[t]))
+			return ERR_SYNTAX;
+	return 0;
+}
+
+/* The end's reason replaces the beginning's. */
+static void record_join_reasons(struct record *r)
+{
+	uint32_t cut = r->cut & BIT(RECORD_END_REASON);
+
+	if (r->text[RECORD_END_REASON].len) {
+		r->text[RECORD_REASON] = r->text[RECORD_END_REASON];
+		r->cut &= ~BIT(RECORD_REASON);
+		r->cut |= cut >> (RECORD_END_REASON - RECORD_REASON);
+	}
+	r->text[RECORD_END_REASON].len = 0;
+	r->cut &= ~BIT(RECORD_END_REASON);
+}
+
+int record_read(const struct record_slot *slot, enum audit_outcome open_as,
+		struct record *ret)
+{
+	uint32_t state =
+		atomic_load_explicit(&slot->state, memory_order_acquire);
+	bool done = state == RECORD_DONE;
+	size_t texts = done ? RECORD_TEXTS : RECORD_END_REASON;
+
+	if (state == RECORD_FREE || state == RECORD_CLAIMED)
+		return 0;
+	if (state > RECORD_DONE)
+		return ERR_SYNTAX;
+	ret->id = slot->id;
+	ret->wall_us = slot->wall_us;
+	ret->generation = slot->generation;
+	ret->port = slot->port;
+	ret->kind = slot->kind;
+	ret->verdict = slot->verdict;
+	ret->duration_us = done ? slot->duration_us : 0;
+	ret->bytes_up = done ? slot->bytes_up : 0;
+	ret->bytes_down = done ? slot->bytes_down : 0;
+	ret->status = done ? slot->status : 0;
+	ret->outcome = done ? slot->outcome : open_as;
+	ret->cut = slot->cut & (BIT(texts) - 1);
+	if (!ret->id || ret->id > INT64_MAX || ret->wall_us > INT64_MAX ||
+	    ret->duration_us > INT64_MAX || ret->bytes_up > INT64_MAX ||
+	    ret->bytes_down > INT64_MAX || ret->kind >= AUDIT_KINDS ||
+	    ret->verdict >= AUDIT_VERDICTS || ret->outcome >= AUDIT_OUTCOMES ||
+	    (done && ret->outcome == AUDIT_OPEN))
+		return ERR_SYNTAX;
+	if (record_read_texts(slot, texts, ret))
+		return ERR_SYNTAX;
+	record_join_reasons(ret);
+	return 1;
+}

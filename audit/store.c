@@ -1,0 +1,338 @@
+/* audit/store.c - the ledger, as its one writer sees it.
+ *
+ * One connection writes and checkpoints; SQLite before 3.51.3 can damage a WAL
+ * that two do. Everybody else opens read-only (audit/query.c).
+ *
+ * A record's key is its id, given before the request went upstream, so
+ * entering it twice is entering it once. A row that stands as open, or as
+ * interrupted, gives way to a later word about the same id; any other row is
+ * final.
+ *
+ * synchronous=NORMAL: a commit survives the death of every process. What a
+ * power failure may take is the last commits before it, as it takes the
+ * spools; the file stays sound.
+ */
+
+#include "audit/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "audit/dict.h"
+#include "audit/schema.h"
+#include "audit/store_private.h"
+#include "base/base.h"
+#include "base/err.h"
+#include "base/id.h"
+
+#define LATE_US	  2000000 /* a row that comes this late is noted in `late` */
+#define ERROR_MAX 200
+
+static char store_open_error[ERROR_MAX];
+
+const char *store_error(const struct store *s)
+{
+	return s ? s->error : store_open_error;
+}
+
+uint64_t store_rows(const struct store *s)
+{
+	return s->rows;
+}
+
+int store_fail(struct store *s, const char *doing, int rc)
+{
+	(void)snprintf(s->error, sizeof(s->error), "%s: %s", doing,
+		       rc == SQLITE_OK ? "no error" : sqlite3_errmsg(s->db));
+	switch (rc & 0xff) {
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_CANTOPEN:
+		return -EROFS;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EUCLEAN;
+	default:
+		return -EIO;
+	}
+}
+
+int store_exec(struct store *s, const char *sql)
+{
+	int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : store_fail(s, sql, rc);
+}
+
+/* What must be said before the first table, and each time. */
+static int store_settings(struct store *s)
+{
+	static const char *const settings[] = {
+		"PRAGMA busy_timeout = 2000", /* ms; only readers recovering */
+		"PRAGMA auto_vacuum = INCREMENTAL",
+		"PRAGMA journal_mode = WAL",
+		"PRAGMA synchronous = NORMAL",
+		"PRAGMA cache_size = -16000",		/* KiB */
+		"PRAGMA journal_size_limit = 67108864", /* a WAL kept */
+		"PRAGMA trusted_schema = OFF",
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings) && !err; i++)
+		err = store_exec(s, settings[i]);
+	return err;
+}
+
+static int store_prepare(struct store *s)
+{
+	static const char put[] =
+		"INSERT INTO record(id, facts, skew_us, client_port,"
+		" duration_us, bytes_up, bytes_down, cut, path, query, detail)"
+		" VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		" ON CONFLICT(id) DO UPDATE SET facts = excluded.facts,"
+		" duration_us = excluded.duration_us,"
+		" bytes_up = excluded.bytes_up,"
+		" bytes_down = excluded.bytes_down, cut = excluded.cut,"
+		" detail = excluded.detail"
+		" WHERE (SELECT outcome FROM facts f WHERE f.id ="
+		" record.facts) IN (0, 5)";
+	int rc = sqlite3_prepare_v3(s->db, put, -1, SQLITE_PREPARE_PERSISTENT,
+				    &s->put, NULL);
+
+	static_assert(AUDIT_OPEN == 0 && AUDIT_INTERRUPTED == 5,
+		      "the numbers in the statement");
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v3(s->db, "INSERT INTO late(id) VALUES(?)",
+					-1, SQLITE_PREPARE_PERSISTENT, &s->late,
+					NULL);
+	if (rc == SQLITE_OK)
+		rc = dict_open(s->db, &s->dict);
+	return rc == SQLITE_OK ? 0 : store_fail(s, "prepare", rc);
+}
+
+static int store_schema(struct store *s, const char *instance)
+{
+	int n = schema_check(s->db), rc;
+
+	if (n == ERR_STALE || n == ERR_PROTO) {
+		(void)snprintf(s->error, sizeof(s->error),
+			       n == ERR_STALE
+				       ? "the ledger was written by a newer "
+					 "version of penstock"
+				       : "the file is not a penstock ledger");
+		return n;
+	}
+	if (n < 0)
+		return store_fail(s, "read the schema", sqlite3_errcode(s->db));
+	n = store_settings(s);
+	if (n)
+		return n;
+	rc = schema_migrate(s->db, instance, store_wall_us());
+	return rc == SQLITE_OK ? 0 : store_fail(s, "make the tables", rc);
+}
+
+uint64_t store_wall_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Create the file ourselves, so that it is never anybody else's to read;
+ * SQLite gives -wal and -shm the same mode.
+ */
+static int store_create(struct store *s, const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int rc;
+
+	if (fd < 0) {
+		rc = -errno;
+		(void)snprintf(s->error, sizeof(s->error), "open: %s",
+			       strerror(-rc));
+		return rc;
+	}
+	(void)close(fd);
+	rc = sqlite3_open_v2(path, &s->db,
+			     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+				     SQLITE_OPEN_NOFOLLOW,
+			     NULL);
+	if (rc != SQLITE_OK)
+		return s->db ? store_fail(s, "open", rc) : -ENOMEM;
+	(void)sqlite3_extended_result_codes(s->db, 1);
+	return 0;
+}
+
+int store_open(const char *path, const char *instance, struct store **ret)
+{
+	struct store *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	err = store_create(s, path);
+	if (!err)
+		err = store_schema(s, instance);
+	if (!err)
+		err = store_prepare(s);
+	if (err) {
+		memcpy(store_open_error, s->error, sizeof(store_open_error));
+		store_free(&s);
+	} else {
+		*ret = s;
+	}
+	return err;
+}
+
+void store_free(struct store **s)
+{
+	if (!*s)
+		return;
+	dict_free(&(*s)->dict);
+	(void)sqlite3_finalize((*s)->put);
+	(void)sqlite3_finalize((*s)->late);
+	(void)sqlite3_close((*s)->db);
+	free(*s);
+	*s = NULL;
+}
+
+int store_begin(struct store *s)
+{
+	int err = store_exec(s, "BEGIN IMMEDIATE");
+
+	if (!err)
+		s->now_us = store_wall_us();
+	return err;
+}
+
+static void store_bind_text(sqlite3_stmt *stmt, int column, struct slice s)
+{
+	if (s.len)
+		(void)sqlite3_bind_text(stmt, column, s.ptr, (int)s.len,
+					SQLITE_STATIC);
+	else
+		(void)sqlite3_bind_null(stmt, column);
+}
+
+/* The row of a record whose facts are known. */
+static int store_put_row(struct store *s, const struct record *r, int64_t facts)
+{
+	int64_t skew = (int64_t)r->wall_us - (int64_t)id_wall_us(r->id);
+	uint16_t port;
+
+	(void)dict_client(r->text[RECORD_CLIENT], &port);
+	(void)sqlite3_bind_int64(s->put, 1, (int64_t)r->id);
+	(void)sqlite3_bind_int64(s->put, 2, facts);
+	(void)sqlite3_bind_int64(s->put, 3, skew);
+	(void)sqlite3_bind_int(s->put, 4, port);
+	(void)sqlite3_bind_int64(s->put, 5, (int64_t)r->duration_us);
+	(void)sqlite3_bind_int64(s->put, 6, (int64_t)r->bytes_up);
+	(void)sqlite3_bind_int64(s->put, 7, (int64_t)r->bytes_down);
+	(void)sqlite3_bind_int64(s->put, 8, r->cut);
+	store_bind_text(s->put, 9, r->text[RECORD_PATH]);
+	store_bind_text(s->put, 10, r->text[RECORD_QUERY]);
+	store_bind_text(s->put, 11, r->text[RECORD_DETAIL]);
+	(void)sqlite3_step(s->put);
+	return sqlite3_reset(s->put);
+}
+
+int store_put(struct store *s, const struct record *r)
+{
+	int64_t before = sqlite3_total_changes64(s->db);
+	int64_t facts;
+	int rc = dict_facts(s->dict, r, &facts);
+
+	if (rc == SQLITE_OK) {
+		before = sqlite3_total_changes64(s->db);
+		rc = store_put_row(s, r, facts);
+	}
+	if (rc != SQLITE_OK)
+		return store_fail(s, "enter a row", rc);
+	if (sqlite3_total_changes64(s->db) == before)
+		return 0; /* it was there */
+	s->rows_put++;
+	if (s->now_us < id_wall_us(r->id) + LATE_US)
+		return 0;
+	(void)sqlite3_bind_int64(s->late, 1, (int64_t)r->id);
+	(void)sqlite3_step(s->late);
+	rc = sqlite3_reset(s->late);
+	return rc == SQLITE_OK ? 0 : store_fail(s, "note a late row", rc);
+}
+
+int store_commit(struct store *s)
+{
+	int err = store_exec(s, "COMMIT");
+
+	if (err)
+		return err;
+	s->rows += s->rows_put;
+	s->rows_put = 0;
+	return 0;
+}
+
+void store_rollback(struct store *s)
+{
+	if (!sqlite3_get_autocommit(s->db))
+		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	s->rows_put = 0;
+	dict_clear(s->dict); /* it may know ids that are no more */
+}
+
+#define TWIN_COLUMN(name) #name ", "
+
+int store_close_open_rows(struct store *s)
+{
+	/* Each combination that is open gets a twin that is interrupted; then
+	 * the rows move over. `seen` gets the twin's seconds from the open
+	 * one's, which may be too many and never too few.
+	 */
+	static const char *const sql[] = {
+		"BEGIN IMMEDIATE",
+		"CREATE TEMP TABLE twin AS SELECT id AS old,"
+		" (SELECT max(id) FROM facts) + row_number() OVER () AS new"
+		" FROM facts WHERE outcome = 0",
+		"INSERT INTO facts(id, " SCHEMA_FACTS(
+			TWIN_COLUMN) "last_day) SELECT new, kind, verdict, 5,"
+				     " status, port, generation, sandbox,"
+				     " client, protocol, tls, method, scheme,"
+				     " host, user_agent, reason, rule,"
+				     " rule_where, content_type, upstream,"
+				     " up_protocol, up_tls, last_day"
+				     " FROM facts JOIN twin ON id = old",
+		"UPDATE record SET facts = (SELECT new FROM twin WHERE"
+		" old = record.facts) WHERE id IN (SELECT r.id FROM twin"
+		" CROSS JOIN seen s ON s.facts = twin.old CROSS JOIN record r"
+		" ON r.id >= s.second << 32 AND r.id < (s.second + 1) << 32"
+		" AND r.facts = twin.old)",
+		"INSERT OR IGNORE INTO seen SELECT new, second FROM seen"
+		" JOIN twin ON facts = old",
+		"DELETE FROM seen WHERE facts IN (SELECT old FROM twin)",
+		"DELETE FROM facts WHERE outcome = 0",
+		"DROP TABLE twin",
+		"COMMIT",
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sql) && !err; i++)
+		err = store_exec(s, sql[i]);
+	if (err)
+		store_rollback(s);
+	else
+		dict_clear(s->dict);
+	return err;
+}

@@ -1,0 +1,61 @@
+/* audit/store.h - the ledger, as its one writer sees it.
+ *
+ * Private to audit/. Records go in between store_begin() and store_commit();
+ * the same record twice is the same row once. What a failure leaves is the
+ * ledger as of the last commit. The schema stands in audit/schema.c and is
+ * explained in docs/ledger.md.
+ */
+#ifndef AUDIT_STORE_H
+#define AUDIT_STORE_H
+
+#include <stdint.h>
+
+#include "audit/record.h"
+
+struct store;
+
+/* Open or create the ledger at path, 0600, bring its schema up to date. The
+ * instance's name is kept in a new one. Returns 0, or, with a phrase in
+ * store_error(NULL):
+ *
+ *   ERR_STALE	it was written by a newer version of ours
+ *   ERR_PROTO	a database, but not a ledger; or not a database
+ *   -errno	as store_commit()
+ */
+int store_open(const char *path, const char *instance, struct store **ret);
+void store_free(struct store **s);
+
+/* What the last failure was; never NULL. With NULL: of store_open(). */
+const char *store_error(const struct store *s);
+
+/* Each returns 0, or -ENOSPC (disk or quota full), -EBUSY (somebody holds a
+ * lock), -EROFS, -ENOMEM, -EUCLEAN (damaged), -EIO. After a failure call
+ * store_rollback().
+ */
+int store_begin(struct store *s);
+int store_put(struct store *s, const struct record *r);
+int store_commit(struct store *s);
+void store_rollback(struct store *s);
+
+/* Rows left open by writers of which nothing is left become interrupted; a
+ * writer that lives after all corrects them. Once, at the start, after the
+ * spools of dead writers were drained.
+ */
+int store_close_open_rows(struct store *s);
+
+struct store_limits {
+	uint64_t keep_s;    /* rows older than this go */
+	uint64_t bytes_max; /* the file may grow to this */
+};
+
+/* Take away the oldest rows that are too many, at most rows_max, and give file
+ * space back, in one small transaction. Returns how many rows went, or as
+ * above.
+ */
+int store_prune(struct store *s, const struct store_limits *limits,
+		uint64_t wall_us, uint32_t rows_max);
+
+/* Rows that were new at the last commits, since store_open(). */
+uint64_t store_rows(const struct store *s);
+
+#endif

@@ -1,0 +1,33 @@
+/* audit/store_private.h - the writing connection, for audit/store.c and
+ * audit/prune.c only.
+ */
+#ifndef AUDIT_STORE_PRIVATE_H
+#define AUDIT_STORE_PRIVATE_H
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+#include "audit/dict.h"
+
+struct store {
+	sqlite3 *db;	     /* owned */
+	struct dict *dict;   /* owned */
+	sqlite3_stmt *put;   /* owned */
+	sqlite3_stmt *late;  /* owned */
+	uint64_t now_us;     /* wall clock at store_begin() */
+	uint64_t rows;	     /* committed */
+	uint64_t rows_put;   /* in this transaction */
+	int64_t swept_text;  /* ids below were looked at by pruning */
+	int64_t swept_facts; /* the same */
+	char error[200];
+};
+
+/* Keep the phrase for store_error() and translate the code. */
+int store_fail(struct store *s, const char *doing, int rc);
+
+/* Run SQL that gives no rows. Returns 0 or as store_fail(). */
+int store_exec(struct store *s, const char *sql);
+
+uint64_t store_wall_us(void);
+
+#endif

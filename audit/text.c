@@ -1,0 +1,365 @@
+/* audit/text.c - make text fit for a record: escaped, masked, cut to fit.
+ *
+ * Masking looks at octets as a server may read them: percent-decoded once. So
+ * "tok%65n=x" is a token, and a URL inside a value ("next=https%3A%2F%2Fu:p%40
+ * host%2F%3Ftoken%3Dx") is split at its own separators. Splitting too often
+ * costs nothing, as everything but a masked value is copied as it was sent.
+ *
+ * When in doubt a value is masked: a ledger that lacks the page token of a
+ * listing is a small loss, one that holds a password is not.
+ */
+
+#include "audit/text.h"
+
+#include <stdint.h>
+
+#include "base/base.h"
+
+#define KEY_MAX 64 /* octets of a key, normalised; longer ones are masked */
+
+/* The text being written. Once something did not fit nothing more goes in, so
+ * what is kept is a prefix.
+ */
+struct text_out {
+	char *mem;
+	size_t len;
+	size_t max;
+	bool cut;
+};
+
+static void text_put(struct text_out *out, const char *p, size_t n)
+{
+	if (out->cut || n > out->max - out->len) {
+		out->cut = true;
+		return;
+	}
+	memcpy(out->mem + out->len, p, n);
+	out->len += n;
+}
+
+static void text_put_hex(struct text_out *out, uint8_t c)
+{
+	static const char digit[] = "0123456789abcdef";
+	char hex[4] = { '\\', 'x', digit[c >> 4], digit[c & 15] };
+
+	text_put(out, hex, sizeof(hex));
+}
+
+static bool octet_is_plain(uint8_t c)
+{
+	return c >= 0x20 && c < 0x7f && c != '\\';
+}
+
+/* Is the whole of s plain ASCII? Most is; the loop has no exit so that the
+ * compiler may do many octets at a time.
+ */
+static bool text_is_plain(struct slice s)
+{
+	unsigned int odd = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		odd |= !octet_is_plain((uint8_t)s.ptr[i]);
+	return !odd;
+}
+
+/* Characters that move, hide or reverse what stands around them. */
+static bool char_is_shown(uint32_t c)
+{
+	if (c < 0xa0 || c == 0xad || c == 0xfeff) /* C1, soft hyphen, BOM */
+		return false;
+	if (c >= 0x200b && c <= 0x200f) /* zero width, direction marks */
+		return false;
+	if (c >= 0x2028 && c <= 0x202e) /* separators, embeddings */
+		return false;
+	if (c >= 0x2060 && c <= 0x206f) /* invisible operators, isolates */
+		return false;
+	return c != 0x61c && c != 0x180e && (c & 0xfffe) != 0xfffe &&
+	       (c < 0xe0000 || c > 0xe0fff); /* tags */
+}
+
+/* The length of the character at p if it is valid UTF-8 (RFC 3629) and may be
+ * shown, else 0.
+ */
+static size_t char_len(const uint8_t *p, size_t left)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+	uint32_t c;
+
+	if (p[0] < 0x80)
+		return octet_is_plain(p[0]);
+	if (p[0] < 0xc2 || p[0] > 0xf4 || left < n)
+		return 0;
+	c = p[0] & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3fu);
+	}
+	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	return char_is_shown(c) ? n : 0;
+}
+
+static void text_put_escaped(struct text_out *out, struct slice s)
+{
+	const uint8_t *p = (const uint8_t *)s.ptr;
+
+	if (s.len <= out->max - out->len && text_is_plain(s)) {
+		text_put(out, s.ptr, s.len);
+		return;
+	}
+	for (size_t i = 0; i < s.len && !out->cut;) {
+		size_t n = char_len(p + i, s.len - i);
+
+		if (n)
+			text_put(out, s.ptr + i, n);
+		else
+			text_put_hex(out, p[i]);
+		i += n ? n : 1;
+	}
+}
+
+static int hex_value(char c)
+{
+	char l = ascii_lower(c);
+
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+}
+
+/* Does s begin with an escape as text_put_hex() writes it? */
+static bool escape_stands(struct slice s)
+{
+	return s.len >= 4 && s.ptr[0] == '\\' && s.ptr[1] == 'x' &&
+	       hex_value(s.ptr[2]) >= 0 && hex_value(s.ptr[3]) >= 0;
+}
+
+bool text_is_clean(struct slice s)
+{
+	const uint8_t *p = (const uint8_t *)s.ptr;
+
+	if (text_is_plain(s))
+		return true;
+	for (size_t i = 0; i < s.len;) {
+		size_t n = char_len(p + i, s.len - i);
+
+		if (!n && escape_stands(slice_skip(s, i)))
+			n = 4;
+		if (!n)
+			return false;
+		i += n;
+	}
+	return true;
+}
+
+/* The octet at i as a server reads it. Returns how many octets of s it takes:
+ * 3 when percent-encoded, else 1.
+ */
+static size_t octet_at(struct slice s, size_t i, char *ret)
+{
+	*ret = s.ptr[i];
+	if (s.ptr[i] == '%' && s.len - i >= 3) {
+		int high = hex_value(s.ptr[i + 1]);
+		int low = hex_value(s.ptr[i + 2]);
+
+		if (high >= 0 && low >= 0) {
+			*ret = (char)(high << 4 | low);
+			return 3;
+		}
+	}
+	return 1;
+}
+
+/* s stands behind "//". Returns the octets of it before the last '@' of the
+ * authority, 0 if there is no userinfo.
+ */
+static size_t userinfo_len(struct slice s)
+{
+	size_t len = 0;
+	char c;
+
+	for (size_t i = 0; i < s.len;) {
+		size_t n = octet_at(s, i, &c);
+
+		if (c == '@')
+			len = i;
+		if (c == '/' || c == '?' || c == '#' || c == '&' || c == ' ')
+			break;
+		i += n;
+	}
+	return len;
+}
+
+/* Copy s, with the userinfo of every URL in it masked. */
+static void text_put_url(struct text_out *out, struct slice s)
+{
+	size_t start = 0;
+	int slashes = 0;
+	char c;
+
+	for (size_t i = 0; i < s.len;) {
+		size_t skip;
+
+		i += octet_at(s, i, &c);
+		slashes = c == '/' ? slashes + 1 : 0;
+		skip = slashes >= 2 ? userinfo_len(slice_skip(s, i)) : 0;
+		if (skip) {
+			text_put_escaped(out,
+					 slice_of(s.ptr + start, i - start));
+			text_put(out, TEXT_MASK, sizeof(TEXT_MASK) - 1);
+			i += skip;
+			start = i;
+		}
+	}
+	text_put_escaped(out, slice_skip(s, start));
+}
+
+/* Names of secrets, in lower case and without punctuation: the whole key, its
+ * end, or anything within it.
+ */
+static const char *const key_whole[] = {
+	"auth", "sig",	"code", "sid",	"jwt", "pwd",
+	"pass", "hmac", "pin",	"cred", "otp", "authcode",
+};
+static const char *const key_end[] = { "key" };
+static const char *const key_within[] = {
+	"token",      "secret",	   "passw",  "passphrase",    "signature",
+	"credential", "session",   "apikey", "authorization", "codeverifier",
+	"saml",	      "assertion", "bearer", "jwt",
+};
+
+static bool slice_has(struct slice s, struct slice what)
+{
+	for (; s.len >= what.len; s = slice_skip(s, 1))
+		if (slice_starts(s, what))
+			return true;
+	return false;
+}
+
+static bool key_is_secret(struct slice key)
+{
+	char mem[KEY_MAX];
+	struct slice s = slice_of(mem, 0);
+	char c;
+
+	for (size_t i = 0; i < key.len;) {
+		i += octet_at(key, i, &c);
+		c = ascii_lower(c);
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9'))
+			continue;
+		if (s.len == sizeof(mem))
+			return true;
+		mem[s.len++] = c;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(key_whole); i++)
+		if (slice_eq(s, slice_str(key_whole[i])))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(key_end); i++)
+		if (slice_ends(s, slice_str(key_end[i])))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(key_within); i++)
+		if (slice_has(s, slice_str(key_within[i])))
+			return true;
+	return false;
+}
+
+/* What widespread issuers put in front of their secrets. */
+static bool value_is_secret(struct slice v)
+{
+	static const char *const front[] = {
+		"eyJ",	       "ghp_",	 "gho_",  "ghu_",  "ghs_", "ghr_",
+		"github_pat_", "sk-",	 "xoxb-", "xoxp-", "AKIA", "ASIA",
+		"hf_",	       "glpat-", "npm_",  "pypi-",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(front); i++)
+		if (v.len >= 16 && slice_starts(v, slice_str(front[i])))
+			return true;
+	return false;
+}
+
+/* Does c end a parameter? A '/' may stand in a query's value, not in a path
+ * parameter's.
+ */
+static bool octet_separates(char c, enum text_kind kind)
+{
+	return c == '&' || c == ';' || c == '?' || c == '#' ||
+	       (c == '/' && kind == TEXT_PATH);
+}
+
+/* Where the next parameter of s ends, and in *ret_equals the octets up to and
+ * with its first '=' (0: it has none).
+ */
+static size_t param_len(struct slice s, enum text_kind kind, size_t *ret_equals)
+{
+	size_t i = 0;
+	char c;
+
+	*ret_equals = 0;
+	while (i < s.len) {
+		size_t n = octet_at(s, i, &c);
+
+		if (octet_separates(c, kind))
+			break;
+		i += n;
+		if (c == '=' && !*ret_equals)
+			*ret_equals = i;
+	}
+	return i;
+}
+
+/* Copy s with userinfo and the values of secret-looking parameters masked.
+ * What needs no mask is copied in one run, so that userinfo is found across
+ * separators.
+ */
+static void text_put_params(struct text_out *out, enum text_kind kind,
+			    struct slice s)
+{
+	size_t start = 0;
+	char c;
+
+	for (size_t i = 0; i < s.len;) {
+		struct slice rest = slice_skip(s, i);
+		size_t equals, len = param_len(rest, kind, &equals);
+		size_t value = i + equals;
+
+		i += len;
+		if (equals && len > equals &&
+		    (key_is_secret(slice_of(rest.ptr, equals)) ||
+		     value_is_secret(slice_of(s.ptr + value, i - value)))) {
+			text_put_url(out,
+				     slice_of(s.ptr + start, value - start));
+			text_put(out, TEXT_MASK, sizeof(TEXT_MASK) - 1);
+			start = i;
+		}
+		if (i < s.len)
+			i += octet_at(s, i, &c);
+	}
+	text_put_url(out, slice_skip(s, start));
+}
+
+/* Can there be anything to mask? Most paths say no at once. */
+static bool text_needs_mask(struct slice s)
+{
+	unsigned int odd = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		odd |= s.ptr[i] == '=' || s.ptr[i] == '@' || s.ptr[i] == '%';
+	return odd;
+}
+
+size_t text_copy(enum text_kind kind, struct slice s, char *ret, size_t max,
+		 bool *cut)
+{
+	struct text_out out = { .mem = ret, .max = max };
+
+	if (kind == TEXT_PLAIN || !text_needs_mask(s))
+		text_put_escaped(&out, s);
+	else
+		text_put_params(&out, kind, s);
+	if (out.cut)
+		*cut = true;
+	return out.len;
+}
