@@ -35,7 +35,7 @@ enum hello_code {
 	HANDSHAKE_CLIENT_HELLO = 1,
 	EXT_SERVER_NAME = 0,
 	EXT_ALPN = 16,
-	EXT_ECH = 0xfe0d, /* RFC 9849 */
+	EXT_ECH = 0xfe0d, /* encrypted_client_hello */
 	NAME_HOST = 0,
 };
 
