@@ -36,13 +36,13 @@ const char *glob_check_path(struct slice text, size_t *ret_at)
 
 static bool bad_escape(struct slice text, size_t i)
 {
-	char value;
+	char value[3]; /* what is no escape stays three octets */
 
 	if (text.ptr[i] != '%')
 		return false;
 	if (text.len - i < 3)
 		return true;
-	return path_decode(slice_of(text.ptr + i, 3), &value) != 1 || !value;
+	return path_decode(slice_of(text.ptr + i, 3), value) != 1 || !value[0];
 }
 
 const char *glob_check_query(struct slice text, size_t *ret_at)
