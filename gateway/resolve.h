@@ -35,7 +35,8 @@ struct resolver;
 /* kind: the event kind that the worker's dispatch hands to
  * resolve_on_event() and resolve_on_timer(). timer_name: a duration of the
  * loop for c-ares' retries (100 ms). servers: "ADDR[:PORT]" texts, or none for
- * the system's. Returns 0 or -errno.
+ * the system's. Call it before the jail: c-ares 1.18 seeds its query numbers
+ * from /dev/urandom. Returns 0 or -errno.
  */
 int resolver_new(struct loop *loop, uint8_t kind, uint8_t timer_name,
 		 const char *const *servers, size_t servers_len,
@@ -49,7 +50,8 @@ void resolve_on_timer(struct resolver *r);
 /* Ask for host (a canonical name or an address). Returns 1 with *ret filled at
  * once (cache, address), or 0: waiter is posted to the loop when the answer is
  * there, and the same call then returns 1. Returns -ENOBUFS when too many
- * questions wait.
+ * questions wait. A wait that is all zero but for post and ref is new; it stays
+ * where it is until it is answered or forgotten.
  */
 struct resolve_wait {
 	struct loop_post *post; /* borrowed: what to post */
