@@ -32,20 +32,35 @@ DOORS = {                                 # these headers leave their room
     "capture": {"capture/capture.h"},
 }
 
-# gateway/: a file may include what stands on its own line or further down,
-# the way a request walks.
+# gateway/: a file may include what stands on its own line or further down:
+# the processes, then the way that a request walks, then what all stand on.
 WALK = (
-    "main parent",
+    "main parent crew desk",
+    "member",
     "worker",
     "listen",
+    "conn",
+    "dnsd",
     "hello",
-    "tls",
     "exchange",
     "judge",
-    "resolve",
+    "origin",
+    "uplink",
     "upstream",
-    "relay",
-    "limits",
+    "leaf",
+    "link",
+    "wire",
+    "tls tls_ctx tls_impl",
+    "address",
+    "resolve",
+    "guard names dns",
+    "tell",
+    "gate",
+    "sandbox",
+    "stats",
+    "refusal",
+    "medium",
+    "control limits",
 )
 
 FOREIGN = {                               # library header: its files
