@@ -8,6 +8,7 @@ import tree
 
 FILE_RULE = 500
 FILE_LIMIT = {".c": 800, ".h": 200}
+RIG_LIMIT = 500                           # tests share code in headers
 FUNCTION_LINES = 70
 NESTING = 3
 PARAMETERS = 6
@@ -29,6 +30,8 @@ def of_file(name):
     text = tree.read(name)
     lines = text.count("\n")
     limit = FILE_LIMIT[name[name.rindex("."):]]
+    if name.startswith("tests/") and name.endswith(".h"):
+        limit = RIG_LIMIT
     if lines > limit:
         yield name, lines, f"{lines} lines, more than {limit}"
     elif lines > FILE_RULE and not name.startswith("tests/"):
