@@ -17,7 +17,7 @@
 #include "base/err.h"
 #include "http/codec.h"
 
-#define RIG_ENDS 4096
+#define RIG_ENDS 8192
 #define RIG_WIRE (1u << 22) /* octets of a wire, unless a test says less */
 
 /* One end of one exchange, as its owner would have it. */

@@ -17,7 +17,7 @@
 #define VECTOR_MAX 131072 /* octets of an input */
 
 struct vector {
-	char verdict[32];
+	char verdict[48];
 	char input[VECTOR_MAX];
 	size_t input_len;
 	char expected[VECTOR_MAX];
