@@ -21,6 +21,12 @@
 
 #include "base/base.h"
 
+/* What root is called in our namespace. A further namespace below maps it to
+ * root again, which the kernel allows for the uid 0 of a parent only to who
+ * has CAP_SETFCAP there, and we have given everything up by then.
+ */
+#define USERNS_ROOT 1
+
 static int userns_write(const char *path, const char *text)
 {
 	size_t len = strlen(text);
@@ -38,11 +44,12 @@ static int userns_write(const char *path, const char *text)
 	return rc;
 }
 
-static int userns_map(const char *path, unsigned int id)
+static int userns_map(const char *path, unsigned int inside,
+		      unsigned int outside)
 {
 	char line[64];
 
-	(void)snprintf(line, sizeof(line), "%u %u 1\n", id, id);
+	(void)snprintf(line, sizeof(line), "%u %u 1\n", inside, outside);
 	return userns_write(path, line);
 }
 
@@ -55,9 +62,10 @@ int userns_enter(void)
 		return -errno;
 	rc = userns_write("/proc/self/setgroups", "deny");
 	if (!rc)
-		rc = userns_map("/proc/self/uid_map", uid);
+		rc = userns_map("/proc/self/uid_map", uid ? uid : USERNS_ROOT,
+				uid);
 	if (!rc)
-		rc = userns_map("/proc/self/gid_map", gid);
+		rc = userns_map("/proc/self/gid_map", gid, gid);
 	return rc;
 }
 

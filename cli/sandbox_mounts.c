@@ -363,7 +363,11 @@ static void mounts_add_namespaces(const struct sandbox *sb,
 	words_add_all(&args->options, "--unshare-user", "--unshare-pid",
 		      "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
 		      "--die-with-parent", "--cap-drop", "ALL", "--hostname",
-		      sb->name, "--seccomp", NULL);
+		      sb->name, "--uid", NULL);
+	words_addf(&args->options, "%u", geteuid());
+	words_add(&args->options, "--gid");
+	words_addf(&args->options, "%u", getegid());
+	words_add(&args->options, "--seccomp");
 	words_addf(&args->options, "%d", fd);
 }
 
