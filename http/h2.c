@@ -518,6 +518,7 @@ static int h2_on_data(nghttp2_session *ng, uint8_t flags, int32_t id,
 {
 	struct http_stream *s = h2_find(ng, id);
 	struct h2 *h2 = user;
+	enum http_fault why;
 
 	(void)flags;
 	if (nghttp2_session_consume_connection(ng, len))
@@ -525,11 +526,11 @@ static int h2_on_data(nghttp2_session *ng, uint8_t flags, int32_t id,
 	if (!s || s->in_over)
 		return 0;
 	h2_give_window(h2, s);
-	if (h2_stream_body(&h2->set, s, data, len)) {
-		h2_stream_fault(&h2->set, s, HTTP_FAULT_OURS,
-				SLICE("no memory for the body"));
-		h2_send_reset(h2, id, H2_INTERNAL_ERROR);
-	}
+	why = h2_stream_body(&h2->set, s, data, len);
+	if (why != HTTP_OK)
+		h2_send_reset(h2, id,
+			      why == HTTP_FAULT_OURS ? H2_INTERNAL_ERROR
+						     : H2_FLOW_CONTROL_ERROR);
 	return 0;
 }
 

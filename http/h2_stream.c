@@ -126,15 +126,23 @@ void h2_stream_head(struct h2_streams *set, struct http_stream *s,
 	http_codec_tell(set->c, s, HTTP_NEWS_HEAD);
 }
 
-int h2_stream_body(struct h2_streams *set, struct http_stream *s,
-		   const uint8_t *data, size_t len)
+enum http_fault h2_stream_body(struct h2_streams *set, struct http_stream *s,
+			       const uint8_t *data, size_t len)
 {
-	if (buf_append(&s->in->body, data, len))
-		return -ENOBUFS;
+	if (len > buf_room(&s->in->body)) {
+		h2_stream_fault(set, s, HTTP_FAULT_SYNTAX,
+				SLICE("more DATA than its window"));
+		return s->fault;
+	}
+	if (buf_append(&s->in->body, data, len)) {
+		h2_stream_fault(set, s, HTTP_FAULT_OURS,
+				SLICE("no memory for the body"));
+		return s->fault;
+	}
 	s->unread += (uint32_t)len;
 	s->in->passed += len;
 	http_codec_tell(set->c, s, HTTP_NEWS_BODY);
-	return 0;
+	return HTTP_OK;
 }
 
 void h2_stream_end(struct h2_streams *set, struct http_stream *s)

@@ -58,9 +58,9 @@ bool h2_stream_close(struct h2_streams *set, struct http_stream *s,
 void h2_stream_head(struct h2_streams *set, struct http_stream *s,
 		    struct http_head *head, bool trailers);
 
-/* Octets of the body were read. Returns 0 or -ENOBUFS. */
-int h2_stream_body(struct h2_streams *set, struct http_stream *s,
-		   const uint8_t *data, size_t len);
+/* Octets of the body were read. Returns the fault if they cannot be taken. */
+enum http_fault h2_stream_body(struct h2_streams *set, struct http_stream *s,
+			       const uint8_t *data, size_t len);
 
 /* The message was read to its end. */
 void h2_stream_end(struct h2_streams *set, struct http_stream *s);
