@@ -51,7 +51,7 @@ uint8_t *buf_reserve(struct buf *b, size_t n)
 	mem = malloc(cap ? cap : 1);
 	if (!mem)
 		return NULL;
-	if (len)
+	if (b->mem)
 		memcpy(mem, b->mem + b->pos, len);
 	free(b->mem);
 	b->mem = mem;

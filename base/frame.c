@@ -84,6 +84,7 @@ static void frame_attach(struct msghdr *msg, union frame_ctl *ctl,
 	msg->msg_control = ctl->mem;
 	msg->msg_controllen = CMSG_SPACE(sizeof(int) * fds_len);
 	cmsg = CMSG_FIRSTHDR(msg);
+	assert(cmsg);
 	cmsg->cmsg_level = SOL_SOCKET;
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN(sizeof(int) * fds_len);
@@ -93,7 +94,7 @@ static void frame_attach(struct msghdr *msg, union frame_ctl *ctl,
 int frame_send(int sock, const struct frame_out *out, const int *fds,
 	       size_t fds_len)
 {
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)out->mem,
+	struct iovec iov = { .iov_base = (void *)out->mem,
 			     .iov_len = out->len };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	union frame_ctl ctl;

@@ -70,47 +70,45 @@ static int log_admit(struct log_site *site, unsigned int *ret_held)
 	return 1;
 }
 
-/* Append to line at pos; returns the new end, short of the newline's place. */
-static size_t __attribute__((format(printf, 3, 0)))
-log_vput(char *line, size_t pos, const char *fmt, va_list args)
+/* How much of a line of room octets snprintf() filled, by its answer n. */
+static size_t log_filled(int n, size_t room)
 {
-	size_t room = LOG_LINE - 1 - pos;
-	int n = vsnprintf(line + pos, room, fmt, args);
-
-	if (n < 0)
-		return pos;
-	return pos + MIN((size_t)n, room - 1);
+	return n < 0 ? 0 : MIN((size_t)n, room - 1);
 }
 
-static size_t __attribute__((format(printf, 3, 4)))
-log_put(char *line, size_t pos, const char *fmt, ...)
+/* What stands before the text. It is short: names are ours. */
+static size_t log_begin(char *line, size_t room, enum log_level level,
+			unsigned int held)
 {
-	va_list args;
+	char number[8] = "", not_shown[48] = "";
+	int n;
 
-	va_start(args, fmt);
-	pos = log_vput(line, pos, fmt, args);
-	va_end(args);
-	return pos;
+	if (log_state.journal)
+		(void)snprintf(number, sizeof(number), "<%d>",
+			       log_levels[level].number);
+	if (held)
+		(void)snprintf(not_shown, sizeof(not_shown),
+			       "(%u like this not shown) ", held);
+	n = snprintf(line, room, "%s%s: %s%s", number, log_state.name,
+		     log_levels[level].word, not_shown);
+	return log_filled(n, room);
 }
 
 void log_write(struct log_site *site, enum log_level level, const char *fmt,
 	       ...)
 {
+	const size_t room = LOG_LINE - 1; /* the newline's place is kept */
 	char line[LOG_LINE];
 	unsigned int held;
-	size_t len = 0;
 	va_list args;
+	size_t len;
 
 	if (!log_admit(site, &held))
 		return;
-	if (log_state.journal)
-		len = log_put(line, len, "<%d>", log_levels[level].number);
-	len = log_put(line, len, "%s: %s", log_state.name,
-		      log_levels[level].word);
-	if (held)
-		len = log_put(line, len, "(%u like this not shown) ", held);
+	len = log_begin(line, room, level, held);
 	va_start(args, fmt);
-	len = log_vput(line, len, fmt, args);
+	len += log_filled(vsnprintf(line + len, room - len, fmt, args),
+			  room - len);
 	va_end(args);
 
 	for (size_t i = 0; i < len; i++)

@@ -99,7 +99,7 @@ static bool guard_within(const uint8_t *addr, const uint8_t *net,
 {
 	unsigned int rest = bits % 8;
 
-	if (memcmp(addr, net, bits / 8))
+	if (memcmp(addr, net, bits / 8) != 0)
 		return false;
 	return !rest || !((addr[bits / 8] ^ net[bits / 8]) >> (8 - rest));
 }

@@ -255,7 +255,7 @@ uint32_t names_of_v6(const struct in6_addr *addr)
 {
 	uint32_t low;
 
-	if (memcmp(addr->s6_addr, names_v6_net, sizeof(names_v6_net)))
+	if (memcmp(addr->s6_addr, names_v6_net, sizeof(names_v6_net)) != 0)
 		return 0;
 	memcpy(&low, addr->s6_addr + sizeof(names_v6_net), sizeof(low));
 	low = ntohl(low);
