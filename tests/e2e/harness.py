@@ -315,7 +315,8 @@ class Stage:
 
     def rows(self, *options):
         """The ledger's rows, oldest first, once it has settled."""
-        out = self.penstock("log", "--all", "--json", *options).stdout
+        out = self.penstock("log", "--all", "--limit", "0", "--json",
+                            *options).stdout
         return [json.loads(line) for line in out.splitlines() if line]
 
     def row(self, timeout_s=5, **facts):

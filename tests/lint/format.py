@@ -22,7 +22,7 @@ def tool(name, version):
             continue
         out = subprocess.run([command, "--version"], check=False,
                              stdout=subprocess.PIPE).stdout.decode()
-        found = re.search(r"version (\d+)", out)
+        found = re.search(r"(?:version|\)) (\d+)\.", out)
         if found and int(found[1]) == version:
             return command
     return None
