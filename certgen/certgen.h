@@ -5,6 +5,7 @@
  * order and carry the question's number.
  *
  *   LEAF  u32 number, str name            worker → certgen
+ *         The name is canonical (http/authority.h) or an address
  *   CERT  u32 number, str certificate (DER), str key (DER, PKCS#8),
  *         u64 good until (seconds since 1970)
  *   NO    u32 number, str why
@@ -25,11 +26,13 @@ enum certgen_frame {
 /* A leaf lives this long, and is dated back by CERTGEN_BACKDATE_S. Short, so
  * that a leaked one is worth little; no client accepts over 398 days.
  */
-#define CERTGEN_LEAF_S	   (7 * 86400)
-#define CERTGEN_BACKDATE_S 86400
+#define CERTGEN_LEAF_S	   (7 * INT64_C(86400))
+#define CERTGEN_BACKDATE_S INT64_C(86400)
 
 /* Files below an instance's state directory. */
-#define CERTGEN_CA_CERT "ca.pem"	 /* 0644, for trust stores */
-#define CERTGEN_CA_KEY	"certgen/ca.key" /* 0600, in a 0700 directory */
+#define CERTGEN_CA_CERT	 "ca.pem"  /* 0644, for trust stores */
+#define CERTGEN_KEY_DIR	 "certgen" /* 0700 */
+#define CERTGEN_KEY_FILE "ca.key"  /* 0600 */
+#define CERTGEN_CA_KEY	 CERTGEN_KEY_DIR "/" CERTGEN_KEY_FILE
 
 #endif

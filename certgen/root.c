@@ -40,14 +40,9 @@
 #include "certgen/fields.h"
 #include "certgen/file.h"
 
-#define ROOT_KEY_DIR	  "certgen" /* of CERTGEN_CA_KEY */
-#define ROOT_KEY_FILE	  "ca.key"
 #define ROOT_PEM_MAX	  16384 /* octets; an RSA key of 4096 bits has 3300 */
 #define ROOT_RSA_BITS	  3072
 #define ROOT_STRENGTH_MIN 112 /* bits: RSA-2048, the least clients accept */
-
-static_assert(sizeof(ROOT_KEY_DIR "/" ROOT_KEY_FILE) == sizeof(CERTGEN_CA_KEY),
-	      "the key's path is its directory and its name");
 
 struct root {
 	X509 *cert;    /* owned */
@@ -179,18 +174,18 @@ static int root_open_dirs(struct root_work *w)
 	err = root_check_state_dir(w);
 	if (err < 0)
 		return err;
-	if (mkdirat(w->state, ROOT_KEY_DIR, 0700) < 0 && errno != EEXIST)
-		return root_fail(w, -errno, "%s/%s: %s", dir, ROOT_KEY_DIR,
+	if (mkdirat(w->state, CERTGEN_KEY_DIR, 0700) < 0 && errno != EEXIST)
+		return root_fail(w, -errno, "%s/%s: %s", dir, CERTGEN_KEY_DIR,
 				 strerror(errno));
-	w->keys = openat(w->state, ROOT_KEY_DIR, flags | O_NOFOLLOW);
+	w->keys = openat(w->state, CERTGEN_KEY_DIR, flags | O_NOFOLLOW);
 	if (w->keys < 0)
-		return root_fail(w, -errno, "%s/%s: %s", dir, ROOT_KEY_DIR,
+		return root_fail(w, -errno, "%s/%s: %s", dir, CERTGEN_KEY_DIR,
 				 strerror(errno));
-	err = root_check_owner(w, w->keys, ROOT_KEY_DIR, 077);
+	err = root_check_owner(w, w->keys, CERTGEN_KEY_DIR, 077);
 	if (err < 0)
 		return err;
 	if (flock(w->keys, LOCK_EX) < 0)
-		return root_fail(w, -errno, "%s/%s: %s", dir, ROOT_KEY_DIR,
+		return root_fail(w, -errno, "%s/%s: %s", dir, CERTGEN_KEY_DIR,
 				 strerror(errno));
 	err = root_has(w, CERTGEN_CA_KEY, &w->has_key);
 	if (err < 0)
@@ -350,7 +345,7 @@ static int root_make_key(struct root_work *w)
 	if (key && bio &&
 	    PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL,
 					  NULL) == 1)
-		err = root_store(w, w->keys, ROOT_KEY_FILE, 0600, bio);
+		err = root_store(w, w->keys, CERTGEN_KEY_FILE, 0600, bio);
 	else
 		(void)root_fail(w, err, "the TLS library made no key");
 	BIO_free(bio);

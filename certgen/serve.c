@@ -166,30 +166,39 @@ static void serve_conn_turn(struct serve *s, struct serve_conn *c)
 		serve_conn_close(c);
 }
 
-static void serve_accept(struct serve *s)
+/* Returns true when another one may be waiting. */
+static bool serve_accept_one(struct serve *s)
 {
-	while (s->conns_len < SERVE_CONNS_MAX) {
-		pid_t pid = 0;
-		int fd = door_accept(s->listener, &pid);
+	pid_t pid = 0;
+	int fd = door_accept(s->listener, &pid);
 
-		if (fd >= 0) {
-			s->conns[s->conns_len++] =
-				(struct serve_conn){ .fd = fd };
-			log_debug("process %d at the door", (int)pid);
-			continue;
-		}
-		if (fd == -EAGAIN)
-			return;
-		if (fd == -EPERM) {
-			log_warn("turned away a process of another user");
-			continue;
-		}
-		if (fd == -EINTR || fd == -ECONNABORTED)
-			continue;
+	if (fd >= 0) {
+		s->conns[s->conns_len++] = (struct serve_conn){ .fd = fd };
+		log_debug("process %d at the door", (int)pid);
+		return true;
+	}
+	switch (fd) {
+	case -EPERM:
+		log_warn("turned away a process of another user");
+		return true;
+	case -EINTR:
+	case -ECONNABORTED:
+		return true;
+	case -EAGAIN:
+		return false;
+	default:
 		log_warn("cannot accept: %s", err_str(fd));
 		s->accept_paused = true;
-		return;
+		return false;
 	}
+}
+
+static void serve_accept(struct serve *s)
+{
+	bool more = true;
+
+	while (more && s->conns_len < SERVE_CONNS_MAX)
+		more = serve_accept_one(s);
 }
 
 /* Connections first: fds[i] is conns[i]. Then the listener and stop. */
