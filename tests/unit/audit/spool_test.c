@@ -352,7 +352,7 @@ static void killed_worker(void **state)
 	struct fixture *f = *state;
 
 	fixture_open(f);
-	for (uint16_t round = 0; round < 300; round++) {
+	for (uint16_t round = 0; round < 200; round++) {
 		int p[2], status;
 		pid_t pid;
 
@@ -362,7 +362,7 @@ static void killed_worker(void **state)
 		if (!pid)
 			worker(f->spools, round, p[1]);
 		(void)close(p[1]);
-		(void)usleep((useconds_t)(round * 7919u % 6000));
+		(void)usleep((useconds_t)(round * 7919u % 1500));
 		if (round % 3 == 0)
 			drain(f);
 		(void)kill(pid, SIGKILL);
@@ -406,7 +406,7 @@ static void killed_audit(void **state)
 	uint64_t n = 0;
 
 	assert_int_equal(spool_open(f->spools, 1, &s), 0);
-	for (int round = 0; round < 60; round++) {
+	for (int round = 0; round < 40; round++) {
 		pid_t pid = fork();
 		int status;
 
