@@ -5,11 +5,13 @@
  * answer with as many frames as there are, then OK.
  *
  *   question                              answer
- *   ADD     str name, str client label;   OK, or NO. Descriptors beside it: a
- *           u8 tcp, u8 udp, u8 dns        memfd with ruleset text, then tcp
- *           (how many of each)            listeners, udp DNS sockets and tcp
- *                                         DNS listeners. The sandbox lives
- *                                         as long as this connection
+ *   ADD     str name, str policies        OK, or NO. Descriptors beside it: a
+ *           (names, a blank between),     memfd with the text of further
+ *           u8 tcp, u8 udp, u8 dns        rules, then tcp listeners, udp DNS
+ *           (how many of each)            sockets and tcp DNS listeners. The
+ *                                         sandbox lives as long as this
+ *                                         connection; its policies are read
+ *                                         again at each reload
  *   LIST                                  SANDBOX…, OK
  *   SANDBOX str name, str kind, str policies, u64 since (s since 1970),
  *           u64 requests, u64 denied

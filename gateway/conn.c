@@ -1,0 +1,518 @@
+/* gateway/conn.c - one connection from a sandbox.
+ *
+ * The first octets say what is spoken. TLS: the ClientHello names a host, a
+ * leaf for it is fetched, the handshake is done and ALPN chooses the codec.
+ * Clear HTTP: the codec at once. Anything else is recorded and closed.
+ *
+ * From OPEN on there is one loop, conn_pump(): octets in, news to the
+ * exchanges, octets out, until nothing moves. Exchanges that changed because
+ * of upstream post the connection, and it comes round here again.
+ */
+
+#include "gateway/conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "gateway/address.h"
+#include "gateway/exchange.h"
+#include "gateway/hello.h"
+#include "gateway/leaf.h"
+#include "gateway/link.h"
+#include "gateway/names.h"
+#include "gateway/tell.h"
+#include "gateway/tls.h"
+
+struct conn {
+	struct gate *gate;
+	uint32_t index, gen;
+	enum conn_state state;
+	struct sandbox *sandbox; /* held */
+	struct link link;
+	struct buf hello; /* octets read before it was known what they are */
+	struct authority name; /* that TLS was opened for */
+	uint16_t port;	       /* that was dialled */
+	char client[ADDRESS_MAX];
+	struct leaf_wait leaf;
+	struct exchange_conn facts; /* for the exchanges */
+	struct loop_post post;
+	struct timer timer;
+};
+
+static const char *const conn_name[] = {
+	[CONN_HELLO] = "hello", [CONN_LEAF] = "leaf",	[CONN_SHAKE] = "shake",
+	[CONN_OPEN] = "open",	[CONN_DRAIN] = "drain", [CONN_GONE] = "gone",
+};
+static_assert(ARRAY_SIZE(conn_name) == CONN_STATES, "a state without a name");
+
+/* GONE is reached from everywhere: a peer may hang up at any moment. */
+static const unsigned int conn_next[] = {
+	[CONN_HELLO] = BIT(CONN_LEAF) | BIT(CONN_OPEN),
+	[CONN_LEAF] = BIT(CONN_SHAKE),
+	[CONN_SHAKE] = BIT(CONN_OPEN),
+	[CONN_OPEN] = BIT(CONN_DRAIN),
+	[CONN_DRAIN] = 0,
+	[CONN_GONE] = 0,
+};
+static_assert(ARRAY_SIZE(conn_next) == CONN_STATES, "a state, no way out");
+
+static void conn_set_state(struct conn *c, enum conn_state next)
+{
+	assert(next == CONN_GONE || conn_next[c->state] & BIT(next));
+	log_debug("conn %u %s: %s -> %s", c->index, c->client,
+		  conn_name[c->state], conn_name[next]);
+	c->state = next;
+}
+
+static struct loop_ref conn_ref(const struct conn *c)
+{
+	return (struct loop_ref){ .kind = GATE_CONN,
+				  .gen = c->gen & 0xffffff,
+				  .index = c->index };
+}
+
+static void conn_wait(struct conn *c, enum gate_timer name)
+{
+	timer_start(c->gate->loop, &c->timer, conn_ref(c), (uint8_t)name);
+}
+
+/* The one way out: whatever is in work ends here. */
+static void conn_end(struct conn *c)
+{
+	struct gate *gate = c->gate;
+
+	conn_set_state(c, CONN_GONE);
+	http_codec_free(&c->link.codec); /* before the streams it knows */
+	exchange_abort_all(&c->facts);
+	leaf_forget(&c->leaf);
+	timer_stop(gate->loop, &c->timer);
+	loop_unpost(gate->loop, &c->post);
+	loop_remove(gate->loop, c->link.wire.fd);
+	link_done(&c->link);
+	buf_done(&c->hello);
+	table_remove(&gate->conns, c->index);
+	gate->stats->row.conns_open--;
+	sandbox_drop(c->sandbox);
+	free(c);
+}
+
+/* Record that no request came of this connection, and end it. */
+static void conn_refuse(struct conn *c, enum audit_kind kind,
+			struct slice reason, struct slice detail)
+{
+	struct tell_note note = {
+		.kind = kind,
+		.sandbox = c->sandbox,
+		.client = c->client,
+		.protocol =
+			kind == AUDIT_HANDSHAKE ? SLICE("tls") : SLICE("tcp"),
+		.host = authority_host(&c->name),
+		.port = c->port,
+		.reason = reason,
+		.detail = detail,
+	};
+
+	tell_note(c->gate, &note);
+	conn_end(c);
+}
+
+static struct http_stream *conn_on_open(void *ctx)
+{
+	return exchange_begin(ctx);
+}
+
+/* Octets of an OPEN connection: TLS is done or there is none. */
+static void conn_open(struct conn *c, bool h2)
+{
+	bool tls = c->link.wire.tls != NULL;
+	const char *scheme = tls ? "https" : "http";
+	int rc = h2 ? h2_new(HTTP_SERVER, scheme, &http_limits_server,
+			     conn_on_open, &c->facts, &c->link.codec)
+		    : h1_new(HTTP_SERVER, scheme, &http_limits_server,
+			     conn_on_open, &c->facts, &c->link.codec);
+
+	if (rc < 0) {
+		conn_end(c);
+		return;
+	}
+	c->facts.codec = c->link.codec;
+	c->facts.sni = tls ? &c->name : NULL;
+	c->facts.tls_version = tls ? tls_version(c->link.wire.tls) : NULL;
+	conn_set_state(c, CONN_OPEN);
+	conn_wait(c, TIMER_IDLE);
+	loop_post(c->gate->loop, &c->post, conn_ref(c));
+}
+
+static void conn_shake_failed(struct conn *c, int rc)
+{
+	struct tls_failure f;
+
+	tls_failure(c->link.wire.tls, &f);
+	c->gate->stats->row.handshakes_failed++;
+	if (f.kind == TLS_FAIL_UNTRUSTING) {
+		c->gate->stats->row.untrusting++;
+		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("ca-not-trusted"),
+			    SLICE("the client does not trust the gateway's "
+				  "CA; see the certificates manual"));
+		return;
+	}
+	if (rc == ERR_CUT)
+		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("handshake-cut"),
+			    SLICE("the client closed the connection during "
+				  "the TLS handshake"));
+	else
+		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("handshake-failed"),
+			    slice_str(f.text));
+}
+
+static void conn_shake(struct conn *c)
+{
+	int rc = tls_handshake(c->link.wire.tls);
+
+	if (rc == 1) {
+		c->gate->stats->row.handshakes++;
+		conn_open(c, tls_is_h2(c->link.wire.tls));
+	} else if (rc < 0) {
+		conn_shake_failed(c, rc);
+	}
+}
+
+/* Fetch the leaf; with it begin the handshake. */
+static void conn_leaf(struct conn *c)
+{
+	struct tls_cert *cert;
+	int rc = leaf_ask(c->gate->leaves, authority_host(&c->name), &c->leaf,
+			  &cert);
+
+	if (rc == 0)
+		return;
+	if (rc < 0) {
+		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("no-certificate"),
+			    slice_str(err_str(rc)));
+		return;
+	}
+	if (tls_server_new(c->gate->tls, c->link.wire.fd, &c->hello, cert,
+			   &c->link.wire.tls) < 0) {
+		conn_end(c);
+		return;
+	}
+	conn_set_state(c, CONN_SHAKE);
+	conn_shake(c);
+}
+
+static void conn_tls(struct conn *c)
+{
+	struct hello hello;
+	int rc = hello_parse(buf_slice(&c->hello), &hello);
+
+	if (rc == 0)
+		return;
+	if (rc < 0) {
+		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("bad-hello"),
+			    SLICE("what the client sent is no ClientHello"));
+		return;
+	}
+	if (hello.bad_name) {
+		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("bad-name"),
+			    SLICE("the ClientHello names no valid host"));
+		return;
+	}
+	if (hello.has_name)
+		c->name = hello.name;
+	conn_set_state(c, CONN_LEAF);
+	conn_leaf(c);
+}
+
+static void conn_clear(struct conn *c, bool h2)
+{
+	if (buf_append_slice(&c->link.in, buf_slice(&c->hello)) < 0) {
+		conn_end(c);
+		return;
+	}
+	buf_done(&c->hello);
+	conn_open(c, h2);
+}
+
+/* Gather first octets. Returns false when the connection has gone. */
+static bool conn_gather(struct conn *c)
+{
+	struct wire *w = &c->link.wire;
+	int rc;
+
+	do {
+		rc = wire_read(w, &c->hello);
+	} while (rc > 0);
+	if (rc == 0 || buf_len(&c->hello))
+		return true;
+	conn_end(c); /* it said nothing */
+	return false;
+}
+
+static void conn_hello(struct conn *c)
+{
+	enum hello_kind kind;
+
+	if (!conn_gather(c))
+		return;
+	if (!hello_kind(buf_slice(&c->hello), &kind)) {
+		if (c->link.wire.ended)
+			conn_end(c);
+		return;
+	}
+	switch (kind) {
+	case HELLO_TLS:
+		if (c->link.wire.ended)
+			conn_end(c);
+		else
+			conn_tls(c);
+		break;
+	case HELLO_HTTP1:
+		conn_clear(c, false);
+		break;
+	case HELLO_H2:
+		conn_clear(c, true);
+		break;
+	case HELLO_OTHER:
+		conn_refuse(c, AUDIT_PROTOCOL, SLICE("unknown-protocol"),
+			    SLICE("neither TLS nor HTTP"));
+		break;
+	}
+}
+
+static void conn_news(struct conn *c)
+{
+	struct http_stream *s;
+	unsigned int news;
+
+	while ((s = http_codec_next(c->link.codec, &news)))
+		exchange_on_news(s, news);
+}
+
+/* All is said: send the end, and wait for the peer's. */
+static void conn_linger(struct conn *c)
+{
+	wire_finish(&c->link.wire);
+	if (c->link.wire.ended) {
+		conn_end(c);
+		return;
+	}
+	conn_set_state(c, CONN_DRAIN);
+	conn_wait(c, TIMER_LINGER);
+	loop_post(c->gate->loop, &c->post, conn_ref(c));
+}
+
+/* After octets moved: is it over, idle, or in work? */
+static void conn_settle(struct conn *c)
+{
+	bool gone = c->link.wire.tls && c->link.wire.ended;
+
+	if (link_over(&c->link)) {
+		conn_linger(c);
+		return;
+	}
+	if (gone && !buf_len(&c->link.in)) {
+		conn_end(c); /* a TLS client that ends reads no answer */
+		return;
+	}
+	if (c->facts.exchanges) {
+		timer_stop(c->gate->loop, &c->timer);
+	} else if (!c->timer.running) {
+		link_slim(&c->link);
+		conn_wait(c, TIMER_IDLE);
+	}
+}
+
+static void conn_pump(struct conn *c)
+{
+	int rounds = PUMP_ROUNDS;
+	int rc;
+
+	do {
+		rc = link_turn(&c->link);
+		conn_news(c);
+	} while (rc > 0 && --rounds);
+	if (rc < 0) {
+		conn_end(c);
+		return;
+	}
+	if (!rounds)
+		loop_post(c->gate->loop, &c->post, conn_ref(c));
+	conn_settle(c);
+}
+
+/* Throw away what still comes. */
+static void conn_drain(struct conn *c)
+{
+	int rounds = PUMP_ROUNDS;
+	int rc;
+
+	do {
+		rc = wire_read(&c->link.wire, &c->link.in);
+		buf_consume(&c->link.in, buf_len(&c->link.in));
+	} while (rc > 0 && --rounds);
+	if (rc < 0)
+		conn_end(c);
+	else if (!rounds)
+		loop_post(c->gate->loop, &c->post, conn_ref(c));
+	else
+		link_slim(&c->link);
+}
+
+static void conn_step(struct conn *c)
+{
+	switch (c->state) {
+	case CONN_HELLO:
+		conn_hello(c);
+		break;
+	case CONN_LEAF:
+		conn_leaf(c);
+		break;
+	case CONN_SHAKE:
+		conn_shake(c);
+		break;
+	case CONN_OPEN:
+		conn_pump(c);
+		break;
+	case CONN_DRAIN:
+		conn_drain(c);
+		break;
+	case CONN_GONE:
+	case CONN_STATES:
+		assert(0);
+	}
+}
+
+/* The name that the dialled address stands for. */
+static void conn_name_of(const struct gate *gate, const union resolve_addr *to,
+			 struct authority *ret)
+{
+	uint32_t slot = to->sa.sa_family == AF_INET
+				? names_of_v4(to->v4.sin_addr)
+				: names_of_v6(&to->v6.sin6_addr);
+	struct slice name = slot ? names_name(gate->names, slot) : SLICE("");
+
+	address_authority(to, ret);
+	if (name.len)
+		(void)host_parse(name, ret);
+}
+
+static struct conn *conn_new(struct gate *gate, struct sandbox *sandbox)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	if (sandbox->conns >= CONNS_SANDBOX ||
+	    table_add(&gate->conns, c, &c->index, &c->gen) < 0) {
+		free(c);
+		return NULL;
+	}
+	c->gate = gate;
+	c->sandbox = sandbox;
+	sandbox_hold(sandbox);
+	return c;
+}
+
+void conn_begin(struct gate *gate, int fd, struct sandbox *sandbox,
+		const union resolve_addr *peer, const union resolve_addr *to)
+{
+	struct conn *c = conn_new(gate, sandbox);
+	struct link link;
+
+	link_init(&link, fd);
+	if (!c) {
+		log_warn("sandbox %s: too many connections", sandbox->name);
+		link_done(&link);
+		return;
+	}
+	c->link = link;
+	buf_init(&c->hello, HELLO_MAX);
+	address_print(peer, c->client);
+	conn_name_of(gate, to, &c->name);
+	c->port = address_port(to);
+	c->leaf.post = &c->post;
+	c->leaf.ref = conn_ref(c);
+	c->facts = (struct exchange_conn){
+		.gate = gate,
+		.sandbox = sandbox,
+		.client = c->client,
+		.post = &c->post,
+		.ref = conn_ref(c),
+	};
+	gate->stats->row.conns++;
+	gate->stats->row.conns_open++;
+	conn_wait(c, TIMER_HELLO);
+	if (loop_add(gate->loop, fd, conn_ref(c),
+		     LOOP_READ | LOOP_WRITE | LOOP_EDGE) < 0)
+		conn_end(c);
+}
+
+void conn_end_all(struct gate *gate, const struct sandbox *sandbox)
+{
+	for (uint32_t i = 0; i < gate->conns.len; i++) {
+		struct conn *c = table_at(&gate->conns, i);
+
+		if (c && (!sandbox || c->sandbox == sandbox))
+			conn_end(c);
+	}
+}
+
+void conn_drain_all(struct gate *gate)
+{
+	for (uint32_t i = 0; i < gate->conns.len; i++) {
+		struct conn *c = table_at(&gate->conns, i);
+
+		if (!c)
+			continue;
+		if (c->state != CONN_OPEN) {
+			conn_end(c);
+			continue;
+		}
+		http_codec_drain(c->link.codec);
+		loop_post(gate->loop, &c->post, conn_ref(c));
+	}
+}
+
+void conn_on_event(struct gate *gate, struct loop_ref ref, unsigned int events)
+{
+	struct conn *c = table_get(&gate->conns, ref.index, ref.gen);
+
+	if (!c)
+		return;
+	wire_ready(&c->link.wire, events);
+	if (c->state != CONN_LEAF)
+		conn_step(c);
+}
+
+void conn_on_post(struct gate *gate, struct loop_ref ref)
+{
+	struct conn *c = table_get(&gate->conns, ref.index, ref.gen);
+
+	if (c)
+		conn_step(c);
+}
+
+void conn_on_timer(struct gate *gate, struct loop_ref ref, uint8_t name)
+{
+	struct conn *c = table_get(&gate->conns, ref.index, ref.gen);
+
+	if (!c)
+		return;
+	if (name == TIMER_HELLO && c->state == CONN_HELLO) {
+		conn_refuse(c, AUDIT_PROTOCOL, SLICE("silent"),
+			    SLICE("the client sent nothing that begins TLS or "
+				  "HTTP in time"));
+		return;
+	}
+	if (name == TIMER_HELLO) {
+		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("handshake-slow"),
+			    SLICE("the TLS handshake was not done in time"));
+		return;
+	}
+	conn_end(c);
+}

@@ -1,0 +1,372 @@
+/* gateway/desk.c - the control door: the operator's tools are answered here.
+ *
+ * Frames as in gateway/control.h. A connection asks one thing at a time; a
+ * question that changes something is answered when all workers have confirmed.
+ * A connection that added a sandbox owns it: when it closes, however that
+ * came, the sandbox ends.
+ */
+
+#include "gateway/parent.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "gateway/control.h"
+#include "gateway/stats.h"
+
+#define DESK_PIECE 16384 /* octets of text in one frame */
+
+struct desk_door {
+	int fd; /* owned */
+	uint32_t index, gen;
+	pid_t peer;
+	struct member *member; /* that it added; borrowed */
+};
+
+void desk_on_control(struct parent *p)
+{
+	struct loop_ref ref = { .kind = PARENT_DOOR };
+	struct desk_door *d;
+	pid_t peer;
+	int fd = door_accept(p->control, &peer);
+
+	if (fd < 0)
+		return;
+	d = calloc(1, sizeof(*d));
+	if (!d || table_add(&p->doors, d, &d->index, &d->gen) < 0) {
+		log_warn("too many control connections");
+		(void)close(fd);
+		free(d);
+		return;
+	}
+	d->fd = fd;
+	d->peer = peer;
+	ref.gen = d->gen & 0xffffff;
+	ref.index = d->index;
+	(void)loop_add(p->loop, fd, ref, LOOP_READ);
+}
+
+static void desk_close(struct parent *p, struct desk_door *d)
+{
+	struct member *m = d->member;
+
+	loop_remove(p->loop, d->fd);
+	(void)close(d->fd);
+	table_remove(&p->doors, d->index);
+	free(d);
+	if (m) {
+		log_info("sandbox %s ends", m->name);
+		parent_remove(p, m);
+	}
+}
+
+/* A small frame to a tool; one that does not read loses it, and waits. */
+static void desk_say(struct parent *p, const struct desk_door *d,
+		     enum control_frame type, const char *text)
+{
+	frame_begin(&p->out, (uint16_t)type);
+	frame_put_str(&p->out, slice_str(text));
+	(void)frame_send(d->fd, &p->out, NULL, 0);
+}
+
+void desk_settled(struct parent *p, const struct pending *op)
+{
+	struct desk_door *d;
+
+	if (!op->has_door) {
+		log_info("%s%s", op->phrase, op->errors ? ": failed" : "");
+		return;
+	}
+	d = table_get(&p->doors, op->door_index, op->door_gen & 0xffffff);
+	if (!d)
+		return;
+	if (op->errors)
+		desk_say(p, d, CONTROL_NO,
+			 "a worker could not take the change; see the log");
+	else
+		desk_say(p, d, CONTROL_OK, op->phrase);
+}
+
+static struct pending *desk_begin(struct parent *p, const struct desk_door *d,
+				  const char *phrase)
+{
+	struct pending *op = parent_begin(p, phrase);
+
+	if (op) {
+		op->has_door = true;
+		op->door_index = d->index;
+		op->door_gen = d->gen;
+	}
+	return op;
+}
+
+/* The rules that came in a memfd. */
+static int desk_rules(int fd, struct ruleset **ret, struct rule_error *err)
+{
+	struct stat st;
+	void *text;
+	int rc;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!st.st_size)
+		return ruleset_new(ret);
+	if (st.st_size > 16 * 1024 * 1024)
+		return ERR_LIMIT;
+	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (text == MAP_FAILED)
+		return -errno;
+	rc = ruleset_parse(slice_of(text, (size_t)st.st_size), ret, err);
+	(void)munmap(text, (size_t)st.st_size);
+	return rc;
+}
+
+/* Build the member that an ADD frame describes. */
+static int desk_member(struct parent *p, struct member **ret,
+		       struct config_error *ret_err)
+{
+	struct bytes *b = &p->in.body;
+	struct slice name = bytes_str(b);
+	struct slice policies = bytes_str(b);
+	uint8_t tcp = bytes_u8(b);
+	uint8_t udp = bytes_u8(b);
+	uint8_t dns = bytes_u8(b);
+	size_t n = (size_t)tcp + udp + dns;
+	struct rule_error err = { 0 };
+	struct member *m = NULL;
+	int rc = ERR_PROTO;
+
+	ret_err->text[0] = '\0';
+	if (!b->bad && n <= LISTENERS_SANDBOX && p->in.fds_len == n + 1)
+		rc = member_new(name, policies, &m);
+	if (rc == 0)
+		rc = desk_rules(p->in.fds[0], &m->own, &err);
+	if (rc == 0)
+		rc = member_compose(m, p->config, ret_err);
+	if (rc < 0) {
+		if (!ret_err->text[0])
+			(void)snprintf(ret_err->text, sizeof(ret_err->text),
+				       "%s%s%s", err_str(rc),
+				       err.text[0] ? ": " : "", err.text);
+		member_free(&m);
+		return rc;
+	}
+	m->tcp = tcp;
+	m->udp = udp;
+	m->dns = dns;
+	for (size_t i = 0; i < n; i++) {
+		m->fds[i] = p->in.fds[1 + i];
+		p->in.fds[1 + i] = -1;
+	}
+	*ret = m;
+	return 0;
+}
+
+static void desk_add(struct parent *p, struct desk_door *d)
+{
+	struct config_error err;
+	struct pending *op = NULL;
+	struct member *m;
+
+	if (d->member) {
+		desk_say(p, d, CONTROL_NO, "this connection has a sandbox");
+		return;
+	}
+	if (desk_member(p, &m, &err) < 0) {
+		desk_say(p, d, CONTROL_NO, err.text);
+		return;
+	}
+	if (parent_find(p, slice_str(m->name)))
+		desk_say(p, d, CONTROL_NO, "a sandbox of this name exists");
+	else if (parent_add(p, m) < 0)
+		desk_say(p, d, CONTROL_NO, "there are too many sandboxes");
+	else
+		op = desk_begin(p, d, "added");
+	if (!op) {
+		if (parent_find(p, slice_str(m->name)) == m)
+			parent_remove(p, m);
+		else
+			member_free(&m);
+		return;
+	}
+	d->member = m;
+	log_info("sandbox %s begins (process %d)", m->name, d->peer);
+	if (crew_send_sandbox(p, op, m) < 0)
+		op->errors++;
+	parent_commit(p, op);
+}
+
+static void desk_list(struct parent *p, struct desk_door *d)
+{
+	for (const struct member *m = p->members; m; m = m->next) {
+		uint64_t requests = 0, denied = 0;
+
+		for (uint32_t i = 0; i < p->workers_len; i++) {
+			requests += p->stats[i].sandbox[m->slot].requests;
+			denied += p->stats[i].sandbox[m->slot].denied;
+		}
+		frame_begin(&p->out, CONTROL_SANDBOX);
+		frame_put_str(&p->out, slice_str(m->name));
+		frame_put_str(&p->out,
+			      m->configured ? SLICE("source") : SLICE("run"));
+		frame_put_str(&p->out, slice_str(m->policies));
+		frame_put_u64(&p->out, m->since_s);
+		frame_put_u64(&p->out, requests);
+		frame_put_u64(&p->out, denied);
+		if (frame_send(d->fd, &p->out, NULL, 0) != 1)
+			break;
+	}
+	desk_say(p, d, CONTROL_OK, "");
+}
+
+/* Text of any length, in pieces, then OK. */
+static void desk_text(struct parent *p, struct desk_door *d, struct slice text)
+{
+	while (text.len) {
+		size_t n = MIN(text.len, (size_t)DESK_PIECE);
+
+		frame_begin(&p->out, CONTROL_TEXT);
+		frame_put_str(&p->out, slice_of(text.ptr, n));
+		if (frame_send(d->fd, &p->out, NULL, 0) != 1) {
+			desk_say(p, d, CONTROL_NO, "the answer is too long");
+			return;
+		}
+		text = slice_skip(text, n);
+	}
+	desk_say(p, d, CONTROL_OK, "");
+}
+
+static void desk_rules_of(struct parent *p, struct desk_door *d)
+{
+	struct member *m = parent_find(p, bytes_str(&p->in.body));
+	char *text = NULL;
+	size_t len;
+
+	if (!m) {
+		desk_say(p, d, CONTROL_NO, "there is no such sandbox");
+		return;
+	}
+	if (ruleset_print(m->rules, &text, &len) < 0) {
+		desk_say(p, d, CONTROL_NO, "out of memory");
+		return;
+	}
+	desk_text(p, d, slice_of(text, len));
+	free(text);
+}
+
+static void desk_grant(struct parent *p, struct desk_door *d)
+{
+	struct member *m = parent_find(p, bytes_str(&p->in.body));
+	struct slice line = bytes_str(&p->in.body);
+	struct config_error err = { { 0 } };
+	struct pending *op;
+
+	if (!m || p->in.body.bad) {
+		desk_say(p, d, CONTROL_NO, "there is no such sandbox");
+		return;
+	}
+	if (member_grant(m, p->config, line, &err) < 0) {
+		desk_say(p, d, CONTROL_NO, err.text);
+		return;
+	}
+	op = desk_begin(p, d, "in force");
+	if (!op)
+		return;
+	p->generation++;
+	log_info("sandbox %s is allowed: %s", m->name, log_slice(line));
+	if (crew_send_policy(p, op, m) < 0)
+		op->errors++;
+	parent_commit(p, op);
+}
+
+static void desk_reload(struct parent *p, struct desk_door *d)
+{
+	struct config_error err = { { 0 } };
+	struct pending *op = desk_begin(p, d, "reloaded");
+
+	if (!op)
+		return;
+	if (parent_reload(p, op, &err) < 0) {
+		op->has_door = false;
+		desk_say(p, d, CONTROL_NO, err.text);
+	}
+	parent_commit(p, op);
+}
+
+static void desk_stats(struct parent *p, struct desk_door *d)
+{
+	struct stats_row sum = { 0 };
+	uint32_t waiting = 0, open = 0;
+	char text[4096];
+	int n = 0;
+
+	for (uint32_t i = 0; i < p->workers_len; i++) {
+		const struct stats_row *row = &p->stats[i].row;
+
+#define DESK_ADD(name, what) sum.name += row->name;
+		STATS_EACH(DESK_ADD)
+#undef DESK_ADD
+		waiting += p->stats[i].spool_waiting;
+		open += p->stats[i].spool_open;
+	}
+	n = snprintf(text, sizeof(text),
+		     "workers %u\nworkers_replaced %u\ngeneration %u\n"
+		     "records_waiting %u\nrecords_open %u\n",
+		     crew_alive(p), p->respawns, p->generation, waiting, open);
+#define DESK_PRINT(name, what)                                                 \
+	n += snprintf(text + n, sizeof(text) - (size_t)n, #name " %llu\n",     \
+		      (unsigned long long)sum.name);
+	STATS_EACH(DESK_PRINT)
+#undef DESK_PRINT
+	desk_text(p, d, slice_of(text, (size_t)n));
+}
+
+/* One question. False: the door is closed. */
+static bool desk_question(struct parent *p, struct desk_door *d)
+{
+	switch (p->in.type) {
+	case CONTROL_ADD:
+		desk_add(p, d);
+		return true;
+	case CONTROL_LIST:
+		desk_list(p, d);
+		return true;
+	case CONTROL_RULES:
+		desk_rules_of(p, d);
+		return true;
+	case CONTROL_GRANT:
+		desk_grant(p, d);
+		return true;
+	case CONTROL_RELOAD:
+		desk_reload(p, d);
+		return true;
+	case CONTROL_STATS:
+		desk_stats(p, d);
+		return true;
+	default:
+		return false;
+	}
+}
+
+void desk_on_door(struct parent *p, struct loop_ref ref)
+{
+	struct desk_door *d = table_get(&p->doors, ref.index, ref.gen);
+	int rc;
+
+	if (!d)
+		return;
+	rc = frame_recv(d->fd, &p->in);
+	if (rc == 0)
+		return;
+	if (rc < 0 || !desk_question(p, d))
+		desk_close(p, d);
+	if (rc == 1)
+		frame_close_fds(&p->in);
+}

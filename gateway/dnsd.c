@@ -1,0 +1,295 @@
+/* gateway/dnsd.c - answer the sandboxes' DNS questions, over UDP and TCP.
+ *
+ * Over TCP (RFC 7766) each message has its length in front, two octets;
+ * questions are answered in order, and a connection that is silent for
+ * TIMER_HELLO, or does not take its answers, is closed.
+ */
+
+#include "gateway/dnsd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/base.h"
+#include "base/bytes.h"
+#include "base/err.h"
+#include "gateway/address.h"
+#include "gateway/dns.h"
+#include "gateway/names.h"
+#include "gateway/tell.h"
+#include "gateway/wire.h"
+#include "policy/policy.h"
+
+#define DNSD_IN_MAX  4096 /* octets: questions are small */
+#define DNSD_OUT_MAX 16384
+
+#define DNS_CLASS_IN 1
+
+/* Types of question, by IANA's registry. */
+enum dns_type {
+	DNS_A = 1,
+	DNS_MX = 15,
+	DNS_TXT = 16,
+	DNS_AAAA = 28,
+	DNS_SRV = 33,
+	DNS_SVCB = 64,
+	DNS_HTTPS = 65,
+};
+
+struct dnsd_conn {
+	struct gate *gate;
+	uint32_t index, gen;
+	struct sandbox *sandbox; /* held */
+	struct wire wire;
+	struct buf in, out;
+	struct timer timer;
+	char client[ADDRESS_MAX];
+};
+
+static const char *dnsd_type(uint16_t type)
+{
+	switch (type) {
+	case DNS_A:
+		return "A";
+	case DNS_AAAA:
+		return "AAAA";
+	case DNS_TXT:
+		return "TXT";
+	case DNS_MX:
+		return "MX";
+	case DNS_SRV:
+		return "SRV";
+	case DNS_SVCB:
+		return "SVCB";
+	case DNS_HTTPS:
+		return "HTTPS";
+	default:
+		return "other";
+	}
+}
+
+/* FNV-1a, to tell names apart for a while; a collision hides one record. */
+static uint64_t dnsd_hash(struct slice name)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < name.len; i++)
+		h = (h ^ (unsigned char)name.ptr[i]) * 0x100000001b3u;
+	return h;
+}
+
+/* Was this name refused a moment ago? Remembers it if not. */
+static bool dnsd_repeats(struct gate *gate, struct sandbox *sb,
+			 struct slice name)
+{
+	uint64_t now_ms = loop_now_ms(gate->loop);
+	uint64_t hash = dnsd_hash(name);
+	size_t at = hash % DNS_MERGE_SIZE;
+
+	if (sb->refused[at].hash == hash && now_ms < sb->refused[at].until_ms)
+		return true;
+	sb->refused[at].hash = hash;
+	sb->refused[at].until_ms = now_ms + DNS_MERGE_S * 1000;
+	return false;
+}
+
+static void dnsd_refused(struct gate *gate, struct sandbox *sb,
+			 const char *client, const struct dns_query *q)
+{
+	struct tell_note note = {
+		.kind = AUDIT_DNS,
+		.sandbox = sb,
+		.client = client,
+		.protocol = SLICE("dns"),
+		.host = slice_str(q->name),
+		.port = 53,
+		.method = slice_str(dnsd_type(q->type)),
+		.reason = q->host_valid ? SLICE("no-rule") : SLICE("bad-name"),
+		.detail = SLICE("no rule of this sandbox names this host"),
+	};
+
+	gate->stats->row.dns_refused++;
+	if (!dnsd_repeats(gate, sb, note.host))
+		tell_note(gate, &note);
+}
+
+/* Decide about one question and print the answer. */
+static size_t dnsd_decide(struct gate *gate, struct sandbox *sb,
+			  const char *client, const struct dns_query *q,
+			  uint8_t ret[DNS_MAX])
+{
+	static const struct slice why =
+		SLICE("no rule of this sandbox names this host");
+	struct in_addr v4 = { 0 };
+	struct in6_addr v6 = { 0 };
+	int slot;
+
+	if (q->class != DNS_CLASS_IN)
+		return dns_print(q, DNS_NOTIMP, v4, &v6, SLICE(""), ret);
+	if (!q->host_valid || q->host.kind != HOST_NAME ||
+	    !policy_names_host(sb->policy, authority_host(&q->host))) {
+		dnsd_refused(gate, sb, client, q);
+		return dns_print(q, DNS_NXDOMAIN, v4, &v6, why, ret);
+	}
+	gate->stats->row.dns_answered++;
+	if (q->type != DNS_A && q->type != DNS_AAAA)
+		return dns_print(q, DNS_NO_DATA, v4, &v6, SLICE(""), ret);
+	slot = names_slot(gate->names, authority_host(&q->host));
+	if (slot < 0)
+		return dns_print(q, DNS_SERVFAIL, v4, &v6, SLICE(""), ret);
+	v4 = names_v4((uint32_t)slot);
+	v6 = names_v6((uint32_t)slot);
+	return dns_print(q, DNS_ADDRESS, v4, &v6, SLICE(""), ret);
+}
+
+/* Returns the answer's length; 0 for none. */
+static size_t dnsd_answer(struct gate *gate, struct sandbox *sb,
+			  const char *client, struct slice packet,
+			  uint8_t ret[DNS_MAX])
+{
+	struct dns_query q;
+	struct in6_addr none = { 0 };
+	int rc = dns_parse((const uint8_t *)packet.ptr, packet.len, &q);
+
+	if (rc == 0)
+		return 0;
+	if (rc < 0)
+		return dns_print(&q, DNS_FORMERR, (struct in_addr){ 0 }, &none,
+				 SLICE(""), ret);
+	return dnsd_decide(gate, sb, client, &q, ret);
+}
+
+void dnsd_serve_udp(struct gate *gate, int fd, struct sandbox *sandbox)
+{
+	for (int i = 0; i < DNS_BURST; i++) {
+		uint8_t packet[DNS_MAX], answer[DNS_MAX];
+		char client[ADDRESS_MAX];
+		union resolve_addr from;
+		socklen_t from_len = sizeof(from);
+		struct sandbox *sb = sandbox;
+		size_t len;
+		ssize_t n = recvfrom(fd, packet, sizeof(packet), MSG_DONTWAIT,
+				     &from.sa, &from_len);
+
+		if (n < 0)
+			return;
+		if (!sb)
+			sb = sandbox_by_address(gate->sandboxes, &from.sa);
+		if (!sb)
+			continue;
+		address_print(&from, client);
+		len = dnsd_answer(gate, sb, client, slice_of(packet, (size_t)n),
+				  answer);
+		if (len)
+			(void)sendto(fd, answer, len,
+				     MSG_DONTWAIT | MSG_NOSIGNAL, &from.sa,
+				     from_len);
+	}
+}
+
+static struct loop_ref dnsd_ref(const struct dnsd_conn *c)
+{
+	return (struct loop_ref){ .kind = GATE_DNS,
+				  .gen = c->gen & 0xffffff,
+				  .index = c->index };
+}
+
+static void dnsd_end(struct dnsd_conn *c)
+{
+	struct gate *gate = c->gate;
+
+	timer_stop(gate->loop, &c->timer);
+	loop_remove(gate->loop, c->wire.fd);
+	wire_done(&c->wire);
+	buf_done(&c->in);
+	buf_done(&c->out);
+	table_remove(&gate->dns, c->index);
+	sandbox_drop(c->sandbox);
+	free(c);
+}
+
+void dnsd_begin(struct gate *gate, int fd, struct sandbox *sandbox,
+		const union resolve_addr *peer)
+{
+	struct dnsd_conn *c = calloc(1, sizeof(*c));
+	struct wire wire;
+
+	wire_init(&wire, fd);
+	if (!c || sandbox->conns >= CONNS_SANDBOX ||
+	    table_add(&gate->dns, c, &c->index, &c->gen) < 0) {
+		wire_done(&wire);
+		free(c);
+		return;
+	}
+	c->gate = gate;
+	c->sandbox = sandbox;
+	sandbox_hold(sandbox);
+	c->wire = wire;
+	buf_init(&c->in, DNSD_IN_MAX);
+	buf_init(&c->out, DNSD_OUT_MAX);
+	address_print(peer, c->client);
+	timer_start(gate->loop, &c->timer, dnsd_ref(c), TIMER_HELLO);
+	if (loop_add(gate->loop, fd, dnsd_ref(c),
+		     LOOP_READ | LOOP_WRITE | LOOP_EDGE) < 0)
+		dnsd_end(c);
+}
+
+/* Answer the whole messages that have come. False: end the connection. */
+static bool dnsd_messages(struct dnsd_conn *c)
+{
+	for (;;) {
+		struct bytes cursor =
+			bytes_of(buf_data(&c->in), buf_len(&c->in));
+		struct slice packet = bytes_str(&cursor);
+		uint8_t answer[DNS_MAX], len_octets[2];
+		size_t len;
+
+		if (cursor.bad)
+			return buf_room(&c->in) > 0;
+		len = dnsd_answer(c->gate, c->sandbox, c->client, packet,
+				  answer);
+		len_octets[0] = (uint8_t)(len >> 8);
+		len_octets[1] = (uint8_t)len;
+		if (!len || buf_append(&c->out, len_octets, 2) < 0 ||
+		    buf_append(&c->out, answer, len) < 0)
+			return false;
+		buf_consume(&c->in, 2 + packet.len);
+		timer_start(c->gate->loop, &c->timer, dnsd_ref(c), TIMER_HELLO);
+	}
+}
+
+void dnsd_on_event(struct gate *gate, struct loop_ref ref, unsigned int events)
+{
+	struct dnsd_conn *c = table_get(&gate->dns, ref.index, ref.gen);
+	int rc;
+
+	if (!c)
+		return;
+	wire_ready(&c->wire, events);
+	do {
+		rc = wire_read(&c->wire, &c->in);
+		if (rc > 0 && !dnsd_messages(c))
+			rc = ERR_SYNTAX;
+	} while (rc > 0);
+	if (wire_write(&c->wire, &c->out) < 0 || rc < 0)
+		dnsd_end(c);
+}
+
+void dnsd_on_timer(struct gate *gate, struct loop_ref ref)
+{
+	struct dnsd_conn *c = table_get(&gate->dns, ref.index, ref.gen);
+
+	if (c)
+		dnsd_end(c);
+}
+
+void dnsd_end_all(struct gate *gate, const struct sandbox *sandbox)
+{
+	for (uint32_t i = 0; i < gate->dns.len; i++) {
+		struct dnsd_conn *c = table_at(&gate->dns, i);
+
+		if (c && (!sandbox || c->sandbox == sandbox))
+			dnsd_end(c);
+	}
+}

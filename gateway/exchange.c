@@ -1,0 +1,583 @@
+/* gateway/exchange.c - the life of one request.
+ *
+ * Two flows join two codecs: the request's from the client's codec to the
+ * origin's, the answer's back. The codecs fill and empty them; what is done
+ * here is to pass the word on when one of them changed, and to decide at the
+ * turning points: the head is whole (judge, record, dial), upstream answers
+ * (relay), something failed (refuse while that is possible, cut when not).
+ *
+ * The record is begun before the request is handed to upstream.c, so before
+ * the first octet leaves, and ended in one place, exchange_end().
+ */
+
+#include "gateway/exchange.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "base/log.h"
+#include "gateway/judge.h"
+#include "gateway/tell.h"
+#include "gateway/upstream.h"
+
+struct exchange {
+	enum exchange_state state;
+	uint32_t index, gen;
+	struct exchange_conn *conn; /* borrowed; outlives it */
+	struct exchange *next, *prev;
+	struct http_stream down;
+	struct up_request up;
+	struct http_flow req, rsp;
+	struct arena arena;
+	struct loop_post post;
+	struct timer timer;
+	struct judgement judged;
+	struct tell tell; /* the record */
+	bool refused;
+	enum refusal_kind refusal; /* with refused */
+	struct slice detail;	   /* for the record; in the arena or static */
+	unsigned int tries;	   /* times sent again */
+	size_t discarded;	   /* octets of a refused request's body */
+};
+
+static const char *const exchange_name[] = {
+	[EXCHANGE_FREE] = "free",   [EXCHANGE_HEAD] = "head",
+	[EXCHANGE_JUDGE] = "judge", [EXCHANGE_DIAL] = "dial",
+	[EXCHANGE_RELAY] = "relay", [EXCHANGE_REFUSE] = "refuse",
+};
+static_assert(ARRAY_SIZE(exchange_name) == EXCHANGE_STATES,
+	      "a state without a name");
+
+/* Where each state may go. FREE is reached from everywhere: a peer may hang
+ * up at any moment.
+ */
+static const unsigned int exchange_next[] = {
+	[EXCHANGE_FREE] = BIT(EXCHANGE_HEAD),
+	[EXCHANGE_HEAD] = BIT(EXCHANGE_JUDGE) | BIT(EXCHANGE_REFUSE),
+	[EXCHANGE_JUDGE] = BIT(EXCHANGE_DIAL) | BIT(EXCHANGE_REFUSE),
+	[EXCHANGE_DIAL] = BIT(EXCHANGE_RELAY) | BIT(EXCHANGE_REFUSE),
+	[EXCHANGE_RELAY] = 0,
+	[EXCHANGE_REFUSE] = 0,
+};
+static_assert(ARRAY_SIZE(exchange_next) == EXCHANGE_STATES,
+	      "a state without a way out");
+
+static void exchange_set_state(struct exchange *ex, enum exchange_state next)
+{
+	assert(next == EXCHANGE_FREE || exchange_next[ex->state] & BIT(next));
+	log_debug("exchange %u: %s -> %s", ex->index, exchange_name[ex->state],
+		  exchange_name[next]);
+	ex->state = next;
+}
+
+static struct loop_ref exchange_ref(const struct exchange *ex)
+{
+	return (struct loop_ref){ .kind = GATE_EXCHANGE,
+				  .gen = ex->gen & 0xffffff,
+				  .index = ex->index };
+}
+
+static void exchange_wait(struct exchange *ex, enum gate_timer name)
+{
+	timer_start(ex->conn->gate->loop, &ex->timer, exchange_ref(ex),
+		    (uint8_t)name);
+}
+
+/* The client's codec must look at this exchange again. */
+static void exchange_wake_down(struct exchange *ex)
+{
+	struct exchange_conn *c = ex->conn;
+
+	if (ex->down.attached)
+		http_codec_resume(c->codec, &ex->down);
+	loop_post(c->gate->loop, c->post, c->ref);
+}
+
+static struct exchange *exchange_take_spare(struct gate *gate)
+{
+	struct exchange *ex = gate->spare;
+
+	if (!ex) {
+		ex = calloc(1, sizeof(*ex));
+		if (ex)
+			arena_init(&ex->arena, EXCHANGE_ARENA_MAX);
+		return ex;
+	}
+	gate->spare = ex->next;
+	gate->spare_len--;
+	return ex;
+}
+
+static void exchange_give_spare(struct gate *gate, struct exchange *ex)
+{
+	struct arena arena = ex->arena;
+
+	if (gate->spare_len >= EXCHANGES_SPARE) {
+		arena_done(&ex->arena);
+		free(ex);
+		return;
+	}
+	arena_clear(&arena);
+	*ex = (struct exchange){ .arena = arena, .next = gate->spare };
+	gate->spare = ex;
+	gate->spare_len++;
+}
+
+void exchange_done(struct gate *gate)
+{
+	while (gate->spare) {
+		struct exchange *next = gate->spare->next;
+
+		arena_done(&gate->spare->arena);
+		free(gate->spare);
+		gate->spare = next;
+	}
+	gate->spare_len = 0;
+}
+
+static void exchange_init(struct exchange *ex, struct exchange_conn *conn)
+{
+	ex->conn = conn;
+	buf_init(&ex->req.body, http_limits_server.body_bytes);
+	buf_init(&ex->rsp.body, http_limits_client.body_bytes);
+	ex->down.in = &ex->req;
+	ex->down.out = &ex->rsp;
+	ex->down.arena = &ex->arena;
+	ex->down.owner = ex;
+	ex->up.stream.in = &ex->rsp;
+	ex->up.stream.out = &ex->req;
+	ex->up.stream.arena = &ex->arena;
+	ex->up.stream.owner = ex;
+	ex->up.post = &ex->post;
+	ex->up.ref = exchange_ref(ex);
+	ex->prev = NULL;
+	ex->next = conn->exchanges;
+	if (conn->exchanges)
+		conn->exchanges->prev = ex;
+	conn->exchanges = ex;
+}
+
+struct http_stream *exchange_begin(struct exchange_conn *conn)
+{
+	struct gate *gate = conn->gate;
+	struct exchange *ex = exchange_take_spare(gate);
+
+	if (!ex)
+		return NULL;
+	if (table_add(&gate->exchanges, ex, &ex->index, &ex->gen) < 0) {
+		exchange_give_spare(gate, ex);
+		return NULL;
+	}
+	exchange_init(ex, conn);
+	exchange_set_state(ex, EXCHANGE_HEAD);
+	exchange_wait(ex, TIMER_HEAD);
+	tell_start(&ex->tell, gate);
+	return &ex->down;
+}
+
+/* How it ended, for the record. */
+static void exchange_account(struct exchange *ex, enum audit_outcome outcome)
+{
+	struct tell_end end = {
+		.outcome = outcome,
+		.reason = ex->refused ? ex->judged.reason : SLICE(""),
+		.detail = ex->detail,
+		.response = ex->rsp.head,
+		.bytes_up = ex->req.passed,
+		.bytes_down = ex->refused ? 0 : ex->rsp.passed,
+		.upstream = ex->up.address,
+		.up_protocol = ex->up.protocol,
+		.up_tls = ex->up.tls_version,
+	};
+
+	tell_end(&ex->tell, ex->conn->gate, &end);
+}
+
+/* The one way out: record how it ended, and forget it. */
+static void exchange_end(struct exchange *ex, enum audit_outcome outcome)
+{
+	struct exchange_conn *conn = ex->conn;
+	struct gate *gate = conn->gate;
+
+	up_cancel(gate, &ex->up, HTTP_FAULT_CANCEL);
+	exchange_account(ex, outcome);
+	timer_stop(gate->loop, &ex->timer);
+	loop_unpost(gate->loop, &ex->post);
+	buf_done(&ex->req.body);
+	buf_done(&ex->rsp.body);
+	exchange_set_state(ex, EXCHANGE_FREE);
+	if (ex->prev)
+		ex->prev->next = ex->next;
+	else
+		conn->exchanges = ex->next;
+	if (ex->next)
+		ex->next->prev = ex->prev;
+	table_remove(&gate->exchanges, ex->index);
+	exchange_give_spare(gate, ex);
+}
+
+/* What the state says of an exchange whose client side is over. */
+static enum audit_outcome exchange_outcome(const struct exchange *ex)
+{
+	if (ex->refused)
+		return refusal_status(ex->refusal) >= 502 &&
+				       ex->tell.verdict == AUDIT_ALLOW
+			       ? AUDIT_FAILED
+			       : AUDIT_REFUSED;
+	if (ex->state == EXCHANGE_RELAY && ex->rsp.done && !ex->rsp.cut)
+		return AUDIT_DONE;
+	return AUDIT_CUT;
+}
+
+static struct slice exchange_field(const struct exchange *ex, struct slice name)
+{
+	const struct http_field *f =
+		ex->req.head ? http_head_find(ex->req.head, name) : NULL;
+
+	return f ? f->value : SLICE("");
+}
+
+/* Begin the record; false when that is not possible. */
+static bool exchange_record(struct exchange *ex)
+{
+	struct exchange_conn *c = ex->conn;
+	struct tell_begin begin = {
+		.sandbox = c->sandbox,
+		.client = c->client,
+		.tls = c->tls_version,
+		.sni = c->sni,
+		.version = http_codec_version(c->codec),
+		.head = ex->req.head,
+		.host = &ex->judged.host,
+		.path = ex->judged.path,
+		.query = ex->judged.query,
+		.answer = ex->judged.judged ? &ex->judged.answer : NULL,
+		.reason = ex->judged.reason,
+		.user_agent = exchange_field(ex, SLICE("user-agent")),
+	};
+
+	return tell_begin(&ex->tell, c->gate, &begin);
+}
+
+/* Put an answer of our own into the response flow. */
+static void exchange_answer(struct exchange *ex)
+{
+	char id[ID_TEXT];
+	const struct rule *rule = ex->judged.answer.rule;
+	struct refusal r = {
+		.kind = ex->refusal,
+		.detail = ex->detail,
+		.sandbox = slice_str(ex->conn->sandbox->name),
+		.rule = ex->judged.judged && rule ? rule_text(rule) : SLICE(""),
+		.to_allow = ex->judged.to_allow,
+		.accept = exchange_field(ex, SLICE("accept")),
+		.user_agent = exchange_field(ex, SLICE("user-agent")),
+		.head_request = ex->req.head &&
+				slice_eq(ex->req.head->method, SLICE("HEAD")),
+	};
+
+	id_print(ex->tell.id, id);
+	r.request_id = slice_str(id);
+	if (refusal_make(&r, &ex->arena, &ex->rsp.head, &ex->rsp.body) < 0)
+		ex->rsp.cut = true; /* no memory: the line is cut instead */
+	ex->rsp.end = true;
+}
+
+static void exchange_discard(struct exchange *ex);
+
+/* Refuse: only before an answer of upstream's has begun. detail must live as
+ * long as the exchange.
+ */
+static void exchange_refuse(struct exchange *ex, enum refusal_kind kind,
+			    struct slice detail)
+{
+	struct gate *gate = ex->conn->gate;
+
+	assert(!ex->rsp.head);
+	ex->refused = true;
+	ex->refusal = kind;
+	ex->detail = detail;
+	if (kind != REFUSAL_DENIED && kind != REFUSAL_UNANSWERED)
+		ex->judged.reason = refusal_slug(kind);
+	up_cancel(gate, &ex->up, HTTP_FAULT_CANCEL);
+	ex->rsp.interim = NULL;
+	if (!ex->tell.begun)
+		(void)exchange_record(ex);
+	tell_count_refusal(gate, ex->conn->sandbox, kind);
+	exchange_set_state(ex, EXCHANGE_REFUSE);
+	exchange_wait(ex, TIMER_HEAD);
+	exchange_answer(ex);
+	exchange_discard(ex);
+	exchange_wake_down(ex);
+}
+
+/* A refused request's body goes nowhere. */
+static void exchange_discard(struct exchange *ex)
+{
+	size_t len = buf_len(&ex->req.body);
+
+	ex->discarded += len;
+	buf_consume(&ex->req.body, len);
+	if (len && ex->discarded <= DISCARD_MAX)
+		exchange_wake_down(ex);
+}
+
+static void exchange_dial(struct exchange *ex)
+{
+	struct gate *gate = ex->conn->gate;
+	struct origin_key key = {
+		.sandbox = ex->conn->sandbox->id,
+		.tls = ex->conn->sni != NULL,
+		.private = ex->judged.answer.rule &&
+			   rule_private(ex->judged.answer.rule),
+		.port = ex->judged.host.port,
+		.host = ex->judged.host,
+	};
+
+	gate->stats->row.allowed++;
+	exchange_set_state(ex, EXCHANGE_DIAL);
+	exchange_wait(ex, TIMER_RESPONSE);
+	if (up_begin(gate, &key, &ex->up) < 0)
+		exchange_refuse(ex, REFUSAL_BUSY,
+				SLICE("Too many requests wait for this "
+				      "origin."));
+}
+
+/* The head is whole. */
+static void exchange_judge(struct exchange *ex)
+{
+	struct exchange_conn *c = ex->conn;
+	struct judge_facts facts = { .policy = c->sandbox->policy,
+				     .sandbox = slice_str(c->sandbox->name),
+				     .sni = c->sni };
+	bool allowed;
+
+	exchange_set_state(ex, EXCHANGE_JUDGE);
+	timer_stop(c->gate->loop, &ex->timer);
+	allowed = judge_request(&facts, ex->req.head, &ex->arena, &ex->judged);
+	tell_count_request(c->gate, c->sandbox);
+	if (!exchange_record(ex))
+		exchange_refuse(ex, REFUSAL_LEDGER,
+				SLICE("The decision can't be recorded now, so "
+				      "nothing is forwarded."));
+	else if (!allowed)
+		exchange_refuse(ex, ex->judged.refusal, ex->judged.detail);
+	else
+		exchange_dial(ex);
+	/* The rule lives with the policy, which may change from here on. */
+	ex->judged.answer.rule = NULL;
+}
+
+static enum refusal_kind exchange_fault_kind(enum http_fault fault)
+{
+	switch (fault) {
+	case HTTP_FAULT_URI_LONG:
+		return REFUSAL_URI_LONG;
+	case HTTP_FAULT_HEAD_LONG:
+		return REFUSAL_HEAD_LONG;
+	case HTTP_FAULT_VERSION:
+		return REFUSAL_VERSION;
+	case HTTP_FAULT_METHOD:
+		return REFUSAL_METHOD;
+	case HTTP_FAULT_OURS:
+		return REFUSAL_BUSY;
+	default:
+		return REFUSAL_MALFORMED;
+	}
+}
+
+/* The client's side of the exchange is broken. */
+static void exchange_on_fault(struct exchange *ex)
+{
+	enum http_fault fault = ex->down.fault;
+
+	if (fault == HTTP_FAULT_CANCEL || fault == HTTP_FAULT_CUT ||
+	    fault == HTTP_FAULT_FLOOD) {
+		up_cancel(ex->conn->gate, &ex->up, HTTP_FAULT_CANCEL);
+		ex->judged.reason = SLICE("client-gone");
+		ex->detail = slice_str(http_fault_str(fault));
+		return; /* CLOSED follows */
+	}
+	if (!ex->rsp.head && ex->state != EXCHANGE_REFUSE) {
+		exchange_refuse(ex, exchange_fault_kind(fault),
+				ex->down.fault_detail);
+		return;
+	}
+	up_cancel(ex->conn->gate, &ex->up, HTTP_FAULT_CANCEL);
+	ex->rsp.cut = !ex->rsp.end;
+	exchange_wake_down(ex);
+}
+
+void exchange_on_news(struct http_stream *s, unsigned int news)
+{
+	struct exchange *ex = s->owner;
+	struct gate *gate = ex->conn->gate;
+
+	if (news & HTTP_NEWS_FAULT)
+		exchange_on_fault(ex);
+	else if (news & HTTP_NEWS_HEAD && ex->state == EXCHANGE_HEAD)
+		exchange_judge(ex);
+	if (news & HTTP_NEWS_CLOSED) {
+		exchange_end(ex, exchange_outcome(ex));
+		return;
+	}
+	if (ex->state == EXCHANGE_REFUSE) {
+		exchange_discard(ex);
+	} else if (news & (HTTP_NEWS_BODY | HTTP_NEWS_ROOM)) {
+		if (ex->state == EXCHANGE_RELAY)
+			exchange_wait(ex, TIMER_STALL);
+		else if (ex->state == EXCHANGE_DIAL)
+			exchange_wait(ex, TIMER_RESPONSE);
+		up_resume(gate, &ex->up);
+	}
+}
+
+void exchange_abort_all(struct exchange_conn *conn)
+{
+	while (conn->exchanges) {
+		struct exchange *ex = conn->exchanges;
+
+		if (ex->state == EXCHANGE_RELAY && !ex->rsp.done)
+			ex->judged.reason = SLICE("client-gone");
+		exchange_end(ex, exchange_outcome(ex));
+	}
+}
+
+/* May the request be sent again, now that a connection failed under it? Only
+ * if nothing of it is lost, and either nobody began on it or doing it twice
+ * does no harm (RFC 9110, section 9.2.2).
+ */
+static bool exchange_may_retry(const struct exchange *ex)
+{
+	struct slice method = ex->req.head->method;
+	bool whole = buf_len(&ex->req.body) == ex->req.passed;
+	bool harmless = slice_eq(method, SLICE("GET")) ||
+			slice_eq(method, SLICE("HEAD")) ||
+			slice_eq(method, SLICE("OPTIONS"));
+
+	if (!whole || ex->tries >= RETRIES_MAX || ex->rsp.interim)
+		return false;
+	if (ex->up.stream.fault == HTTP_FAULT_REFUSED)
+		return true;
+	return ex->up.stream.fault == HTTP_FAULT_CUT && ex->up.reused &&
+	       harmless;
+}
+
+static void exchange_retry(struct exchange *ex)
+{
+	struct http_stream fresh = { .in = &ex->rsp,
+				     .out = &ex->req,
+				     .arena = &ex->arena,
+				     .owner = ex };
+	struct origin_key key = {
+		.sandbox = ex->conn->sandbox->id,
+		.tls = ex->conn->sni != NULL,
+		.private = ex->tell.private,
+		.port = ex->judged.host.port,
+		.host = ex->judged.host,
+	};
+
+	ex->tries++;
+	ex->up.stream = fresh;
+	ex->req.head_written = false;
+	ex->req.done = false;
+	ex->rsp.cut = false;
+	ex->rsp.end = false;
+	if (up_begin(ex->conn->gate, &key, &ex->up) < 0)
+		exchange_refuse(ex, REFUSAL_BUSY,
+				SLICE("Too many requests wait for this "
+				      "origin."));
+}
+
+/* Upstream broke off. */
+static void exchange_on_up_fault(struct exchange *ex)
+{
+	enum http_fault fault = ex->up.stream.fault;
+	struct slice detail = ex->up.stream.fault_detail;
+
+	if (ex->state == EXCHANGE_RELAY) {
+		ex->judged.reason = SLICE("origin-cut");
+		ex->detail = slice_str(http_fault_str(fault));
+		ex->rsp.cut = true;
+		exchange_wake_down(ex);
+		return;
+	}
+	if (exchange_may_retry(ex)) {
+		exchange_retry(ex);
+		return;
+	}
+	if (!detail.len)
+		detail = slice_str(http_fault_str(fault));
+	ex->rsp.cut = ex->rsp.end = false;
+	(void)refusal_say(&ex->arena, &detail,
+			  "%s at %s broke the answer off: %.*s.",
+			  ex->judged.host.host, ex->up.address, (int)detail.len,
+			  detail.ptr);
+	ex->rsp.head = NULL;
+	exchange_refuse(ex, REFUSAL_PROTOCOL, detail);
+}
+
+static void exchange_on_up_failed(struct exchange *ex)
+{
+	struct slice detail = SLICE("The origin can't be reached.");
+
+	(void)arena_copy(&ex->arena, slice_str(ex->up.detail), &detail);
+	exchange_refuse(ex, ex->up.why, detail);
+}
+
+void exchange_on_post(struct gate *gate, struct loop_ref ref)
+{
+	struct exchange *ex = table_get(&gate->exchanges, ref.index, ref.gen);
+	unsigned int news;
+
+	if (!ex || (ex->state != EXCHANGE_DIAL && ex->state != EXCHANGE_RELAY))
+		return;
+	if (ex->up.state == UP_FAILED) {
+		exchange_on_up_failed(ex);
+		return;
+	}
+	news = ex->up.news;
+	ex->up.news = 0;
+	if (ex->rsp.head && ex->state == EXCHANGE_DIAL)
+		exchange_set_state(ex, EXCHANGE_RELAY);
+	if (news & HTTP_NEWS_FAULT) {
+		exchange_on_up_fault(ex);
+		return;
+	}
+	if (news) {
+		exchange_wait(ex, ex->state == EXCHANGE_RELAY ? TIMER_STALL
+							      : TIMER_RESPONSE);
+		exchange_wake_down(ex);
+	}
+}
+
+void exchange_on_timer(struct gate *gate, struct loop_ref ref, uint8_t name)
+{
+	struct exchange *ex = table_get(&gate->exchanges, ref.index, ref.gen);
+
+	if (!ex)
+		return;
+	switch (name) {
+	case TIMER_HEAD:
+		if (ex->state == EXCHANGE_HEAD) {
+			exchange_refuse(ex, REFUSAL_SLOW,
+					SLICE("The request did not become "
+					      "whole in time."));
+			return;
+		}
+		ex->rsp.cut = true; /* a client that does not read our answer */
+		break;
+	case TIMER_RESPONSE:
+		exchange_refuse(ex, REFUSAL_RESPONSE_TIMEOUT,
+				SLICE("The origin did not answer in time."));
+		return;
+	default:
+		ex->judged.reason = SLICE("stalled");
+		up_cancel(gate, &ex->up, HTTP_FAULT_CANCEL);
+		ex->rsp.cut = true;
+		break;
+	}
+	exchange_wake_down(ex);
+}

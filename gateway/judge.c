@@ -1,0 +1,138 @@
+/* gateway/judge.c - from a request head to a verdict. */
+
+#include "gateway/judge.h"
+
+#include "base/base.h"
+
+#define JUDGE_LINE_MAX 1024 /* octets of a suggested rule */
+
+static struct slice judge_reason(enum policy_reason reason)
+{
+	switch (reason) {
+	case POLICY_BY_RULE:
+		return SLICE("rule");
+	case POLICY_NO_RULE:
+		return SLICE("no-rule");
+	case POLICY_BAD_PATH:
+		return SLICE("bad-path");
+	case POLICY_READINGS:
+		return SLICE("readings-differ");
+	case POLICY_BY_DEFAULT:
+		return SLICE("default");
+	case POLICY_REASONS:
+		break;
+	}
+	return SLICE("no-rule");
+}
+
+static bool judge_refuse(struct judgement *j, enum refusal_kind kind,
+			 struct slice detail)
+{
+	j->refusal = kind;
+	j->detail = detail;
+	j->reason = refusal_slug(kind);
+	return false;
+}
+
+/* Who is asked for, by one parser; TLS and the request must agree. */
+static bool judge_names(const struct judge_facts *f,
+			const struct http_head *head, struct arena *a,
+			struct judgement *j)
+{
+	bool tls = slice_eq(head->scheme, SLICE("https"));
+
+	if (authority_parse(head->authority, &j->host) < 0)
+		return judge_refuse(j, REFUSAL_MALFORMED,
+				    SLICE("The request names no valid host."));
+	if (!j->host.port)
+		j->host.port = tls ? 443 : 80;
+	if (f->sni &&
+	    !slice_eq(authority_host(f->sni), authority_host(&j->host))) {
+		struct slice detail = SLICE("The names do not agree.");
+
+		(void)refusal_say(a, &detail,
+				  "TLS was opened for %s, but the request is "
+				  "for %s; both must be the same.",
+				  f->sni->host, j->host.host);
+		return judge_refuse(j, REFUSAL_MISDIRECTED, detail);
+	}
+	return true;
+}
+
+static void judge_say(const struct judge_facts *f, const struct http_head *head,
+		      struct arena *a, struct judgement *j)
+{
+	const struct rule *rule = j->answer.rule;
+	struct slice text = rule ? rule_text(rule) : SLICE("");
+	struct slice where = rule ? rule_where(rule) : SLICE("");
+	const char *why = j->answer.reason == POLICY_BAD_PATH
+				  ? " (the path has no safe reading)"
+			  : j->answer.reason == POLICY_READINGS
+				  ? " (one reading of the path is not allowed)"
+				  : "";
+
+	if (rule && j->answer.reason == POLICY_BY_RULE)
+		(void)refusal_say(a, &j->detail,
+				  "The rule '%.*s' (%.*s) of sandbox '%.*s' "
+				  "denies %.*s %s://%.*s%.*s.",
+				  (int)text.len, text.ptr, (int)where.len,
+				  where.ptr, (int)f->sandbox.len,
+				  f->sandbox.ptr, (int)head->method.len,
+				  head->method.ptr, head->scheme.ptr,
+				  (int)head->authority.len, head->authority.ptr,
+				  (int)j->path.len, j->path.ptr);
+	else
+		(void)refusal_say(a, &j->detail,
+				  "No rule of sandbox '%.*s' allows "
+				  "%.*s %s://%.*s%.*s%s.",
+				  (int)f->sandbox.len, f->sandbox.ptr,
+				  (int)head->method.len, head->method.ptr,
+				  head->scheme.ptr, (int)head->authority.len,
+				  head->authority.ptr, (int)j->path.len,
+				  j->path.ptr, why);
+}
+
+static void judge_suggest(const struct policy_question *q, struct arena *a,
+			  struct judgement *j)
+{
+	char line[JUDGE_LINE_MAX];
+
+	if (j->answer.reason != POLICY_NO_RULE)
+		return;
+	policy_suggest(q, line, sizeof(line));
+	(void)arena_copy(a, slice_str(line), &j->to_allow);
+}
+
+bool judge_request(const struct judge_facts *f, const struct http_head *head,
+		   struct arena *a, struct judgement *ret)
+{
+	struct policy_question q;
+
+	*ret = (struct judgement){ .refusal = REFUSAL_DENIED };
+	(void)slice_cut(head->path, '?', &ret->path, &ret->query);
+	if (!judge_names(f, head, a, ret))
+		return false;
+	if (slice_eq(head->method, SLICE("CONNECT")))
+		return judge_refuse(ret, REFUSAL_METHOD,
+				    SLICE("This listener is no proxy: it takes "
+					  "requests for sites, not CONNECT."));
+	q = (struct policy_question){
+		.scheme = slice_eq(head->scheme, SLICE("https")) ? RULE_HTTPS
+								 : RULE_HTTP,
+		.method = head->method,
+		.host = authority_host(&ret->host),
+		.port = ret->host.port,
+		.path = ret->path,
+		.query = ret->query,
+	};
+	policy_judge(f->policy, &q, &ret->answer);
+	ret->judged = true;
+	ret->reason = judge_reason(ret->answer.reason);
+	if (ret->answer.verdict == VERDICT_ALLOW)
+		return true;
+	if (ret->answer.verdict == VERDICT_ASK)
+		ret->refusal = REFUSAL_UNANSWERED;
+	judge_say(f, head, a, ret);
+	judge_suggest(&q, a, ret);
+	return false;
+}

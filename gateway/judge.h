@@ -1,0 +1,42 @@
+/* gateway/judge.h - from a request head to a verdict.
+ *
+ * Pure. Checks that the names agree, splits the target, and asks the policy.
+ * What was judged is what is forwarded: the caller uses the parsed host, port
+ * and path of the answer and nothing else.
+ */
+#ifndef GATEWAY_JUDGE_H
+#define GATEWAY_JUDGE_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "gateway/refusal.h"
+#include "http/authority.h"
+#include "http/http.h"
+#include "policy/policy.h"
+
+struct judge_facts {
+	const struct policy *policy;
+	struct slice sandbox;	     /* its name */
+	const struct authority *sni; /* the name that TLS was opened for, or the
+				      * address that was dialled; NULL: clear */
+};
+
+struct judgement {
+	bool judged;		     /* the policy was asked */
+	struct policy_answer answer; /* with judged */
+	struct authority host;	     /* its port is always set */
+	struct slice path;	     /* in the head */
+	struct slice query;	     /* in the head */
+	enum refusal_kind refusal;   /* unless allowed */
+	struct slice detail;	     /* for the refusal; in the arena */
+	struct slice to_allow; /* the line to add, or empty; in the arena */
+	struct slice reason;   /* slug for the ledger */
+};
+
+/* Total: always fills *ret. True means allowed. */
+bool judge_request(const struct judge_facts *facts,
+		   const struct http_head *head, struct arena *a,
+		   struct judgement *ret);
+
+#endif

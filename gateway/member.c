@@ -1,0 +1,259 @@
+/* gateway/member.c - the sandboxes, as the parent knows them. */
+
+#include "gateway/member.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "base/err.h"
+
+static bool member_name_good(struct slice name)
+{
+	if (!name.len || name.len > SANDBOX_NAME_MAX || name.ptr[0] == '-' ||
+	    name.ptr[0] == '.')
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		char c = ascii_lower(name.ptr[i]);
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
+		    c != '-' && c != '_' && c != '.')
+			return false;
+	}
+	return true;
+}
+
+int member_new(struct slice name, struct slice policies, struct member **ret)
+{
+	struct member *m;
+
+	if (!member_name_good(name) || policies.len >= MEMBER_POLICIES_MAX)
+		return ERR_SYNTAX;
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	memcpy(m->name, name.ptr, name.len);
+	if (policies.len)
+		memcpy(m->policies, policies.ptr, policies.len);
+	m->since_s = (uint64_t)time(NULL);
+	for (size_t i = 0; i < LISTENERS_SANDBOX; i++)
+		m->fds[i] = -1;
+	*ret = m;
+	return 0;
+}
+
+static void member_clear_from(struct member *m)
+{
+	for (size_t i = 0; i < m->from_len; i++)
+		free(m->from[i]);
+	free(m->from);
+	m->from = NULL;
+	m->from_len = 0;
+}
+
+void member_free(struct member **m)
+{
+	if (!*m)
+		return;
+	for (size_t i = 0; i < LISTENERS_SANDBOX; i++) {
+		if ((*m)->fds[i] >= 0)
+			(void)close((*m)->fds[i]);
+	}
+	member_clear_from(*m);
+	ruleset_free(&(*m)->own);
+	ruleset_free(&(*m)->grants);
+	ruleset_free(&(*m)->rules);
+	free(*m);
+	*m = NULL;
+}
+
+/* Append all of from to to. */
+static int member_append(struct ruleset *to, const struct ruleset *from)
+{
+	struct rule_error err;
+	int rc = 0;
+
+	for (size_t i = 0; from && rc == 0 && i < ruleset_len(from); i++) {
+		const struct rule *r = ruleset_at(from, i);
+
+		rc = ruleset_add(to, rule_verdict(r), rule_text(r),
+				 rule_where(r), &err);
+	}
+	return rc;
+}
+
+static int member_add_policies(const struct member *m,
+			       const struct config *config, struct ruleset *rs,
+			       struct config_error *ret_err)
+{
+	struct slice rest = slice_str(m->policies);
+	int rc = 0;
+
+	while (rc == 0 && rest.len) {
+		char name[MEMBER_POLICIES_MAX];
+		struct slice word;
+
+		(void)slice_cut(rest, ' ', &word, &rest);
+		if (!word.len)
+			continue;
+		memcpy(name, word.ptr, word.len);
+		name[word.len] = '\0';
+		rc = config_rules(config, name, rs, ret_err);
+	}
+	return rc;
+}
+
+/* The whole ruleset, freshly made. */
+static int member_build(const struct member *m, const struct config *config,
+			struct ruleset **ret, struct config_error *ret_err)
+{
+	struct ruleset *rs;
+	int rc = ruleset_new(&rs);
+
+	ret_err->text[0] = '\0';
+	if (rc < 0)
+		return rc;
+	rc = member_add_policies(m, config, rs, ret_err);
+	if (rc == 0)
+		rc = member_append(rs, m->own);
+	if (rc == 0)
+		rc = member_append(rs, m->grants);
+	if (rc < 0) {
+		if (!ret_err->text[0])
+			(void)snprintf(ret_err->text, sizeof(ret_err->text),
+				       "%s", err_str(rc));
+		ruleset_free(&rs);
+		return rc;
+	}
+	*ret = rs;
+	return 0;
+}
+
+int member_compose(struct member *m, const struct config *config,
+		   struct config_error *ret_err)
+{
+	struct ruleset *rs;
+	int rc = member_build(m, config, &rs, ret_err);
+
+	if (rc < 0)
+		return rc;
+	ruleset_free(&m->rules);
+	m->rules = rs;
+	return 0;
+}
+
+int member_try(const struct member *m, const struct config *config,
+	       struct config_error *ret_err)
+{
+	struct ruleset *rs;
+	int rc = member_build(m, config, &rs, ret_err);
+
+	if (rc == 0)
+		ruleset_free(&rs);
+	return rc;
+}
+
+/* The grants with one line more. */
+static int member_more_grants(const struct member *m, struct slice line,
+			      struct ruleset **ret,
+			      struct config_error *ret_err)
+{
+	struct rule_error err = { 0 };
+	struct ruleset *more;
+	int rc = ruleset_new(&more);
+
+	if (rc < 0)
+		return rc;
+	rc = member_append(more, m->grants);
+	if (rc == 0 && ruleset_len(more) >= GRANTS_MAX)
+		rc = ERR_LIMIT;
+	if (rc == 0)
+		rc = ruleset_add(more, VERDICT_ALLOW, line,
+				 SLICE("penstock allow"), &err);
+	if (rc < 0) {
+		ruleset_free(&more);
+		if (rc == ERR_SYNTAX)
+			(void)snprintf(ret_err->text, sizeof(ret_err->text),
+				       "%.*s\n%*s^ %s", (int)line.len, line.ptr,
+				       (int)(err.column ? err.column - 1 : 0),
+				       "", err.text);
+		else
+			(void)snprintf(ret_err->text, sizeof(ret_err->text),
+				       "%s", err_str(rc));
+		return rc;
+	}
+	*ret = more;
+	return 0;
+}
+
+int member_grant(struct member *m, const struct config *config,
+		 struct slice line, struct config_error *ret_err)
+{
+	struct ruleset *before = m->grants;
+	struct ruleset *more;
+	int rc = member_more_grants(m, line, &more, ret_err);
+
+	if (rc < 0)
+		return rc;
+	m->grants = more;
+	rc = member_compose(m, config, ret_err);
+	if (rc < 0) {
+		m->grants = before;
+		ruleset_free(&more);
+		return rc;
+	}
+	ruleset_free(&before);
+	return 0;
+}
+
+int member_set_from(struct member *m, const char *const *from, size_t len)
+{
+	char **copy = calloc(len + 1, sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	member_clear_from(m);
+	m->from = copy;
+	for (size_t i = 0; i < len; i++) {
+		copy[i] = strdup(from[i]);
+		if (!copy[i])
+			return -ENOMEM;
+		m->from_len++;
+	}
+	return 0;
+}
+
+int member_memfd(const struct member *m)
+{
+	char *text = NULL;
+	size_t len;
+	int rc = ruleset_print(m->rules, &text, &len);
+	int fd;
+
+	if (rc < 0)
+		return rc;
+	fd = memfd_create("rules", MFD_CLOEXEC);
+	if (fd < 0) {
+		rc = -errno;
+		free(text);
+		return rc;
+	}
+	for (size_t at = 0; at < len;) {
+		ssize_t n = write(fd, text + at, len - at);
+
+		if (n <= 0) {
+			rc = -errno;
+			(void)close(fd);
+			free(text);
+			return rc;
+		}
+		at += (size_t)n;
+	}
+	free(text);
+	return fd;
+}

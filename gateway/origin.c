@@ -1,0 +1,544 @@
+/* gateway/origin.c - the pools: one for each origin of each sandbox.
+ *
+ * A request waits in its pool's queue until a connection has room. How many
+ * connections are made depends on what the origin speaks: as long as that is
+ * unknown, one at a time; HTTP/2, one more only when the others are full;
+ * HTTP/1, one for each waiting request. The name is resolved each time a
+ * connection is made (the resolver caches), every address is vetted, and the
+ * good ones are tried in turn; when none is left, all that wait are told why.
+ *
+ * An idle pool stays for what it knows (protocol, session ticket) until
+ * ORIGINS_MAX asks for its place.
+ */
+
+#include "gateway/upstream.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HASH_NONFATAL_OOM	 1
+#define uthash_nonfatal_oom(elt) ((elt)->unhashed = true)
+#include <uthash.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "gateway/guard.h"
+#include "gateway/uplink.h"
+
+enum origin_speaks {
+	ORIGIN_UNKNOWN,
+	ORIGIN_H1,
+	ORIGIN_H2,
+};
+
+struct origin {
+	UT_hash_handle hh;
+	struct origin_key key; /* padding cleared, as it is hashed */
+	struct gate *gate;
+	uint32_t index, gen;
+	struct loop_post post;
+	enum origin_speaks speaks;
+	struct uplink *links;
+	uint32_t links_len;
+	uint32_t dialling; /* links that are not open yet */
+	struct up_request *wait_head, *wait_tail;
+	uint32_t waits_len;
+	struct resolve_wait resolve;
+	union resolve_addr addrs[RESOLVE_ADDRS]; /* vetted, still to be tried */
+	size_t addrs_len;
+	struct tls_session session;
+	struct uplink_target target;
+	struct origin *newer, *older; /* by last use */
+	bool unhashed;
+};
+
+struct origins {
+	struct gate *gate;
+	struct origin *by_key;
+	struct origin *newest, *oldest;
+	struct table table;
+	uint32_t len;
+};
+
+int origins_new(struct gate *gate, struct origins **ret)
+{
+	struct origins *os = calloc(1, sizeof(*os));
+
+	if (!os)
+		return -ENOMEM;
+	os->gate = gate;
+	table_init(&os->table, ORIGINS_MAX);
+	*ret = os;
+	return 0;
+}
+
+static struct loop_ref origin_ref(const struct origin *o)
+{
+	return (struct loop_ref){ .kind = GATE_ORIGIN,
+				  .gen = o->gen & 0xffffff,
+				  .index = o->index };
+}
+
+static void origin_post(struct origin *o)
+{
+	loop_post(o->gate->loop, &o->post, origin_ref(o));
+}
+
+static void origin_unlist(struct origins *os, struct origin *o)
+{
+	if (o->newer)
+		o->newer->older = o->older;
+	else
+		os->newest = o->older;
+	if (o->older)
+		o->older->newer = o->newer;
+	else
+		os->oldest = o->newer;
+	o->newer = o->older = NULL;
+}
+
+static void origin_list(struct origins *os, struct origin *o)
+{
+	o->older = os->newest;
+	if (os->newest)
+		os->newest->newer = o;
+	else
+		os->oldest = o;
+	os->newest = o;
+}
+
+static bool origin_unused(const struct origin *o)
+{
+	return !o->links && !o->wait_head && !o->resolve.query;
+}
+
+static void origin_free(struct origins *os, struct origin *o)
+{
+	assert(!o->links && !o->wait_head);
+	resolve_forget(os->gate->resolver, &o->resolve);
+	loop_unpost(os->gate->loop, &o->post);
+	tls_session_done(&o->session);
+	if (!o->unhashed)
+		HASH_DEL(os->by_key, o);
+	origin_unlist(os, o);
+	table_remove(&os->table, o->index);
+	os->len--;
+	free(o);
+}
+
+void origins_free(struct origins **os)
+{
+	if (!*os)
+		return;
+	while ((*os)->newest)
+		origin_free(*os, (*os)->newest);
+	table_done(&(*os)->table);
+	free(*os);
+	*os = NULL;
+}
+
+static bool origins_evict(struct origins *os)
+{
+	struct origin *o = os->oldest;
+
+	if (os->len < ORIGINS_MAX)
+		return true;
+	while (o && !origin_unused(o))
+		o = o->newer;
+	if (!o)
+		return false;
+	origin_free(os, o);
+	return true;
+}
+
+/* The key with nothing undefined in it. */
+static void origin_key_pack(const struct origin_key *from,
+			    struct origin_key *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->sandbox = from->sandbox;
+	ret->tls = from->tls;
+	ret->private = from->private;
+	ret->port = from->port;
+	ret->host.kind = from->host.kind;
+	ret->host.host_len = from->host.host_len;
+	memcpy(ret->host.host, from->host.host, from->host.host_len);
+}
+
+static struct origin *origin_new(struct origins *os,
+				 const struct origin_key *key)
+{
+	struct origin *o;
+
+	if (!origins_evict(os))
+		return NULL;
+	o = calloc(1, sizeof(*o));
+	if (!o)
+		return NULL;
+	memcpy(&o->key, key, sizeof(o->key)); /* padding too: it is hashed */
+	if (table_add(&os->table, o, &o->index, &o->gen) < 0) {
+		free(o);
+		return NULL;
+	}
+	o->gate = os->gate;
+	o->speaks = key->tls ? ORIGIN_UNKNOWN : ORIGIN_H1;
+	o->resolve.post = &o->post;
+	o->resolve.ref = origin_ref(o);
+	o->target = (struct uplink_target){ .origin = o,
+					    .tls = key->tls,
+					    .host = &o->key.host,
+					    .session = &o->session };
+	HASH_ADD(hh, os->by_key, key, sizeof(o->key), o);
+	origin_list(os, o);
+	os->len++;
+	if (o->unhashed) {
+		origin_free(os, o);
+		return NULL;
+	}
+	return o;
+}
+
+const struct uplink_target *origin_target(struct origin *o)
+{
+	return &o->target;
+}
+
+static void origin_unwait(struct origin *o, struct up_request *req)
+{
+	if (req->prev)
+		req->prev->next = req->next;
+	else
+		o->wait_head = req->next;
+	if (req->next)
+		req->next->prev = req->prev;
+	else
+		o->wait_tail = req->prev;
+	req->next = req->prev = NULL;
+	req->origin = NULL;
+	o->waits_len--;
+}
+
+/* Nothing can be reached: tell all that wait. */
+static void origin_fail(struct origin *o, enum refusal_kind why,
+			const char *detail)
+{
+	while (o->wait_head) {
+		struct up_request *req = o->wait_head;
+
+		origin_unwait(o, req);
+		req->state = UP_FAILED;
+		req->why = why;
+		(void)snprintf(req->detail, sizeof(req->detail), "%s", detail);
+		loop_post(o->gate->loop, req->post, req->ref);
+	}
+}
+
+/* May this address be dialled for this pool? ret_why gets a phrase if not. */
+static bool origin_vet(const struct origin *o, const struct sockaddr *addr,
+		       const char **ret_why)
+{
+	if (guard_is_own(addr)) {
+		*ret_why = "an address of the gateway itself";
+		return false;
+	}
+	switch (guard_class(addr, ret_why)) {
+	case GUARD_GLOBAL:
+		return true;
+	case GUARD_PRIVATE:
+		return o->key.private;
+	default:
+		return false;
+	}
+}
+
+static void origin_refuse_address(struct origin *o,
+				  const union resolve_addr *addr,
+				  const char *why)
+{
+	char detail[UP_DETAIL_MAX];
+	char text[INET6_ADDRSTRLEN] = "?";
+	const void *bits = addr->sa.sa_family == AF_INET
+				   ? (const void *)&addr->v4.sin_addr
+				   : (const void *)&addr->v6.sin6_addr;
+
+	(void)inet_ntop(addr->sa.sa_family, bits, text, sizeof(text));
+	(void)snprintf(detail, sizeof(detail),
+		       "%s has the address %s, which is not dialled: %s%s",
+		       o->key.host.host, text, why,
+		       guard_class(&addr->sa, NULL) == GUARD_PRIVATE
+			       ? " (the rule does not say private)"
+			       : "");
+	origin_fail(o, REFUSAL_ADDRESS, detail);
+}
+
+/* Keep the addresses of an answer that may be dialled. */
+static void origin_vet_all(struct origin *o, const struct resolve_answer *a)
+{
+	const char *why = "";
+
+	o->addrs_len = 0;
+	for (size_t i = 0; i < a->addrs_len; i++) {
+		union resolve_addr *to = &o->addrs[o->addrs_len];
+
+		if (!origin_vet(o, &a->addrs[i].sa, &why))
+			continue;
+		*to = a->addrs[i];
+		if (to->sa.sa_family == AF_INET)
+			to->v4.sin_port = htons(o->key.port);
+		else
+			to->v6.sin6_port = htons(o->key.port);
+		o->addrs_len++;
+	}
+	if (!o->addrs_len)
+		origin_refuse_address(o, &a->addrs[0], why);
+}
+
+static void origin_fail_resolve(struct origin *o, int err)
+{
+	char detail[UP_DETAIL_MAX];
+
+	(void)snprintf(detail, sizeof(detail), "%s: %s", o->key.host.host,
+		       err == ERR_UNKNOWN  ? "no such name"
+		       : err == -ETIMEDOUT ? "the name servers do not answer"
+					   : err_str(err));
+	origin_fail(o, err == -ETIMEDOUT ? REFUSAL_DNS_TIMEOUT : REFUSAL_DNS,
+		    detail);
+}
+
+/* The gateway's own host, by the name that means it. */
+static void origin_host(struct origin *o)
+{
+	o->addrs_len = 0;
+	if (!o->key.private) {
+		origin_fail(o, REFUSAL_ADDRESS,
+			    GUARD_HOST_NAME
+			    " is the gateway's own host (the rule does not "
+			    "say private)");
+		return;
+	}
+	o->addrs[0].v4 = (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = htons(o->key.port),
+		.sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) },
+	};
+	o->addrs_len = 1;
+}
+
+/* Have addresses to try. False: not yet, or all that wait have been told. */
+static bool origin_addresses(struct origin *o)
+{
+	struct resolve_answer answer;
+	int rc;
+
+	if (o->addrs_len)
+		return true;
+	if (slice_eq(authority_host(&o->key.host), SLICE(GUARD_HOST_NAME))) {
+		origin_host(o);
+		return o->addrs_len > 0;
+	}
+	if (o->resolve.query)
+		return false;
+	rc = resolve_ask(o->gate->resolver, authority_host(&o->key.host),
+			 &o->resolve, &answer);
+	if (rc == 0)
+		return false;
+	if (rc < 0) {
+		origin_fail(o, REFUSAL_BUSY,
+			    "too many names are being resolved");
+		return false;
+	}
+	if (answer.err || !answer.addrs_len) {
+		origin_fail_resolve(o, answer.err ? answer.err : ERR_UNKNOWN);
+		return false;
+	}
+	origin_vet_all(o, &answer);
+	return o->addrs_len > 0;
+}
+
+/* Begin a connection to the next address. False when that is not possible
+ * now.
+ */
+static bool origin_dial(struct origin *o)
+{
+	char detail[UP_DETAIL_MAX];
+	struct uplink *u;
+	int rc = -EADDRNOTAVAIL;
+
+	if (!origin_addresses(o))
+		return false;
+	while (rc < 0 && o->addrs_len) {
+		o->target.addr = &o->addrs[0];
+		rc = uplink_new(o->gate, &o->target, &u, detail);
+		if (rc < 0) {
+			o->addrs_len--;
+			memmove(&o->addrs[0], &o->addrs[1],
+				o->addrs_len * sizeof(o->addrs[0]));
+		}
+	}
+	if (rc < 0) {
+		if (!o->dialling)
+			origin_fail(o, REFUSAL_CONNECT, detail);
+		return false;
+	}
+	u->next = o->links;
+	if (o->links)
+		o->links->prev = u;
+	o->links = u;
+	o->links_len++;
+	o->dialling++;
+	return true;
+}
+
+/* How many connections are wanted beside those that are being made. */
+static uint32_t origin_wanted(const struct origin *o)
+{
+	uint32_t room = ORIGIN_LINKS_MAX -
+			MIN(o->links_len, (uint32_t)ORIGIN_LINKS_MAX);
+
+	if (!o->waits_len)
+		return 0;
+	if (o->speaks != ORIGIN_H1)
+		return o->dialling ? 0 : MIN(1u, room);
+	return o->waits_len > o->dialling
+		       ? MIN(o->waits_len - o->dialling, room)
+		       : 0;
+}
+
+/* Give waiting requests to connections that have room. */
+static void origin_deal(struct origin *o)
+{
+	struct uplink *next;
+
+	for (struct uplink *u = o->links; u && o->wait_head; u = next) {
+		next = u->next;
+		while (o->wait_head && uplink_ready(u)) {
+			struct up_request *req = o->wait_head;
+
+			origin_unwait(o, req);
+			if (uplink_submit(u, req) < 0) {
+				req->state = UP_FAILED;
+				req->why = REFUSAL_BUSY;
+			}
+			loop_post(o->gate->loop, req->post, req->ref);
+		}
+	}
+}
+
+static void origin_serve(struct origin *o)
+{
+	uint32_t wanted;
+
+	origin_deal(o);
+	wanted = origin_wanted(o);
+	while (wanted-- && origin_dial(o))
+		;
+	if (!o->dialling && !o->resolve.query)
+		o->addrs_len = 0; /* resolve and vet anew next time */
+}
+
+void origin_on_post(struct gate *gate, struct loop_ref ref)
+{
+	struct origin *o = table_get(&gate->origins->table, ref.index, ref.gen);
+
+	if (o)
+		origin_serve(o);
+}
+
+void origin_on_open(struct origin *o, struct uplink *u)
+{
+	assert(o->dialling > 0);
+	o->dialling--;
+	if (o->key.tls)
+		o->speaks = http_codec_version(u->link.codec) == HTTP_2
+				    ? ORIGIN_H2
+				    : ORIGIN_H1;
+	origin_post(o);
+}
+
+void origin_on_room(struct origin *o, struct uplink *u)
+{
+	(void)u;
+	if (o->wait_head)
+		origin_post(o);
+}
+
+/* A connection has gone. One that never opened used its address up. */
+void origin_on_closed(struct origin *o, struct uplink *u)
+{
+	if (u->prev)
+		u->prev->next = u->next;
+	else
+		o->links = u->next;
+	if (u->next)
+		u->next->prev = u->prev;
+	o->links_len--;
+	if (!u->link.codec) {
+		assert(o->dialling > 0);
+		o->dialling--;
+		if (o->addrs_len) {
+			o->addrs_len--;
+			memmove(&o->addrs[0], &o->addrs[1],
+				o->addrs_len * sizeof(o->addrs[0]));
+		}
+		if (!o->addrs_len && !o->dialling)
+			origin_fail(o, u->why, u->detail);
+	}
+	if (o->wait_head)
+		origin_post(o);
+}
+
+int up_begin(struct gate *gate, const struct origin_key *key,
+	     struct up_request *req)
+{
+	struct origins *os = gate->origins;
+	struct origin_key packed;
+	struct origin *o;
+
+	origin_key_pack(key, &packed);
+	HASH_FIND(hh, os->by_key, &packed, sizeof(packed), o);
+	if (!o)
+		o = origin_new(os, &packed);
+	if (!o || o->waits_len >= ORIGIN_WAITS_MAX)
+		return -ENOBUFS;
+	origin_unlist(os, o);
+	origin_list(os, o);
+	req->state = UP_WAITING;
+	req->news = 0;
+	req->origin = o;
+	req->next = NULL;
+	req->prev = o->wait_tail;
+	if (o->wait_tail)
+		o->wait_tail->next = req;
+	else
+		o->wait_head = req;
+	o->wait_tail = req;
+	o->waits_len++;
+	origin_post(o);
+	return 0;
+}
+
+void up_cancel(struct gate *gate, struct up_request *req, enum http_fault why)
+{
+	(void)gate;
+	if (req->state == UP_WAITING) {
+		origin_unwait(req->origin, req);
+		req->state = UP_NONE;
+	} else if (req->state == UP_SENT) {
+		uplink_cancel(req, why);
+	}
+	req->state = UP_NONE;
+	req->news = 0;
+}
+
+void origins_forget(struct gate *gate, uint32_t sandbox)
+{
+	for (struct origin *o = gate->origins->newest; o; o = o->older) {
+		if (o->key.sandbox != sandbox)
+			continue;
+		for (struct uplink *u = o->links; u; u = u->next)
+			uplink_drain(u);
+	}
+}
