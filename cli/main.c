@@ -1,0 +1,64 @@
+/* cli/main.c - penstock: one program, a command for each thing to do. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "cli/cli.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *what;
+} commands[] = {
+	{ "run", cmd_run, "run a command in a sandbox" },
+	{ "log", cmd_log, "show what was refused, or all requests" },
+	{ "allow", cmd_allow, "add a rule to a running sandbox" },
+	{ "policy", cmd_policy, "check, explain and show policies" },
+	{ "sandboxes", cmd_sandboxes, "list the running sandboxes" },
+	{ "status", cmd_status, "say how the instance does" },
+	{ "reload", cmd_reload, "read the configuration again" },
+	{ "up", cmd_up, "run an instance in the foreground" },
+	{ "down", cmd_down, "end the running instance" },
+};
+
+static void main_help(FILE *to)
+{
+	(void)fputs("usage: penstock COMMAND …\n\n"
+		    "An egress gateway for sandboxed agents: what a sandbox "
+		    "sends is judged by host,\npath and method, and every "
+		    "decision is recorded.\n\n",
+		    to);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		(void)fprintf(to, "  %-10s %s\n", commands[i].name,
+			      commands[i].what);
+	(void)fputs("\nEach command explains itself with --help. Begin with:\n"
+		    "  penstock run --policy npm -- npm view is-number\n"
+		    "  penstock log\n",
+		    to);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		main_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) {
+		main_help(stdout);
+		return 0;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		(void)puts("penstock " PENSTOCK_VERSION);
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	}
+	(void)fprintf(stderr,
+		      "penstock: there is no command '%s'; see: penstock "
+		      "--help\n",
+		      argv[1]);
+	return EXIT_USAGE;
+}

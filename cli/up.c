@@ -1,0 +1,400 @@
+/* cli/up.c - penstock up: run an instance in the foreground.
+ *
+ * Starts certgen, audit and the gateway, in this order, each ready before the
+ * next begins, and replaces any that ends. On TERM or INT they end in the
+ * opposite order: when the gateway has gone, audit drains what it left, so no
+ * record waits for the next start. A gateway that ends by itself with status
+ * 0 (nobody needs it, --idle-exit) ends the instance.
+ *
+ * The processes know each other by sockets and files of the run directory,
+ * never by descriptors, so each can be replaced alone.
+ */
+
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/instance.h"
+#include "cli/words.h"
+#include "gateway/control.h"
+#include "policy/load.h"
+
+#define UP_READY_MS   10000 /* a process that is not ready by then failed */
+#define UP_RESPAWN_MS 500   /* between two starts of the same process */
+#define UP_END_MS     10000 /* patience with one that is told to end */
+
+static const char up_usage[] =
+	"usage: penstock up [--config FILE] [--idle-exit SECONDS] [--debug]\n"
+	"\n"
+	"Runs an instance in the foreground: the gateway, certgen, which holds\n"
+	"the CA's key, and audit, which writes the ledger. HUP reads the\n"
+	"configuration again; TERM and INT end it.\n";
+
+/* The processes of an instance, in the order they start. */
+enum up_process {
+	UP_CERTGEN, /* the CA's key, nothing else */
+	UP_AUDIT,   /* the ledger, nothing else */
+	UP_GATEWAY, /* all octets of sandboxes and origins */
+
+	UP_PROCESSES,
+};
+
+static const char *const up_program[] = {
+	[UP_CERTGEN] = "penstock-certgen",
+	[UP_AUDIT] = "penstock-audit",
+	[UP_GATEWAY] = "penstock-gateway",
+};
+static_assert(ARRAY_SIZE(up_program) == UP_PROCESSES, "a process, no program");
+
+struct up {
+	struct instance in;
+	char config[INSTANCE_PATH_MAX];
+	char spool[INSTANCE_PATH_MAX];
+	char certgen[INSTANCE_PATH_MAX];
+	const char *idle_exit; /* or NULL */
+	struct words waits;    /* --wait options passed through, for tests */
+	bool debug;
+	pid_t pid[UP_PROCESSES];
+	uint64_t started_ms[UP_PROCESSES];
+	int signals;
+	int lock;
+	bool stopping;
+};
+
+static uint64_t up_now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* How long rows are kept, as the configuration says it now. */
+static void up_audit_words(const struct up *u, struct words *w)
+{
+	struct config_settings s = { 0 };
+	struct config_error err;
+	struct config *config = NULL;
+
+	if (config_load(u->config, &config, &err) == 0)
+		config_settings(config, &s);
+	if (s.audit_keep_s)
+		words_addf(w, "--keep=%u", s.audit_keep_s);
+	if (s.audit_max_bytes)
+		words_addf(w, "--max-bytes=%llu",
+			   (unsigned long long)s.audit_max_bytes);
+	config_free(&config);
+}
+
+static void up_words(const struct up *u, enum up_process which, int ready,
+		     struct words *w)
+{
+	words_add(w, up_program[which]);
+	words_addf(w, "--ready-fd=%d", ready);
+	words_addf(w, "--state=%s", u->in.state_dir);
+	switch (which) {
+	case UP_CERTGEN:
+		words_addf(w, "--socket=%s", u->certgen);
+		break;
+	case UP_AUDIT:
+		words_addf(w, "--spool=%s", u->spool);
+		up_audit_words(u, w);
+		break;
+	case UP_GATEWAY:
+		words_addf(w, "--run=%s", u->in.run_dir);
+		words_addf(w, "--config=%s", u->config);
+		if (u->idle_exit)
+			words_addf(w, "--idle-exit=%s", u->idle_exit);
+		if (u->debug)
+			words_add(w, "--debug");
+		for (size_t i = 0; i < u->waits.len; i++)
+			words_addf(w, "--wait=%s", u->waits.ptr[i]);
+		break;
+	case UP_PROCESSES:
+		assert(0);
+	}
+}
+
+/* In the child: become the program. Never returns. */
+static void up_become(const struct up *u, enum up_process which, int ready,
+		      pid_t parent)
+{
+	char path[INSTANCE_PATH_MAX];
+	struct words w = { 0 };
+	sigset_t none;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(EXIT_BROKEN);
+	/* A terminal's INT goes to the whole group; only `up` acts on it. */
+	(void)setpgid(0, 0);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	up_words(u, which, ready, &w);
+	if (!words_ok(&w) || !instance_program(up_program[which], path))
+		_exit(EXIT_BROKEN);
+	(void)execv(path, w.ptr);
+	log_error("%s: %s", path, strerror(errno));
+	_exit(EXIT_BROKEN);
+}
+
+/* Wait for the octet that says "ready". */
+static bool up_ready(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char c;
+
+	return poll(&p, 1, UP_READY_MS) == 1 && read(fd, &c, 1) == 1;
+}
+
+static int up_start(struct up *u, enum up_process which)
+{
+	pid_t self = getpid();
+	int ready[2];
+	bool good;
+
+	u->started_ms[which] = up_now_ms();
+	if (pipe(ready) < 0)
+		return -errno;
+	u->pid[which] = fork();
+	if (u->pid[which] == 0) {
+		(void)close(ready[0]);
+		up_become(u, which, ready[1], self);
+	}
+	(void)close(ready[1]);
+	if (u->pid[which] < 0) {
+		u->pid[which] = 0;
+		(void)close(ready[0]);
+		return -errno;
+	}
+	good = up_ready(ready[0]);
+	(void)close(ready[0]);
+	return good ? 0 : ERR_CLOSED;
+}
+
+static void up_signal(const struct up *u, enum up_process which, int sig)
+{
+	if (u->pid[which] > 0)
+		(void)kill(u->pid[which], sig);
+}
+
+/* End one process, by force if it does not listen. */
+static void up_end(struct up *u, enum up_process which)
+{
+	struct timespec step = { .tv_nsec = 10 * 1000000L };
+	uint64_t until = up_now_ms() + UP_END_MS;
+
+	if (u->pid[which] <= 0)
+		return;
+	up_signal(u, which, SIGTERM);
+	while (waitpid(u->pid[which], NULL, WNOHANG) == 0) {
+		if (up_now_ms() > until) {
+			log_error("%s does not end: killed", up_program[which]);
+			up_signal(u, which, SIGKILL);
+			(void)waitpid(u->pid[which], NULL, 0);
+			break;
+		}
+		(void)nanosleep(&step, NULL);
+	}
+	u->pid[which] = 0;
+}
+
+static void up_end_all(struct up *u)
+{
+	for (int i = UP_PROCESSES; i-- > 0;)
+		up_end(u, (enum up_process)i);
+}
+
+static void up_reap(struct up *u)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (int i = 0; i < UP_PROCESSES; i++) {
+			if (u->pid[i] != pid)
+				continue;
+			u->pid[i] = 0;
+			if (i == UP_GATEWAY && WIFEXITED(status) &&
+			    !WEXITSTATUS(status))
+				u->stopping = true;
+			else
+				log_error("%s ended (%s %d): it is replaced",
+					  up_program[i],
+					  WIFSIGNALED(status) ? "signal"
+							      : "status",
+					  WIFSIGNALED(status)
+						  ? WTERMSIG(status)
+						  : WEXITSTATUS(status));
+		}
+	}
+}
+
+/* Start again what has ended, not too often. Returns how long to wait for the
+ * next try, in milliseconds; -1: nothing to do.
+ */
+static int up_replace(struct up *u)
+{
+	int wait_ms = -1;
+
+	for (int i = 0; i < UP_PROCESSES && !u->stopping; i++) {
+		uint64_t since = up_now_ms() - u->started_ms[i];
+
+		if (u->pid[i])
+			continue;
+		if (since < UP_RESPAWN_MS) {
+			wait_ms = (int)(UP_RESPAWN_MS - since);
+			continue;
+		}
+		(void)up_start(u, (enum up_process)i);
+	}
+	return wait_ms;
+}
+
+static void up_on_signals(struct up *u)
+{
+	struct signalfd_siginfo si;
+
+	while (read(u->signals, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGHUP)
+			up_signal(u, UP_GATEWAY, SIGHUP);
+		else if (si.ssi_signo == SIGCHLD)
+			up_reap(u);
+		else
+			u->stopping = true;
+	}
+}
+
+static void up_watch(struct up *u)
+{
+	while (!u->stopping) {
+		struct pollfd p = { .fd = u->signals, .events = POLLIN };
+		int wait_ms = up_replace(u);
+
+		if (poll(&p, 1, wait_ms) > 0)
+			up_on_signals(u);
+	}
+}
+
+static int up_signals(struct up *u)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	u->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return u->signals < 0 ? -errno : 0;
+}
+
+static bool up_options(struct up *u, int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "idle-exit", required_argument, NULL, 'i' },
+		{ "wait", required_argument, NULL, 'w' },
+		{ "debug", no_argument, NULL, 'd' },
+		{ 0 },
+	};
+	int c;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (c == 'c')
+			(void)snprintf(u->config, sizeof(u->config), "%s",
+				       optarg);
+		else if (c == 'i')
+			u->idle_exit = optarg;
+		else if (c == 'w')
+			words_add(&u->waits, optarg);
+		else if (c == 'd')
+			u->debug = true;
+		else
+			return false;
+	}
+	return optind == argc;
+}
+
+/* A configuration with an error stops the start here, in plain words. */
+static bool up_check(const struct up *u)
+{
+	struct config_error err;
+	struct config *config = NULL;
+	int rc = config_load(u->config, &config, &err);
+
+	config_free(&config);
+	if (rc == 0 || rc == -ENOENT)
+		return true;
+	(void)fprintf(stderr, "penstock up: %s\n", err.text);
+	return false;
+}
+
+static int up_prepare(struct up *u)
+{
+	if (instance_make(&u->in) < 0)
+		return EXIT_BROKEN;
+	if (!instance_path(u->in.run_dir, SPOOL_DIR, u->spool) ||
+	    !instance_path(u->in.run_dir, CERTGEN_SOCKET, u->certgen))
+		return EXIT_BROKEN;
+	if (!up_check(u))
+		return EXIT_BROKEN;
+	u->lock = instance_lock(&u->in);
+	if (u->lock < 0) {
+		(void)fprintf(stderr, "penstock up: %s\n",
+			      u->lock == -EAGAIN
+				      ? "an instance is running here already"
+				      : err_str(u->lock));
+		return EXIT_BROKEN;
+	}
+	return up_signals(u) < 0 ? EXIT_BROKEN : 0;
+}
+
+int cmd_up(int argc, char **argv)
+{
+	static struct up u;
+	int rc = 0;
+
+	if (argc == 2 && !strcmp(argv[1], "--help")) {
+		(void)fputs(up_usage, stdout);
+		return 0;
+	}
+	if (instance_find(&u.in) < 0)
+		return EXIT_BROKEN;
+	if (!instance_path(u.in.conf_dir, INSTANCE_CONFIG, u.config))
+		return EXIT_BROKEN;
+	if (!up_options(&u, argc, argv)) {
+		(void)fputs(up_usage, stderr);
+		return EXIT_USAGE;
+	}
+	log_init("up", u.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, 0);
+	rc = up_prepare(&u);
+	for (int i = 0; rc == 0 && i < UP_PROCESSES; i++) {
+		if (up_start(&u, (enum up_process)i) < 0) {
+			(void)fprintf(stderr,
+				      "penstock up: %s did not start; what it "
+				      "says stands above\n",
+				      up_program[i]);
+			rc = EXIT_BROKEN;
+		}
+	}
+	if (rc == 0)
+		up_watch(&u);
+	up_end_all(&u);
+	return rc;
+}
