@@ -147,7 +147,7 @@ static int main_hide(void)
 }
 
 /* SIGTERM and SIGINT as a descriptor, so that the loop ends between two
- * questions.
+ * questions. A reader of our log or our readiness may go; we stay.
  */
 static int main_stop_fd(void)
 {
@@ -157,7 +157,8 @@ static int main_stop_fd(void)
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 ||
+	    signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return -errno;
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? -errno : fd;

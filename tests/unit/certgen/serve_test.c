@@ -384,6 +384,38 @@ static void ends_in_good_order(void **ctx)
 	(void)close(fd);
 }
 
+/* Who started it has gone before it is ready. */
+static void starts_with_nobody_waiting(void **ctx)
+{
+	struct world *w = *ctx;
+	int ready[2];
+	char fd[16];
+	int conn = -1;
+
+	assert_int_equal(stop(w, SIGTERM), 0);
+	assert_int_equal(pipe(ready), 0);
+	(void)close(ready[0]);
+	(void)snprintf(fd, sizeof(fd), "%d", ready[1]);
+	w->pid = fork();
+	if (w->pid == 0) {
+		int null = open("/dev/null", O_WRONLY);
+
+		(void)dup2(null, STDERR_FILENO);
+		(void)execl(w->program, w->program, "--state", w->state->dir,
+			    "--socket", state_path(w->state, "door"),
+			    "--ready-fd", fd, (char *)NULL);
+		_exit(127);
+	}
+	(void)close(ready[1]);
+	for (int i = 0; i < WAIT_MS / 10 && conn < 0; i++) {
+		(void)poll(NULL, 0, 10);
+		conn = door_connect(state_path(w->state, "door"));
+	}
+	assert_true(conn >= 0);
+	works(w, conn, 1);
+	(void)close(conn);
+}
+
 static int run(struct world *w, const char *a, const char *b, const char *c,
 	       const char *d)
 {
@@ -463,6 +495,7 @@ int main(void)
 		TEST(turns_strangers_away),
 		TEST(keeps_its_ca_through_kills),
 		TEST(ends_in_good_order),
+		TEST(starts_with_nobody_waiting),
 		TEST(refuses_odd_arguments),
 		TEST(takes_an_inherited_socket),
 	};
