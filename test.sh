@@ -28,7 +28,8 @@ configure build-plain
 fuzz=""
 if command -v clang >/dev/null; then
 	echo "Building the fuzzers with clang"
-	CC=clang configure build-fuzz -DPENSTOCK_SANITIZE=ON -DPENSTOCK_FUZZ=ON
+	configure build-fuzz -DCMAKE_C_COMPILER=clang -DPENSTOCK_SANITIZE=ON \
+		-DPENSTOCK_FUZZ=ON
 	fuzz="--fuzz build-fuzz"
 fi
 
