@@ -397,20 +397,29 @@ static int rules_text_add(struct rules_text *text, int n)
 	return 0;
 }
 
-/* A counter's numbers are no part of its meaning. */
+static int rules_text_put(struct rules_text *text, const char *s)
+{
+	return rules_text_add(
+		text, snprintf(text->ptr + text->len, text->room, "%s", s));
+}
+
+/* "[NAME ARGUMENTS]". A counter's numbers are no part of its meaning. */
 static int rules_print_expr(struct nftnl_expr *expr, void *ctx)
 {
 	struct rules_text *text = ctx;
 	const char *name = nftnl_expr_get_str(expr, NFTNL_EXPR_NAME);
-	char *to = text->ptr + text->len;
-	int rc = rules_text_add(text, snprintf(to, text->room, " %s", name));
+	int rc = rules_text_put(text, " [");
 
-	if (rc || !strcmp(name, "counter"))
-		return rc;
-	to = text->ptr + text->len;
-	return rules_text_add(text,
-			      nftnl_expr_snprintf(to, text->room, expr,
-						  NFTNL_OUTPUT_DEFAULT, 0));
+	if (!rc)
+		rc = rules_text_put(text, name);
+	if (!rc)
+		rc = rules_text_put(text, " ");
+	if (!rc && strcmp(name, "counter") != 0)
+		rc = rules_text_add(
+			text,
+			nftnl_expr_snprintf(text->ptr + text->len, text->room,
+					    expr, NFTNL_OUTPUT_DEFAULT, 0));
+	return rc ? rc : rules_text_put(text, "]");
 }
 
 int rules_print_rule(struct nftnl_rule *rule, char *ret, size_t len)
