@@ -615,6 +615,8 @@ static bool h2_write_rest(struct h2 *h2, struct buf *out)
 {
 	size_t n = MIN(h2->rest_len, buf_room(out));
 
+	if (!h2->rest_len)
+		return true;
 	if (buf_append(out, h2->rest, n))
 		return false;
 	h2->rest += n;
