@@ -28,6 +28,14 @@ int config_load(const char *path, struct config **ret,
 int config_parse(const char *name, struct slice text, struct config **ret,
 		 struct config_error *ret_err);
 
+/* Check a file and call back with each error in order, for `penstock policy
+ * check`: a configuration, or only the keys of a policy (then *ret has one
+ * policy without a name). Returns as config_load() does.
+ */
+typedef void config_error_fn(void *ctx, const struct config_error *err);
+int config_check(const char *path, config_error_fn *fn, void *ctx,
+		 struct config **ret);
+
 /* The empty configuration: profiles only. */
 int config_empty(struct config **ret);
 void config_free(struct config **c);
@@ -61,9 +69,17 @@ struct config_settings {
 
 void config_settings(const struct config *c, struct config_settings *ret);
 
+/* The policies that the file names, and the profiles we ship. */
+size_t config_policies(const struct config *c);
+const char *config_policy_name(const struct config *c, size_t i);
+size_t config_profiles(void);
+const char *config_profile_name(size_t i);
+struct slice config_profile_text(size_t i);
+
 /* Append to rs the rules of a policy of the file, else of a profile we ship,
  * with all that it uses. Returns 0, ERR_UNKNOWN (ret_err suggests the nearest
- * name), ERR_SYNTAX, or -errno.
+ * name), ERR_SYNTAX, ERR_LIMIT, -ENOENT (a profile asks for a package registry
+ * and none is configured on this machine; ret_err says what to do), or -errno.
  */
 int config_rules(const struct config *c, const char *name, struct ruleset *rs,
 		 struct config_error *ret_err);

@@ -1,0 +1,552 @@
+/* policy/schema.c - which keys the file has, and what may stand behind them.
+ *
+ *   sandboxes:  NAME: { from: [ADDRESS…], policy: [NAME…], mode: enforce }
+ *   policies:   NAME: { use: [NAME…], allow: […], ask: […], deny: […],
+ *                       default: deny }
+ *   listen:     [ADDRESS:PORT…]
+ *   workers:    COUNT
+ *   upstream:   { dns: [ADDRESS…], ca: [FILE…] }
+ *   audit:      { keep: DURATION, max_size: SIZE, when_full: refuse|count }
+ *
+ * Where a list is expected, one scalar is a list of one, and nothing is the
+ * empty list. What the language knows but nobody enforces yet is an error, so
+ * that no line is without effect.
+ */
+
+#include <errno.h>
+
+#include "base/base.h"
+#include "policy/config.h"
+#include "policy/host.h"
+#include "policy/near.h"
+#include "policy/text.h"
+#include "policy/units.h"
+
+typedef void read_fn(struct load *l, const struct doc_node *value);
+
+struct field {
+	const char *key;
+	read_fn *read;
+};
+
+void load_fail(struct load *l, const struct doc_node *node, size_t at,
+	       const char *what)
+{
+	struct config_error err;
+
+	if (l->errors++ >= LOAD_ERRORS_MAX)
+		return;
+	doc_error(l->src, node->line,
+		  at ? doc_column(l->src, node, at) : node->column, what, &err);
+	if (l->errors == 1)
+		*l->err = err;
+	if (l->fn)
+		l->fn(l->ctx, &err);
+}
+
+void load_fail_name(struct load *l, const struct doc_node *node,
+		    const char *what, const char *suggestion)
+{
+	char mem[256];
+	struct text t = text_in(mem, sizeof(mem));
+
+	text_put_str(&t, what);
+	if (suggestion) {
+		text_put_str(&t, "; did you mean ");
+		text_put_str(&t, suggestion);
+		text_put_str(&t, "?");
+	}
+	load_fail(l, node, 0, mem);
+}
+
+bool schema_is_empty(const struct doc_node *node)
+{
+	return node->kind == DOC_SCALAR && node->plain && !node->text.len;
+}
+
+const struct doc_node *schema_get(const struct doc_node *map, const char *key)
+{
+	const struct doc_node *n =
+		map && map->kind == DOC_MAP ? map->first : NULL;
+
+	for (; n; n = n->next->next)
+		if (n->kind == DOC_SCALAR && slice_eq(n->text, slice_str(key)))
+			return n->next;
+	return NULL;
+}
+
+static bool is_repeated(const struct doc_node *map, const struct doc_node *key)
+{
+	for (const struct doc_node *n = map->first; n != key; n = n->next->next)
+		if (n->kind == DOC_SCALAR && slice_eq(n->text, key->text))
+			return true;
+	return false;
+}
+
+/* A key that is a scalar and stands once. */
+static bool check_key(struct load *l, const struct doc_node *map,
+		      const struct doc_node *key)
+{
+	if (key->kind != DOC_SCALAR)
+		load_fail(l, key, 0, "expected a key");
+	else if (is_repeated(map, key))
+		load_fail(l, key, 0, "the key stands twice");
+	else
+		return true;
+	return false;
+}
+
+static bool expect_map(struct load *l, const struct doc_node *node)
+{
+	if (node->kind == DOC_MAP)
+		return true;
+	if (!schema_is_empty(node))
+		load_fail(l, node, 0, "expected keys and values");
+	return false;
+}
+
+static void read_map(struct load *l, const struct doc_node *map,
+		     const struct field *fields, size_t len)
+{
+	if (!expect_map(l, map))
+		return;
+	for (const struct doc_node *k = map->first;
+	     k && l->errors < LOAD_ERRORS_MAX; k = k->next->next) {
+		struct near near;
+		size_t i = 0;
+
+		if (!check_key(l, map, k))
+			continue;
+		while (i < len && strcmp(k->text.ptr, fields[i].key) != 0)
+			i++;
+		if (i < len) {
+			fields[i].read(l, k->next);
+			continue;
+		}
+		near = near_begin(k->text.ptr);
+		for (i = 0; i < len; i++)
+			near_try(&near, fields[i].key);
+		load_fail_name(l, k, "unknown key", near.found);
+	}
+}
+
+static bool expect_scalar(struct load *l, const struct doc_node *node)
+{
+	if (node->kind == DOC_SCALAR && !schema_is_empty(node))
+		return true;
+	load_fail(l, node, 0, "expected a value");
+	return false;
+}
+
+/* Each scalar of a list, of a single scalar, or of nothing. */
+static void read_each(struct load *l, const struct doc_node *node, read_fn *fn)
+{
+	if (schema_is_empty(node))
+		return;
+	if (node->kind == DOC_SCALAR) {
+		fn(l, node);
+		return;
+	}
+	if (node->kind == DOC_MAP) {
+		load_fail(l, node, 0, "expected a list");
+		return;
+	}
+	for (const struct doc_node *n = node->first; n; n = n->next)
+		if (expect_scalar(l, n))
+			fn(l, n);
+}
+
+/* The same as an array of C strings, which lives as the configuration. */
+static void read_strings(struct load *l, const struct doc_node *node,
+			 read_fn *check, const char *const **ret,
+			 size_t *ret_len)
+{
+	size_t len = 0;
+	const char **list;
+
+	read_each(l, node, check);
+	if (node->kind == DOC_MAP || schema_is_empty(node))
+		return;
+	for (const struct doc_node *n = node->first; n; n = n->next)
+		len++;
+	list = arena_alloc(&l->c->arena, (len + 1) * sizeof(*list));
+	if (!list) {
+		l->no_memory = true;
+		return;
+	}
+	*ret = list;
+	*ret_len = node->kind == DOC_SCALAR ? 1 : len;
+	list[0] = node->kind == DOC_SCALAR ? node->text.ptr : NULL;
+	for (const struct doc_node *n = node->first; n; n = n->next)
+		*list++ = n->kind == DOC_SCALAR ? n->text.ptr : "";
+}
+
+/* A name of a sandbox or policy: fit for a file name, a command line and the
+ * control door.
+ */
+static bool check_name(struct load *l, const struct doc_node *node)
+{
+	struct slice s = node->text;
+
+	for (size_t i = 0; i < s.len; i++) {
+		char c = ascii_lower(s.ptr[i]);
+		bool first = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+
+		if (first || (i && memchr("-_.", c, 3)))
+			continue;
+		load_fail(l, node, i, "a name has letters, digits, - _ and .");
+		return false;
+	}
+	if (s.len && s.len <= CONFIG_NAME_MAX)
+		return true;
+	load_fail(l, node, 0, "a name has 1 to 63 octets");
+	return false;
+}
+
+static void check_rule(struct load *l, const struct doc_node *node)
+{
+	char mem[256];
+	struct text t = text_in(mem, sizeof(mem));
+	struct rule_error err;
+	int rc = gather_check(node->text, &err);
+
+	l->no_memory = l->no_memory || rc == -ENOMEM;
+	if (rc == 0 || rc == -ENOMEM)
+		return;
+	text_put_str(&t, "in this rule: ");
+	text_put_str(&t, err.text);
+	load_fail(l, node, err.column - 1, mem);
+}
+
+static void check_use(struct load *l, const struct doc_node *node)
+{
+	const char *near = NULL;
+
+	if (!config_find(l->c, node->text.ptr, &near))
+		load_fail_name(l, node, "no policy or profile has this name",
+			       near);
+}
+
+static void read_rules(struct load *l, const struct doc_node *value)
+{
+	read_each(l, value, check_rule);
+}
+
+static void read_use(struct load *l, const struct doc_node *value)
+{
+	read_each(l, value, check_use);
+}
+
+static void read_default(struct load *l, const struct doc_node *value)
+{
+	if (!expect_scalar(l, value) || slice_eq(value->text, SLICE("deny")) ||
+	    slice_eq(value->text, SLICE("allow")))
+		return;
+	load_fail(l, value, 0, "expected deny or allow");
+}
+
+void schema_check_policy(struct load *l, const struct doc_node *map)
+{
+	static const struct field fields[] = {
+		{ "use", read_use },	     { "allow", read_rules },
+		{ "ask", read_rules },	     { "deny", read_rules },
+		{ "default", read_default },
+	};
+
+	read_map(l, map, fields, ARRAY_SIZE(fields));
+}
+
+/* Follow use from policy to policy of the file. Profiles use only profiles. */
+static void check_cycles(struct load *l, struct config_policy *p,
+			 const struct doc_node *from, unsigned int depth)
+{
+	const struct doc_node *use = schema_get(p->map, "use");
+	const struct doc_node *n;
+	const char *near;
+
+	if (p->on_path || depth > CONFIG_USE_DEPTH) {
+		load_fail(l, from, 0,
+			  p->on_path ? "the policies use each other in a "
+				       "circle"
+				     : "use goes deeper than 32 policies");
+		return;
+	}
+	if (p->checked || !use)
+		return;
+	p->on_path = true;
+	for (n = use->kind == DOC_LIST ? use->first : use; n;
+	     n = use->kind == DOC_LIST ? n->next : NULL) {
+		struct config_policy *next;
+
+		next = n->kind == DOC_SCALAR
+			       ? config_find(l->c, n->text.ptr, &near)
+			       : NULL;
+		if (next && next->src == p->src)
+			check_cycles(l, next, n, depth + 1);
+	}
+	p->on_path = false;
+	p->checked = true;
+}
+
+static size_t count_keys(struct load *l, const struct doc_node *map)
+{
+	size_t len = 0;
+
+	for (const struct doc_node *k = map->first; k; k = k->next->next)
+		len++;
+	if (len <= CONFIG_NAMES_MAX)
+		return len;
+	load_fail(l, map, 0, "more than 1000 names");
+	return 0;
+}
+
+/* First all names, so that a policy may use one that stands further down. */
+static void name_policies(struct load *l, const struct doc_node *map)
+{
+	size_t len = count_keys(l, map);
+	struct config *c = l->c;
+
+	c->policies = arena_zalloc(&c->arena, (len + 1) * sizeof(*c->policies));
+	if (!c->policies) {
+		l->no_memory = true;
+		return;
+	}
+	for (const struct doc_node *k = map->first; k && len;
+	     k = k->next->next) {
+		if (!check_key(l, map, k) || !check_name(l, k))
+			continue;
+		c->policies[c->policies_len++] = (struct config_policy){
+			.name = k->text.ptr,
+			.src = l->src,
+			.map = schema_is_empty(k->next) ? NULL : k->next,
+		};
+	}
+}
+
+static void read_policies(struct load *l, const struct doc_node *map)
+{
+	struct config *c = l->c;
+
+	if (!expect_map(l, map))
+		return;
+	name_policies(l, map);
+	for (size_t i = 0; i < c->policies_len; i++)
+		if (c->policies[i].map)
+			schema_check_policy(l, c->policies[i].map);
+	for (size_t i = 0; i < c->policies_len; i++)
+		check_cycles(l, &c->policies[i], c->policies[i].map, 0);
+}
+
+/* "10.7.0.0/24", "fd00:7::/64", "10.8.0.12". */
+static void check_from(struct load *l, const struct doc_node *node)
+{
+	struct slice addr, prefix;
+	bool has_prefix = slice_cut(node->text, '/', &addr, &prefix);
+	uint8_t octets[16];
+	uint8_t len = host_address(addr, octets);
+	uint32_t bits = 0;
+
+	if (!len || (has_prefix && !units_count(prefix, len * 8u, &bits)))
+		load_fail(l, node, 0, "expected an address or a prefix");
+}
+
+static void read_from(struct load *l, const struct doc_node *value)
+{
+	read_strings(l, value, check_from, &l->sandbox->from,
+		     &l->sandbox->from_len);
+}
+
+static void read_policy_names(struct load *l, const struct doc_node *value)
+{
+	read_strings(l, value, check_use, &l->sandbox->policies,
+		     &l->sandbox->policies_len);
+}
+
+static void read_mode(struct load *l, const struct doc_node *value)
+{
+	if (!expect_scalar(l, value) || slice_eq(value->text, SLICE("enforce")))
+		return;
+	if (slice_eq(value->text, SLICE("learn")))
+		load_fail(l, value, 0, "mode: learn is not supported yet");
+	else
+		load_fail(l, value, 0, "expected enforce");
+}
+
+static void read_sandbox(struct load *l, const struct doc_node *key)
+{
+	static const struct field fields[] = {
+		{ "from", read_from },
+		{ "policy", read_policy_names },
+		{ "mode", read_mode },
+	};
+
+	l->sandbox = &l->c->sandboxes[l->c->sandboxes_len++];
+	l->sandbox->name = key->text.ptr;
+	read_map(l, key->next, fields, ARRAY_SIZE(fields));
+	if (!l->sandbox->from_len)
+		load_fail(l, key, 0,
+			  "a sandbox needs from: the addresses it has");
+}
+
+static void read_sandboxes(struct load *l, const struct doc_node *map)
+{
+	struct config *c = l->c;
+	size_t len;
+
+	if (!expect_map(l, map))
+		return;
+	len = count_keys(l, map);
+	c->sandboxes =
+		arena_zalloc(&c->arena, (len + 1) * sizeof(*c->sandboxes));
+	if (!c->sandboxes) {
+		l->no_memory = true;
+		return;
+	}
+	for (const struct doc_node *k = map->first; k && len; k = k->next->next)
+		if (check_key(l, map, k) && check_name(l, k))
+			read_sandbox(l, k);
+}
+
+/* "ADDR:PORT", IPv6 in brackets; the port may be left out if optional. */
+static void check_endpoint(struct load *l, const struct doc_node *node,
+			   bool port_optional, const char *what)
+{
+	struct slice host = node->text, port = SLICE(""), rest;
+	uint8_t octets[16];
+	uint32_t number = 0;
+	bool has_port;
+
+	if (slice_starts(host, SLICE("["))) {
+		has_port = slice_cut(slice_skip(host, 1), ']', &host, &rest) &&
+			   rest.len;
+		port = rest.len && rest.ptr[0] == ':' ? slice_skip(rest, 1)
+						      : SLICE("");
+	} else if (host_address(host, octets)) {
+		has_port = false;
+	} else {
+		has_port = slice_cut(host, ':', &host, &port);
+	}
+	if (!host_address(host, octets) || (!has_port && !port_optional) ||
+	    (has_port && (!units_count(port, 65535, &number) || !number)))
+		load_fail(l, node, 0, what);
+}
+
+static void check_listen(struct load *l, const struct doc_node *node)
+{
+	check_endpoint(l, node, false, "expected ADDRESS:PORT");
+}
+
+static void check_dns(struct load *l, const struct doc_node *node)
+{
+	check_endpoint(l, node, true, "expected ADDRESS or ADDRESS:PORT");
+}
+
+static void check_file(struct load *l, const struct doc_node *node)
+{
+	if (node->text.ptr[0] != '/')
+		load_fail(l, node, 0, "expected a file, from the root: /…");
+}
+
+static void read_listen(struct load *l, const struct doc_node *value)
+{
+	read_strings(l, value, check_listen, &l->c->settings.listen,
+		     &l->c->settings.listen_len);
+}
+
+static void read_dns(struct load *l, const struct doc_node *value)
+{
+	read_strings(l, value, check_dns, &l->c->settings.upstream_dns,
+		     &l->c->settings.upstream_dns_len);
+}
+
+static void read_ca(struct load *l, const struct doc_node *value)
+{
+	read_strings(l, value, check_file, &l->c->settings.upstream_ca,
+		     &l->c->settings.upstream_ca_len);
+}
+
+static void read_upstream(struct load *l, const struct doc_node *value)
+{
+	static const struct field fields[] = { { "dns", read_dns },
+					       { "ca", read_ca } };
+
+	read_map(l, value, fields, ARRAY_SIZE(fields));
+}
+
+static void read_workers(struct load *l, const struct doc_node *value)
+{
+	uint32_t n = 0;
+
+	if (!expect_scalar(l, value))
+		return;
+	if (!units_count(value->text, 256, &n) || !n)
+		load_fail(l, value, 0, "expected a number from 1 to 256");
+	l->c->settings.workers = n;
+}
+
+static void read_keep(struct load *l, const struct doc_node *value)
+{
+	if (expect_scalar(l, value) &&
+	    (!units_duration(value->text, &l->c->settings.audit_keep_s) ||
+	     !l->c->settings.audit_keep_s))
+		load_fail(l, value, 0, "expected a time, as 90d or 12h");
+}
+
+static void read_max_size(struct load *l, const struct doc_node *value)
+{
+	if (expect_scalar(l, value) &&
+	    (!units_size(value->text, &l->c->settings.audit_max_bytes) ||
+	     !l->c->settings.audit_max_bytes))
+		load_fail(l, value, 0, "expected a size, as 10GiB or 500MiB");
+}
+
+static void read_when_full(struct load *l, const struct doc_node *value)
+{
+	bool count;
+
+	if (!expect_scalar(l, value))
+		return;
+	count = slice_eq(value->text, SLICE("count"));
+	if (!count && !slice_eq(value->text, SLICE("refuse")))
+		load_fail(l, value, 0, "expected refuse or count");
+	l->c->settings.audit_when_full_count = count;
+}
+
+static void read_audit(struct load *l, const struct doc_node *value)
+{
+	static const struct field fields[] = {
+		{ "keep", read_keep },
+		{ "max_size", read_max_size },
+		{ "when_full", read_when_full },
+	};
+
+	read_map(l, value, fields, ARRAY_SIZE(fields));
+}
+
+static void read_secrets(struct load *l, const struct doc_node *value)
+{
+	if (!schema_is_empty(value))
+		load_fail(l, value, 0, "secrets are not supported yet");
+}
+
+/* Done before all else, because sandboxes name policies. */
+static void read_nothing(struct load *l, const struct doc_node *value)
+{
+	(void)l;
+	(void)value;
+}
+
+void schema_read(struct load *l, const struct doc_node *root)
+{
+	static const struct field fields[] = {
+		{ "sandboxes", read_sandboxes }, { "policies", read_nothing },
+		{ "listen", read_listen },	 { "workers", read_workers },
+		{ "upstream", read_upstream },	 { "audit", read_audit },
+		{ "secrets", read_secrets },
+	};
+	const struct doc_node *policies = schema_get(root, "policies");
+
+	if (policies)
+		read_policies(l, policies);
+	read_map(l, root, fields, ARRAY_SIZE(fields));
+}
