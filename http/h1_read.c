@@ -281,13 +281,10 @@ static size_t body_room(const struct h1 *h1)
 	return max > buf_len(body) ? max - buf_len(body) : 0;
 }
 
-/* Account for used octets of which gained went into the body. */
-static void body_grew(struct h1 *h1, size_t used, size_t gained)
+/* gained octets went into the body. */
+static void body_grew(struct h1 *h1, size_t gained)
 {
-	struct http_flow *flow = h1->stream->in;
-
-	flow->passed += gained;
-	h1->framing_bytes += used - gained;
+	h1->stream->in->passed += gained;
 	if (gained)
 		http_codec_tell(&h1->codec, h1->stream, HTTP_NEWS_BODY);
 }
@@ -299,39 +296,45 @@ static bool framing_heavy(const struct h1 *h1)
 		       FRAMING_PER_OCTET * h1->stream->in->passed;
 }
 
+/* Act on what h1_parse_body() said. */
+static void after_body(struct h1 *h1, int parsed)
+{
+	if (parsed == -ENOMEM) {
+		fault_memory(h1);
+	} else if (parsed < 0) {
+		fault_parse(h1);
+	} else if (framing_heavy(h1)) {
+		h1_fault(h1, HTTP_FAULT_FLOOD, "more framing than body");
+	} else if (parsed == H1_PARSED_TRAILERS) {
+		h1->state = H1_TRAILERS;
+		h1_head_init(&h1->scan, H1_TRAILER, h1->codec.limits);
+	} else if (parsed == H1_PARSED_OVER) {
+		h1_read_done(h1);
+	}
+}
+
 static enum h1_step read_body(struct h1 *h1, struct buf *in)
 {
 	struct buf *body = &h1->stream->in->body;
 	size_t room = body_room(h1);
 	size_t before = buf_len(body);
-	size_t used;
-	int r;
+	size_t used = 0, gained;
+	int parsed;
 
 	if (!buf_len(in))
 		return H1_STARVED;
 	if (!room)
 		return H1_WAIT;
-	r = h1_parse_body(h1->parse,
-			  slice_of(buf_data(in), MIN(room, buf_len(in))), body,
-			  &used);
-	if (r == -ENOMEM) {
-		fault_memory(h1);
-		return H1_AGAIN;
+	parsed = h1_parse_body(h1->parse,
+			       slice_of(buf_data(in), MIN(room, buf_len(in))),
+			       body, &used);
+	gained = buf_len(body) - before;
+	body_grew(h1, gained);
+	if (parsed >= 0) {
+		buf_consume(in, used);
+		h1->framing_bytes += used - gained;
 	}
-	if (r < 0) {
-		fault_parse(h1);
-		return H1_AGAIN;
-	}
-	buf_consume(in, used);
-	body_grew(h1, used, buf_len(body) - before);
-	if (framing_heavy(h1)) {
-		h1_fault(h1, HTTP_FAULT_FLOOD, "more framing than body");
-	} else if (r == H1_PARSED_TRAILERS) {
-		h1->state = H1_TRAILERS;
-		h1_head_init(&h1->scan, H1_TRAILER, h1->codec.limits);
-	} else if (r == H1_PARSED_OVER) {
-		h1_read_done(h1);
-	}
+	after_body(h1, parsed);
 	return H1_AGAIN;
 }
 
