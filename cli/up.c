@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -352,6 +353,11 @@ static int up_prepare(struct up *u)
 	if (!instance_path(u->in.run_dir, SPOOL_DIR, u->spool) ||
 	    !instance_path(u->in.run_dir, CERTGEN_SOCKET, u->certgen))
 		return EXIT_BROKEN;
+	if (mkdir(u->spool, 0700) < 0 && errno != EEXIST) {
+		(void)fprintf(stderr, "penstock up: %s: %s\n", u->spool,
+			      strerror(errno));
+		return EXIT_BROKEN;
+	}
 	if (!up_check(u))
 		return EXIT_BROKEN;
 	u->lock = instance_lock(&u->in);
