@@ -301,14 +301,17 @@ static _Noreturn void instance_exec_up(int log)
 	_exit(3);
 }
 
-/* Show why it did not start: the last line that it wrote. */
+/* Show why it did not start: the last lines that it wrote, of which the first
+ * process to fail wrote one of the earlier.
+ */
 static void instance_tell(const char *path, const char *what)
 {
-	char tail[512];
+	char tail[1024];
 	ssize_t n = 0;
-	char *line;
+	char *from = tail;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
+	(void)fprintf(stderr, "penstock: %s; see %s\n", what, path);
 	if (fd >= 0) {
 		off_t size = lseek(fd, 0, SEEK_END);
 		off_t room = (off_t)sizeof(tail) - 1;
@@ -317,13 +320,17 @@ static void instance_tell(const char *path, const char *what)
 			  size > room ? size - room : 0);
 		(void)close(fd);
 	}
-	tail[n > 0 ? n : 0] = '\0';
-	while (n > 0 && tail[n - 1] == '\n')
-		tail[--n] = '\0';
-	line = strrchr(tail, '\n');
-	(void)fprintf(stderr, "penstock: %s; see %s\n", what, path);
-	if (n > 0)
-		(void)fprintf(stderr, "  %s\n", line ? line + 1 : tail);
+	if (n <= 0)
+		return;
+	tail[n] = '\0';
+	if (n == (ssize_t)sizeof(tail) - 1 && strchr(tail, '\n'))
+		from = strchr(tail, '\n') + 1;
+	while (*from) {
+		size_t len = strcspn(from, "\n");
+
+		(void)fprintf(stderr, "  %.*s\n", (int)len, from);
+		from += len + (from[len] == '\n');
+	}
 }
 
 /* Until the door answers. A child that ended is no failure when somebody

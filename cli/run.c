@@ -229,7 +229,7 @@ static int run_all(struct run *run)
 		rc = run->name ? run_take_name(run) : run_choose_name(run);
 	if (rc)
 		return rc;
-	rules = run_rules(&run->sb.in, &run->policies, &run->allow);
+	rules = run_rules(&run->sb, &run->policies, &run->allow);
 	if (rules < 0)
 		return EXIT_USAGE;
 	rc = instance_start(&run->sb.in) ? EXIT_BROKEN

@@ -9,7 +9,6 @@
 
 #include "base/base.h"
 #include "base/err.h"
-#include "cli/sandbox.h"
 #include "policy/load.h"
 #include "policy/policy.h"
 
@@ -40,34 +39,56 @@ static bool run_is_file(const char *policy)
 	       slice_ends(s, SLICE(".yml"));
 }
 
-static int run_add_policy(const struct config *c, const char *policy,
-			  struct ruleset *rs)
+/* What is being put together. */
+struct run_set {
+	const struct config *config;
+	struct ruleset *further; /* rules that stand in no policy */
+	struct ruleset *checked; /* what the names stand for; not sent */
+	char names[SANDBOX_POLICIES_MAX];
+};
+
+static int run_add_name(struct run_set *set, const char *name)
+{
+	size_t len = strlen(set->names);
+	size_t room = sizeof(set->names) - len;
+	int n = snprintf(set->names + len, room, "%s%s", len ? " " : "", name);
+
+	return n < 0 || (size_t)n >= room ? ERR_LIMIT : 0;
+}
+
+static int run_add_policy(struct run_set *set, const char *policy)
 {
 	struct config_error err = { "" };
-	int rc = run_is_file(policy) ? config_policy_file(c, policy, rs, &err)
-				     : config_rules(c, policy, rs, &err);
+	bool file = run_is_file(policy);
+	int rc = file ? config_policy_file(set->config, policy, set->further,
+					   &err)
+		      : config_rules(set->config, policy, set->checked, &err);
 
+	if (!rc && !file)
+		rc = run_add_name(set, policy);
 	if (rc)
 		(void)fprintf(stderr, "penstock run: --policy %s: %s\n", policy,
 			      err.text[0] ? err.text : err_str(rc));
 	return rc;
 }
 
-static int run_add_default(const struct config *c, bool hint,
-			   struct ruleset *rs)
+static int run_add_default(struct run_set *set, bool hint)
 {
 	struct config_error err = { "" };
-	int rc = config_rules(c, RUN_DEFAULT_POLICY, rs, &err);
+	int rc = config_rules(set->config, RUN_DEFAULT_POLICY, set->checked,
+			      &err);
 
+	if (!rc)
+		return run_add_name(set, RUN_DEFAULT_POLICY);
 	if (rc == ERR_UNKNOWN && hint)
 		(void)fprintf(stderr, "penstock run: no policy: every request "
 				      "will be refused; name one with --policy "
 				      "or a rule with --allow\n");
 	if (rc == ERR_UNKNOWN)
 		return 0;
-	if (rc)
-		(void)fprintf(stderr, "penstock run: policy default: %s\n",
-			      err.text[0] ? err.text : err_str(rc));
+	(void)fprintf(stderr,
+		      "penstock run: policy " RUN_DEFAULT_POLICY ": %s\n",
+		      err.text[0] ? err.text : err_str(rc));
 	return rc;
 }
 
@@ -87,17 +108,17 @@ static int run_add_allow(const char *line, struct ruleset *rs)
 	return rc;
 }
 
-static int run_collect(const struct config *c, const struct words *policies,
-		       const struct words *allow, struct ruleset *rs)
+static int run_collect(struct run_set *set, const struct words *policies,
+		       const struct words *allow)
 {
 	int rc = 0;
 
 	if (!policies->len)
-		rc = run_add_default(c, !allow->len, rs);
+		rc = run_add_default(set, !allow->len);
 	for (size_t i = 0; !rc && i < policies->len; i++)
-		rc = run_add_policy(c, policies->ptr[i], rs);
+		rc = run_add_policy(set, policies->ptr[i]);
 	for (size_t i = 0; !rc && i < allow->len; i++)
-		rc = run_add_allow(allow->ptr[i], rs);
+		rc = run_add_allow(allow->ptr[i], set->further);
 	return rc;
 }
 
@@ -115,16 +136,28 @@ static int run_to_file(const struct ruleset *rs)
 	return rc;
 }
 
-int run_rules(const struct instance *in, const struct words *policies,
+int run_rules(struct sandbox *sb, const struct words *policies,
 	      const struct words *allow)
 {
 	CLEANUP(config_free) struct config *config = NULL;
-	CLEANUP(ruleset_free) struct ruleset *rs = NULL;
-	int rc = run_config(in, &config);
+	CLEANUP(ruleset_free) struct ruleset *further = NULL;
+	CLEANUP(ruleset_free) struct ruleset *checked = NULL;
+	struct run_set set = { .names = "" };
+	int rc = run_config(&sb->in, &config);
 
 	if (!rc)
-		rc = ruleset_new(&rs);
+		rc = ruleset_new(&further);
 	if (!rc)
-		rc = run_collect(config, policies, allow, rs);
-	return rc ? rc : run_to_file(rs);
+		rc = ruleset_new(&checked);
+	if (rc)
+		return rc;
+	set.config = config;
+	set.further = further;
+	set.checked = checked;
+	rc = run_collect(&set, policies, allow);
+	if (!rc)
+		rc = run_to_file(further);
+	if (rc >= 0)
+		memcpy(sb->policies, set.names, sizeof(sb->policies));
+	return rc;
 }

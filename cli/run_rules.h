@@ -2,14 +2,17 @@
 #ifndef CLI_RUN_RULES_H
 #define CLI_RUN_RULES_H
 
-#include "cli/instance.h"
+#include "cli/sandbox.h"
 #include "cli/words.h"
 
-/* The policies named (or policy `default`, where none is) and the rules to
- * allow, as the text that the gateway reads, in a file in memory. Returns its
- * descriptor, or a negative number with a message on standard error.
+/* What the run may do, in the two forms in which the gateway takes it. Names
+ * (policies of the configuration, or `default` where none is given and there
+ * is one) go to sb->policies; the gateway reads them again when it reloads.
+ * Policy files and the rules to allow become the text of further rules, in a
+ * file in memory. Returns its descriptor, or a negative number with a message
+ * on standard error; sb is then as it was.
  */
-int run_rules(const struct instance *in, const struct words *policies,
+int run_rules(struct sandbox *sb, const struct words *policies,
 	      const struct words *allow);
 
 #endif

@@ -24,10 +24,13 @@
 
 #define SANDBOX_BUNDLE_FILE "bundle.pem" /* in the run directory */
 
+#define SANDBOX_POLICIES_MAX 512 /* octets; as many as the gateway takes */
+
 struct sandbox {
 	struct instance in;
 	char name[SANDBOX_NAME_MAX + 1];
-	char cwd[PATH_MAX];	/* real path of the project */
+	char policies[SANDBOX_POLICIES_MAX]; /* names, a blank between */
+	char cwd[PATH_MAX];		     /* real path of the project */
 	char home[PATH_MAX];	/* real path; a new directory inside */
 	struct words binds;	/* "rw", PATH, "ro", PATH …: as asked */
 	struct words asked_env; /* NAME or NAME=VALUE, as asked */
@@ -98,8 +101,8 @@ struct sandbox_child {
 int sandbox_start(const struct sandbox *sb, struct sandbox_args *args,
 		  struct sandbox_child *ret);
 
-/* Register it at the gateway under the ruleset in the file rules (owned by the
- * caller), let it go, stay with it until it ends. Returns its exit status, or
+/* Register it at the gateway with its policies and the further rules in the
+ * file rules (owned by the caller), let it go, stay with it until it ends. Returns its exit status, or
  * EXIT_BROKEN.
  */
 int sandbox_watch(const struct sandbox *sb, struct sandbox_child *child,

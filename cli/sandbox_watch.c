@@ -54,19 +54,17 @@ static int watch_send_add(struct watch *w, int door)
 	static struct frame_out out;
 	const struct sandbox_child *c = w->child;
 	int fds[FRAME_FDS_MAX];
-	char label[32];
 	int rc;
 
 	/* The position is shared with a gateway that has read it before. */
 	if (lseek(w->rules, 0, SEEK_SET) < 0)
 		return -errno;
-	(void)snprintf(label, sizeof(label), "pid %d", c->pid);
 	fds[0] = w->rules;
 	assert(c->fds_len < ARRAY_SIZE(fds));
 	memcpy(fds + 1, c->fds, c->fds_len * sizeof(fds[0]));
 	frame_begin(&out, CONTROL_ADD);
 	frame_put_str(&out, slice_str(w->sb->name));
-	frame_put_str(&out, slice_str(label));
+	frame_put_str(&out, slice_str(w->sb->policies));
 	frame_put_u8(&out, c->tcp);
 	frame_put_u8(&out, c->udp);
 	frame_put_u8(&out, c->dns);
