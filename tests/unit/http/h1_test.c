@@ -657,9 +657,44 @@ static void test_length_kept(void **state)
 	rig_done(&r);
 }
 
+/* Each allocation of a message fails in turn: a fault of ours, which a server
+ * may answer, and nothing half read.
+ */
+static void test_no_memory(void **state)
+{
+	static const char request[] = "POST / HTTP/1.1\r\nHost: a\r\nX: y\r\n"
+				      "Transfer-Encoding: chunked\r\n\r\n"
+				      "1\r\nA\r\n0\r\nT: u\r\n\r\n";
+	bool passed = false;
+	int faults = 0;
+
+	(void)state;
+	for (size_t max = 0; !passed && max < 4096; max += 16) {
+		struct rig r;
+
+		rig_init(&r, HTTP_SERVER);
+		r.answer = false;
+		arena_done(&r.arena);
+		arena_init(&r.arena, max);
+		feed(&r, request);
+		passed = r.in.end;
+		if (!passed) {
+			assert_int_equal(r.fault, HTTP_FAULT_OURS);
+			assert_true(r.in.cut);
+			assert_null(r.in.trailers);
+			assert_true(r.stream.attached);
+			faults++;
+		}
+		rig_done(&r);
+	}
+	assert_true(passed);
+	assert_true(faults > 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_self),
 		cmocka_unit_test(test_pipelining),
 		cmocka_unit_test(test_open_refused),
