@@ -3,8 +3,10 @@
 #include "cli/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -58,5 +60,27 @@ int sandbox_args_file(struct sandbox_args *args, const void *data, size_t len)
 		args->options.bad = true;
 	else
 		args->files[args->files_len++] = fd;
+	return fd;
+}
+
+int sandbox_args_copy(struct sandbox_args *args, const char *path)
+{
+	int from = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	int fd = -1;
+	void *text;
+
+	if (from >= 0 && fstat(from, &st) == 0 && st.st_size > 0) {
+		text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE,
+			    from, 0);
+		if (text != MAP_FAILED) {
+			fd = sandbox_args_file(args, text, (size_t)st.st_size);
+			(void)munmap(text, (size_t)st.st_size);
+		}
+	}
+	if (from >= 0)
+		(void)close(from);
+	if (fd < 0)
+		args->options.bad = true;
 	return fd;
 }

@@ -62,6 +62,9 @@ int sandbox_memfile(const char *name, const void *data, size_t len);
  */
 int sandbox_args_file(struct sandbox_args *args, const void *data, size_t len);
 
+/* The same with what a file holds. */
+int sandbox_args_copy(struct sandbox_args *args, const char *path);
+
 /* May this directory be the project? Prints why not. */
 bool sandbox_mounts_check(const struct sandbox *sb);
 

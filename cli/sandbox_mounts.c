@@ -302,6 +302,20 @@ static void mounts_add_names(const struct sandbox *sb,
 		       "nameserver " CAPTURE_NAMESERVER "\n");
 }
 
+/* Files of ours go in by value: bubblewrap is already without the powers that
+ * may be needed to reach them.
+ */
+static void mounts_copy(struct sandbox_args *args, const char *path,
+			const char *to)
+{
+	int fd = sandbox_args_copy(args, path);
+
+	words_add_all(&args->options, "--perms", "0444", "--ro-bind-data",
+		      NULL);
+	words_addf(&args->options, "%d", fd);
+	words_add(&args->options, to);
+}
+
 static int mounts_add_trust(const struct sandbox *sb, struct sandbox_args *args)
 {
 	char ca[INSTANCE_PATH_MAX], bundle[INSTANCE_PATH_MAX];
@@ -318,13 +332,12 @@ static int mounts_add_trust(const struct sandbox *sb, struct sandbox_args *args)
 			      ca, err_str(rc));
 		return rc;
 	}
-	words_add_all(&args->options, "--ro-bind", ca, SANDBOX_CA, "--ro-bind",
-		      bundle, SANDBOX_BUNDLE, NULL);
+	mounts_copy(args, ca, SANDBOX_CA);
+	mounts_copy(args, bundle, SANDBOX_BUNDLE);
 	for (size_t i = 0; i < ARRAY_SIZE(mounts_bundles); i++) {
 		if (realpath(mounts_bundles[i], real) &&
 		    words_cover(&args->bound, real))
-			words_add_all(&args->options, "--ro-bind", bundle, real,
-				      NULL);
+			mounts_copy(args, bundle, real);
 	}
 	return 0;
 }
