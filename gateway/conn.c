@@ -321,7 +321,10 @@ static void conn_settle(struct conn *c)
 	}
 	if (c->facts.exchanges) {
 		timer_stop(c->gate->loop, &c->timer);
-	} else if (!c->timer.running) {
+	} else if (buf_len(&c->link.in)) {
+		if (!c->timer.running || c->timer.name != TIMER_HEAD)
+			conn_wait(c, TIMER_HEAD); /* half a head */
+	} else if (!c->timer.running || c->timer.name != TIMER_IDLE) {
 		link_slim(&c->link);
 		conn_wait(c, TIMER_IDLE);
 	}

@@ -28,14 +28,12 @@ static bool link_take(struct link *l)
 	size_t before = buf_len(&l->in);
 	bool took = false;
 
-	if (before && !l->failed) {
+	if ((before || l->end_told) && !l->failed) {
 		l->failed = http_codec_read(l->codec, &l->in) < 0;
 		took = l->failed || buf_len(&l->in) != before;
 		buf_release(&l->in);
 	}
-	/* Octets that wait for room in a flow come before the end. */
-	if (l->wire.ended && !l->end_told && !l->failed &&
-	    (!buf_len(&l->in) || !http_codec_blocked(l->codec))) {
+	if (l->wire.ended && !l->end_told && !l->failed) {
 		l->end_told = true;
 		http_codec_read_end(l->codec);
 		took = true;

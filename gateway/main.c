@@ -360,7 +360,8 @@ int main(int argc, char **argv)
 	parent.spool_dir = spool;
 	parent.idle_exit_s = o.idle_exit_s;
 	memcpy(parent.durations_ms, o.durations_ms, sizeof(o.durations_ms));
-	(void)getrandom(&parent.writer, sizeof(parent.writer), 0);
+	if (getrandom(&parent.writer, sizeof(parent.writer), 0) < 0)
+		parent.writer = (uint16_t)getpid();
 	table_init(&parent.doors, DOORS_MAX);
 	return main_run(&parent, &o, control, names);
 }

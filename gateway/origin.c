@@ -339,8 +339,6 @@ static bool origin_addresses(struct origin *o)
 		origin_host(o);
 		return o->addrs_len > 0;
 	}
-	if (o->resolve.query)
-		return false;
 	rc = resolve_ask(o->gate->resolver, authority_host(&o->key.host),
 			 &o->resolve, &answer);
 	if (rc == 0)
