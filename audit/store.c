@@ -185,6 +185,11 @@ int store_open(const char *path, const char *instance, struct store **ret)
 
 	if (!s)
 		return -ENOMEM;
+	/* This process has one thread and asks for no statistics. It is too
+	 * late for that, and no harm, if SQLite is in use already.
+	 */
+	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	err = store_create(s, path);
 	if (!err)
 		err = store_schema(s, instance);

@@ -23,7 +23,7 @@
 struct fixture {
 	char dir[64];
 	char spools[96];
-	char ledger[96];
+	char ledger[160];
 	struct store *store;
 	struct drain *drain;
 };
@@ -43,7 +43,7 @@ static inline void fixture_close(struct fixture *f)
 static inline int fixture_setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	char cmd[160];
+	char cmd[200];
 
 	assert_non_null(f);
 	(void)snprintf(f->dir, sizeof(f->dir), "%s/penstock-audit-XXXXXX",
@@ -60,7 +60,7 @@ static inline int fixture_setup(void **state)
 static inline int fixture_teardown(void **state)
 {
 	struct fixture *f = *state;
-	char cmd[160];
+	char cmd[200];
 
 	fixture_close(f);
 	(void)snprintf(cmd, sizeof(cmd), "rm -rf %s", f->dir);
