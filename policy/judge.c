@@ -77,9 +77,6 @@ enum look inquiry_speaks(const struct inquiry *in, const struct entry *e)
 		return LOOK_PORT;
 	if (!method_matches(in, e))
 		return LOOK_METHOD;
-	if (e->query && !glob_query_match(e->query, in->q->query,
-					  e->verdict != VERDICT_DENY))
-		return LOOK_QUERY;
 	return LOOK_MATCH;
 }
 
@@ -96,11 +93,14 @@ enum look inquiry_path(const struct inquiry *in, const struct entry *e)
 	else
 		decoded = glob_match(e->path.decoded, path, path_decoded(path),
 				     0);
+	if (!opaque && !decoded)
+		return LOOK_PATH;
+	if (e->query && !glob_query_match(e->query, in->q->query,
+					  e->verdict != VERDICT_DENY))
+		return LOOK_QUERY;
 	if (opaque && decoded)
 		return LOOK_MATCH;
-	if (opaque)
-		return LOOK_OPAQUE;
-	return decoded ? LOOK_DECODED : LOOK_PATH;
+	return opaque ? LOOK_OPAQUE : LOOK_DECODED;
 }
 
 static void keep(const struct entry **best, const struct entry *e)
@@ -117,7 +117,7 @@ static void look_at(struct findings *f, const struct entry *e)
 	if (inquiry_speaks(f->in, e) != LOOK_MATCH)
 		return;
 	look = inquiry_path(f->in, e);
-	if (look == LOOK_PATH)
+	if (look < LOOK_OPAQUE)
 		return;
 	whole = look == LOOK_MATCH;
 	switch (e->verdict) {

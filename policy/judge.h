@@ -25,8 +25,8 @@ enum look {
 	LOOK_HOST,
 	LOOK_PORT,
 	LOOK_METHOD,
-	LOOK_QUERY,
 	LOOK_PATH,
+	LOOK_QUERY,
 	LOOK_OPAQUE,  /* the path matches as sent, not when decoded */
 	LOOK_DECODED, /* the other way round */
 	LOOK_MATCH,
@@ -38,12 +38,14 @@ enum look {
 void inquiry_init(struct inquiry *in, const struct policy *p,
 		  const struct policy_question *q);
 
-/* Scheme, port, method, query: LOOK_MATCH or what differs. The host is the
- * caller's business.
+/* Scheme, port, method: LOOK_MATCH or what differs. The host is the caller's
+ * business.
  */
 enum look inquiry_speaks(const struct inquiry *in, const struct entry *e);
 
-/* The path under both readings. */
+/* The path under both readings, and the query. Below LOOK_OPAQUE it does not
+ * match at all.
+ */
 enum look inquiry_path(const struct inquiry *in, const struct entry *e);
 
 #endif

@@ -1,0 +1,196 @@
+/* cli/policy.c - penstock policy: check, explain, show, list. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "cli/cli.h"
+#include "cli/policy_explain.h"
+#include "policy/load.h"
+
+static const char usage[] =
+	"usage: penstock policy check FILE\n"
+	"       penstock policy explain SANDBOX METHOD URL\n"
+	"       penstock policy show NAME\n"
+	"       penstock policy list\n"
+	"\n"
+	"check    reads a configuration or a policy file and shows every error\n"
+	"         in it, with line and column\n"
+	"explain  shows what would be decided about a request, and why;\n"
+	"         see: penstock policy explain --help\n"
+	"show     prints the rules of a policy, or a profile with its reasons\n"
+	"list     prints the names that --policy and use: take\n"
+	"\n"
+	"The language is described in docs/rules.md.\n";
+
+static int say_usage(void)
+{
+	(void)fputs(usage, stderr);
+	return EXIT_USAGE;
+}
+
+static void on_error(void *ctx, const struct config_error *err)
+{
+	unsigned int *count = ctx;
+
+	(*count)++;
+	(void)fprintf(stderr, "%s\n", err->text);
+}
+
+/* Rules with placeholders can be counted only where the registries are
+ * configured; elsewhere that is worth a word, but no error of the file.
+ */
+static int count_rules(const struct config *c, size_t *ret_rules)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < config_policies(c) && rc >= 0; i++) {
+		CLEANUP(ruleset_free) struct ruleset *rs = NULL;
+		struct config_error err = { "" };
+
+		rc = ruleset_new(&rs);
+		if (rc == 0)
+			rc = config_rules(c, config_policy_name(c, i), rs,
+					  &err);
+		if (rc == -ENOENT) {
+			(void)fprintf(stderr, "note: %s\n", err.text);
+			rc = 0;
+		} else if (rc < 0) {
+			(void)fprintf(stderr, "%s\n",
+				      err.text[0] ? err.text : err_str(rc));
+		}
+		*ret_rules += rs ? ruleset_len(rs) : 0;
+	}
+	return rc;
+}
+
+static int check(const char *path)
+{
+	CLEANUP(config_free) struct config *c = NULL;
+	unsigned int errors = 0;
+	size_t rules = 0;
+	int rc = config_check(path, on_error, &errors, &c);
+
+	if (rc < 0 && !errors)
+		(void)fprintf(stderr, "penstock policy check: %s: %s\n", path,
+			      err_str(rc));
+	else if (rc == ERR_SYNTAX)
+		(void)fprintf(stderr, "%s: %u error%s\n", path, errors,
+			      errors == 1 ? "" : "s");
+	if (rc < 0 || count_rules(c, &rules) < 0)
+		return EXIT_NO;
+	(void)printf("%s: ok: policies %zu, rules %zu, sandboxes %zu\n", path,
+		     config_policies(c), rules, config_sandboxes(c));
+	return 0;
+}
+
+static bool is_policy_of_file(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < config_policies(c); i++)
+		if (!strcmp(config_policy_name(c, i), name))
+			return true;
+	return false;
+}
+
+static bool show_profile(const char *name)
+{
+	for (size_t i = 0; i < config_profiles(); i++) {
+		struct slice text = config_profile_text(i);
+
+		if (strcmp(config_profile_name(i), name) != 0)
+			continue;
+		(void)fwrite(text.ptr, 1, text.len, stdout);
+		return true;
+	}
+	return false;
+}
+
+static int show_rules(const struct config *c, const char *name)
+{
+	CLEANUP(ruleset_free) struct ruleset *rs = NULL;
+	struct config_error err = { "" };
+	int rc = ruleset_new(&rs);
+
+	if (rc == 0)
+		rc = config_rules(c, name, rs, &err);
+	if (rc < 0) {
+		(void)fprintf(stderr, "penstock policy show: %s\n",
+			      err.text[0] ? err.text : err_str(rc));
+		return EXIT_NO;
+	}
+	for (size_t i = 0; i < ruleset_len(rs); i++) {
+		const struct rule *rule = ruleset_at(rs, i);
+		struct slice text = rule_text(rule), where = rule_where(rule);
+
+		(void)printf("%-5s %.*s  # %.*s\n",
+			     verdict_str(rule_verdict(rule)), (int)text.len,
+			     text.ptr, (int)where.len, where.ptr);
+	}
+	return 0;
+}
+
+/* A policy of the file hides a profile of the same name. */
+static int show(const char *name)
+{
+	CLEANUP(config_free) struct config *c = NULL;
+	int rc = policy_explain_config(&c);
+
+	if (rc)
+		return rc;
+	if (!is_policy_of_file(c, name) && show_profile(name))
+		return 0;
+	return show_rules(c, name);
+}
+
+/* The first line of a profile says what it is for. */
+static struct slice first_comment(struct slice text)
+{
+	struct slice line, rest;
+
+	(void)slice_cut(text, '\n', &line, &rest);
+	return slice_starts(line, SLICE("# ")) ? slice_skip(line, 2) : line;
+}
+
+static int list(void)
+{
+	CLEANUP(config_free) struct config *c = NULL;
+	int rc = policy_explain_config(&c);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < config_policies(c); i++)
+		(void)printf("%-12s policy of the configuration\n",
+			     config_policy_name(c, i));
+	for (size_t i = 0; i < config_profiles(); i++) {
+		struct slice what = first_comment(config_profile_text(i));
+
+		(void)printf("%-12s profile: %.*s\n", config_profile_name(i),
+			     (int)what.len, what.ptr);
+	}
+	return 0;
+}
+
+int cmd_policy(int argc, char **argv)
+{
+	if (argc < 2)
+		return say_usage();
+	if (!strcmp(argv[1], "--help")) {
+		(void)fputs(usage, stdout);
+		return 0;
+	}
+	if (!strcmp(argv[1], "explain"))
+		return policy_explain_cmd(argc - 1, argv + 1);
+	if (argc == 3 && !strcmp(argv[2], "--help")) {
+		(void)fputs(usage, stdout);
+		return 0;
+	}
+	if (!strcmp(argv[1], "check") && argc == 3)
+		return check(argv[2]);
+	if (!strcmp(argv[1], "show") && argc == 3)
+		return show(argv[2]);
+	if (!strcmp(argv[1], "list") && argc == 2)
+		return list();
+	return say_usage();
+}
