@@ -13,24 +13,8 @@
  * fields of heads to be sent are copied by nghttp2, for the same reason: a
  * frame may wait in its queue while the owner has long cleared the arena.
  *
- * Slots. A peer can have limits->streams streams open, and as many again that
- * ended but whose CLOSED nobody has fetched yet: that is what one read may
- * bring from a client that cancels all and asks anew. What goes beyond is
- * answered REFUSED_STREAM, so cancelling never begins more exchanges than the
- * owner has ended.
- *
- * Windows. A stream's window is limits->body_bytes, so that what a peer may
- * send always fits into in->body; it is given back as the owner consumes, a
- * quarter at a time. Consumption is looked at on resume() and on each DATA
- * frame. That suffices: less than a quarter is ever withheld unseen, so either
- * the peer still has a window, and its next frame makes us look, or the body
- * is at least half full, and its emptying makes the writing codec tell ROOM
- * and the owner resume(). The connection's window is given back on receipt:
- * the streams' windows already bound the memory, and one stuck reader must not
- * stop the others of a shared connection.
- *
- * Sending. DATA frames are written from out->body straight into the caller's
- * buffer. A stream whose body is empty is out_blocked until resume().
+ * DATA frames are written from out->body straight into the caller's buffer; a
+ * stream whose body is empty is out_blocked until resume().
  *
  * Ends. A server that has sent its whole response asks for no more of the
  * request (RST_STREAM NO_ERROR, RFC 9113, 8.1). A message that was cut ends
@@ -53,18 +37,13 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "http/h2_head.h"
+#include "http/h2_mem.h"
 #include "http/h2_score.h"
 #include "http/h2_stream.h"
 
-#define H2_FRAME_HEAD 9	   /* octets */
-#define H2_DATA_MIN   1024 /* octets; shorter DATA waits for a roomier buffer */
-#define H2_OUT_MIN    2048 /* octets the caller's buffer must be able to hold */
-#define H2_ACKS_MAX   256  /* PING and SETTINGS acknowledgements that wait */
-#define H2_QUEUE_MAX  4096 /* frames that wait for a peer that never reads */
-
-static_assert((int)H2_REFUSED_STREAM == NGHTTP2_REFUSED_STREAM &&
-		      (int)H2_ENHANCE_YOUR_CALM == NGHTTP2_ENHANCE_YOUR_CALM,
-	      "codes are the RFC's");
+#define H2_OUT_MIN   2048 /* octets the caller's buffer must be able to hold */
+#define H2_ACKS_MAX  256  /* PING and SETTINGS acknowledgements that wait */
+#define H2_QUEUE_MAX 4096 /* frames that wait for a peer that never reads */
 
 struct h2 {
 	struct http_codec c;
@@ -73,6 +52,7 @@ struct h2 {
 	struct http_stream *reading; /* borrowed; whose head this is, or NULL */
 	struct h2_head head;
 	struct h2_score score;
+	struct h2_mem mem;
 	struct buf *out;     /* borrowed; during h2_write() only */
 	const uint8_t *rest; /* borrowed from ng: of a frame that did not fit */
 	size_t rest_len;
@@ -136,10 +116,6 @@ static void h2_leave(struct h2 *h2, enum h2_code code)
 		nghttp2_session_get_last_proc_stream_id(h2->ng), code, NULL, 0);
 }
 
-/*
- * Heads to the wire
- */
-
 static nghttp2_nv h2_nv(const struct http_field *f)
 {
 	/* nghttp2 takes pointers without const and writes through none. */
@@ -180,12 +156,11 @@ static nghttp2_nv *h2_nv_list(const struct h2 *h2, struct http_stream *s,
 	return nv;
 }
 
-static ssize_t h2_on_data_read(nghttp2_session *ng, int32_t id, uint8_t *to,
-			       size_t len, uint32_t *flags,
-			       nghttp2_data_source *source, void *user);
-
-static int h2_send_interim(struct h2 *h2, struct http_stream *s,
-			   const struct http_head *head)
+/* Submit a head that is not a stream's first: interim, or with END_STREAM the
+ * trailers. Returns 0 or < 0.
+ */
+static int h2_send_fields(struct h2 *h2, struct http_stream *s,
+			  const struct http_head *head, uint8_t flags)
 {
 	struct h2_extra x;
 	size_t n;
@@ -193,19 +168,57 @@ static int h2_send_interim(struct h2 *h2, struct http_stream *s,
 
 	if (!nv)
 		return -ENOMEM;
-	return nghttp2_submit_headers(h2->ng, NGHTTP2_FLAG_NONE, s->id, NULL,
-				      nv, n, NULL);
+	return nghttp2_submit_headers(h2->ng, flags, s->id, NULL, nv, n, NULL);
 }
 
-static int h2_send_trailers(struct h2 *h2, struct http_stream *s)
+/* nghttp2 asks how long the next DATA frame of a stream is to be. */
+static ssize_t h2_on_data_read(nghttp2_session *ng, int32_t id, uint8_t *to,
+			       size_t len, uint32_t *flags,
+			       nghttp2_data_source *source, void *user)
 {
-	struct h2_extra x;
-	size_t n;
-	nghttp2_nv *nv = h2_nv_list(h2, s, s->out->trailers, &x, &n);
+	struct http_stream *s = h2_find(ng, id);
+	struct h2 *h2 = user;
 
-	if (!nv)
-		return -ENOMEM;
-	return nghttp2_submit_trailer(h2->ng, s->id, nv, n);
+	(void)to;
+	(void)source;
+	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+	switch (s ? h2_stream_next(s, h2->out, &len) : H2_NEXT_CUT) {
+	case H2_NEXT_DATA:
+		return (ssize_t)len;
+	case H2_NEXT_LAST:
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
+		if (!s->out->trailers)
+			return (ssize_t)len;
+		*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+		if (!h2_send_fields(h2, s, s->out->trailers,
+				    NGHTTP2_FLAG_END_STREAM))
+			return (ssize_t)len;
+		break;
+	case H2_NEXT_LATER:
+		return NGHTTP2_ERR_DEFERRED;
+	case H2_NEXT_FULL:
+		return NGHTTP2_ERR_PAUSE;
+	case H2_NEXT_CUT:
+		break;
+	}
+	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+/* nghttp2 has framed what h2_on_data_read() promised. */
+static int h2_on_data_send(nghttp2_session *ng, nghttp2_frame *frame,
+			   const uint8_t *head, size_t len,
+			   nghttp2_data_source *source, void *user)
+{
+	struct http_stream *s = h2_find(ng, frame->hd.stream_id);
+	struct h2 *h2 = user;
+
+	(void)source;
+	if (!s)
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	if (h2_stream_move(&h2->set, s, h2->out, head, len))
+		return NGHTTP2_ERR_WOULDBLOCK;
+	h2_score_sent(&h2->score, len);
+	return 0;
 }
 
 /* Submit the head of s. Returns the stream's id or < 0. */
@@ -233,70 +246,13 @@ static int h2_respond(struct h2 *h2, struct http_stream *s)
 	struct http_flow *out = s->out;
 
 	for (; out->interim; out->interim = out->interim->next)
-		if (h2_send_interim(h2, s, out->interim))
+		if (h2_send_fields(h2, s, out->interim, NGHTTP2_FLAG_NONE))
 			return -ENOMEM;
 	if (!out->head)
 		return out->cut ? ERR_CUT : 0;
 	if (h2_send_head(h2, s) < 0)
 		return -ENOMEM;
 	out->head_written = true;
-	return 0;
-}
-
-/*
- * Bodies to the wire
- */
-
-/* nghttp2 asks how long the next DATA frame of a stream is to be. */
-static ssize_t h2_on_data_read(nghttp2_session *ng, int32_t id, uint8_t *to,
-			       size_t len, uint32_t *flags,
-			       nghttp2_data_source *source, void *user)
-{
-	struct h2 *h2 = user;
-	struct http_stream *s = h2_find(ng, id);
-	size_t room = h2->out ? buf_room(h2->out) : 0;
-	size_t have;
-
-	(void)to;
-	(void)source;
-	if (!s)
-		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	have = buf_len(&s->out->body);
-	if (!have && s->out->cut)
-		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	if (!have && !s->out->end) {
-		s->out_blocked = true;
-		return NGHTTP2_ERR_DEFERRED;
-	}
-	if (room < H2_FRAME_HEAD + MIN(have, (size_t)H2_DATA_MIN))
-		return NGHTTP2_ERR_PAUSE;
-	len = MIN(len, MIN(have, room - H2_FRAME_HEAD));
-	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-	if (len < have || !s->out->end || s->out->cut)
-		return (ssize_t)len;
-	*flags |= NGHTTP2_DATA_FLAG_EOF;
-	if (!s->out->trailers)
-		return (ssize_t)len;
-	*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-	if (h2_send_trailers(h2, s))
-		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	return (ssize_t)len;
-}
-
-/* nghttp2 has framed what h2_on_data_read() promised. */
-static int h2_on_data_send(nghttp2_session *ng, nghttp2_frame *frame,
-			   const uint8_t *head, size_t len,
-			   nghttp2_data_source *source, void *user)
-{
-	struct http_stream *s = h2_find(ng, frame->hd.stream_id);
-	struct h2 *h2 = user;
-
-	(void)source;
-	if (!s)
-		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	if (h2_stream_move(&h2->set, s, h2->out, head, len))
-		return NGHTTP2_ERR_WOULDBLOCK;
-	h2_score_sent(&h2->score, len);
 	return 0;
 }
 
@@ -313,74 +269,30 @@ static void h2_on_sent_all(struct h2 *h2, struct http_stream *s)
 static int h2_on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame,
 			    void *user)
 {
+	bool message = frame->hd.type == NGHTTP2_HEADERS ||
+		       frame->hd.type == NGHTTP2_DATA;
+	struct http_stream *s =
+		message ? h2_find(ng, frame->hd.stream_id) : NULL;
 	struct h2 *h2 = user;
-	struct http_stream *s;
 
-	switch (frame->hd.type) {
-	case NGHTTP2_RST_STREAM:
-		if (frame->rst_stream.error_code == H2_PROTOCOL_ERROR ||
-		    frame->rst_stream.error_code == H2_FLOW_CONTROL_ERROR ||
-		    frame->rst_stream.error_code == H2_STREAM_CLOSED ||
-		    frame->rst_stream.error_code == H2_FRAME_SIZE_ERROR)
-			h2_score_add(&h2->score, H2_EVENT_FAULT);
-		return 0;
-	case NGHTTP2_HEADERS:
-	case NGHTTP2_DATA:
-		s = h2_find(ng, frame->hd.stream_id);
-		if (s && frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
-			h2_on_sent_all(h2, s);
-		return 0;
-	}
+	if (s && frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+		h2_on_sent_all(h2, s);
+	if (frame->hd.type == NGHTTP2_RST_STREAM)
+		h2_score_reset(&h2->score, frame->rst_stream.error_code);
 	return 0;
 }
 
-/*
- * From the wire
- */
-
-/* Weigh every frame by its header, before anything is done for it. */
+/* Every frame is weighed before anything is done for it. */
 static int h2_on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd,
 			     void *user)
 {
 	struct h2 *h2 = user;
 
 	(void)ng;
-	switch (hd->type) {
-	case NGHTTP2_RST_STREAM:
-		h2_score_add(&h2->score, H2_EVENT_CANCEL);
-		break;
-	case NGHTTP2_DATA:
-		if (!hd->length && !(hd->flags & NGHTTP2_FLAG_END_STREAM))
-			h2_score_add(&h2->score, H2_EVENT_NOISE);
-		break;
-	case NGHTTP2_HEADERS:
-		if (h2->left)
-			h2_score_add(&h2->score, H2_EVENT_NOISE);
-		break;
-	default:
-		h2_score_add(&h2->score, H2_EVENT_NOISE);
-		break;
-	}
+	h2_score_frame(&h2->score, hd->type, hd->flags, hd->length);
 	if (h2_score_level(&h2->score) == H2_LEVEL_FLOOD)
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	return 0;
-}
-
-/* A request begins. Returns its stream, or NULL: it is refused. */
-static struct http_stream *h2_open(struct h2 *h2, int32_t id)
-{
-	uint32_t max = h2->c.limits->streams;
-	struct http_stream *s = NULL;
-
-	if (h2->set.open < max && h2->set.open + h2->set.ended < 2 * max)
-		s = h2->c.open(h2->c.ctx);
-	if (!s) {
-		h2_send_reset(h2, id, H2_REFUSED_STREAM);
-		return NULL;
-	}
-	h2_stream_attach(&h2->set, s, id);
-	(void)nghttp2_session_set_stream_user_data(h2->ng, id, s);
-	return s;
 }
 
 static int h2_on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame,
@@ -394,7 +306,12 @@ static int h2_on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame,
 		return 0;
 	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
 		kind = H2_HEAD_REQUEST;
-		s = h2_open(h2, frame->hd.stream_id);
+		s = h2_stream_open(&h2->set, frame->hd.stream_id);
+		if (!s)
+			h2_send_reset(h2, frame->hd.stream_id,
+				      H2_REFUSED_STREAM);
+		(void)nghttp2_session_set_stream_user_data(
+			ng, frame->hd.stream_id, s);
 	} else {
 		s = h2_find(ng, frame->hd.stream_id);
 		if (s && h2->c.role == HTTP_CLIENT && !s->in->head)
@@ -445,30 +362,25 @@ static int h2_on_bad_header(nghttp2_session *ng, const nghttp2_frame *frame,
 	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
-/* A head cannot be used. To a request an answer is possible. */
-static void h2_on_bad_head(struct h2 *h2, struct http_stream *s)
-{
-	h2_stream_fault(&h2->set, s, h2->head.fault, h2->head.detail);
-	if (h2->head.kind == H2_HEAD_REQUEST)
-		h2_score_add(&h2->score, H2_EVENT_FAULT);
-	else
-		h2_send_reset(h2, s->id, h2_stream_code(h2->head.fault));
-}
-
+/* A head is whole. If it cannot be used: to a request an answer is possible. */
 static void h2_on_head(struct h2 *h2, struct http_stream *s, bool over)
 {
+	enum h2_head_kind kind = h2->head.kind;
 	bool bodyless = h2->c.role == HTTP_CLIENT &&
 			slice_eq(s->out->head->method, SLICE("HEAD"));
-	bool trailers = h2->head.kind == H2_HEAD_TRAILERS;
 	struct http_head *head = h2_head_end(&h2->head, over, bodyless);
 
-	if (!head) {
-		h2_on_bad_head(h2, s);
+	if (head) {
+		h2_stream_head(&h2->set, s, head, kind == H2_HEAD_TRAILERS);
+		if (over)
+			h2_stream_end(&h2->set, s);
 		return;
 	}
-	h2_stream_head(&h2->set, s, head, trailers);
-	if (over)
-		h2_stream_end(&h2->set, s);
+	h2_stream_fault(&h2->set, s, h2->head.fault, h2->head.detail);
+	if (kind == H2_HEAD_REQUEST)
+		h2_score_fault(&h2->score);
+	else
+		h2_send_reset(h2, s->id, h2_stream_code(h2->head.fault));
 }
 
 static int h2_on_frame(nghttp2_session *ng, const nghttp2_frame *frame,
@@ -522,15 +434,13 @@ static int h2_on_data(nghttp2_session *ng, uint8_t flags, int32_t id,
 
 	(void)flags;
 	if (nghttp2_session_consume_connection(ng, len))
-		return NGHTTP2_ERR_CALLBACK_FAILURE;
+		return NGHTTP2_ERR_CALLBACK_FAILURE; /* out of memory */
 	if (!s || s->in_over)
 		return 0;
 	h2_give_window(h2, s);
 	why = h2_stream_body(&h2->set, s, data, len);
 	if (why != HTTP_OK)
-		h2_send_reset(h2, id,
-			      why == HTTP_FAULT_OURS ? H2_INTERNAL_ERROR
-						     : H2_FLOW_CONTROL_ERROR);
+		h2_send_reset(h2, id, h2_stream_code(why));
 	return 0;
 }
 
@@ -549,45 +459,35 @@ static int h2_on_close(nghttp2_session *ng, int32_t id, uint32_t code,
 	return 0;
 }
 
-/*
- * The calls of a codec
- */
+/* nghttp2 failed as a whole. */
+static int h2_fail(struct h2 *h2, ssize_t err)
+{
+	enum http_fault why = HTTP_FAULT_CUT;
+
+	if (err == NGHTTP2_ERR_FLOODED) {
+		(void)nghttp2_session_terminate_session(h2->ng,
+							H2_ENHANCE_YOUR_CALM);
+		why = HTTP_FAULT_FLOOD;
+	}
+	h2_die(h2, err == NGHTTP2_ERR_NOMEM ? HTTP_FAULT_OURS : why);
+	return err == NGHTTP2_ERR_NOMEM ? -ENOMEM : ERR_PROTO;
+}
 
 /* Act on the peer's score. Returns 0, or < 0: the connection ends. */
 static int h2_judge(struct h2 *h2)
 {
-	switch (h2_score_level(&h2->score)) {
-	case H2_LEVEL_GOOD:
-		return 0;
-	case H2_LEVEL_CALM:
+	enum h2_level level = h2_score_level(&h2->score);
+
+	if (level == H2_LEVEL_CALM)
 		h2_leave(h2, H2_ENHANCE_YOUR_CALM);
-		return 0;
-	case H2_LEVEL_FLOOD:
-		break;
-	}
-	(void)nghttp2_session_terminate_session(h2->ng, H2_ENHANCE_YOUR_CALM);
-	h2_die(h2, HTTP_FAULT_FLOOD);
-	return ERR_PROTO;
-}
-
-/* nghttp2 failed as a whole. */
-static int h2_fail(struct h2 *h2, ssize_t err)
-{
-	bool ours = err == NGHTTP2_ERR_NOMEM;
-
-	if (err == NGHTTP2_ERR_FLOODED)
-		(void)nghttp2_session_terminate_session(h2->ng,
-							H2_ENHANCE_YOUR_CALM);
-	h2_die(h2, err == NGHTTP2_ERR_FLOODED ? HTTP_FAULT_FLOOD
-		   : ours		      ? HTTP_FAULT_OURS
-					      : HTTP_FAULT_CUT);
-	return ours ? -ENOMEM : ERR_PROTO;
+	return level == H2_LEVEL_FLOOD ? h2_fail(h2, NGHTTP2_ERR_FLOODED) : 0;
 }
 
 static int h2_read(struct http_codec *c, struct buf *in)
 {
 	struct h2 *h2 = h2_of(c);
 	ssize_t n;
+	int err;
 
 	if (h2->dead)
 		return ERR_PROTO;
@@ -598,11 +498,10 @@ static int h2_read(struct http_codec *c, struct buf *in)
 	n = nghttp2_session_mem_recv(h2->ng, buf_data(in), buf_len(in));
 	if (n > 0)
 		buf_consume(in, (size_t)n);
-	if (h2_judge(h2))
-		return ERR_PROTO;
 	if (nghttp2_session_get_outbound_queue_size(h2->ng) > H2_QUEUE_MAX)
 		n = NGHTTP2_ERR_FLOODED;
-	return n < 0 ? h2_fail(h2, n) : 0;
+	err = h2_judge(h2);
+	return n < 0 && !err ? h2_fail(h2, n) : err;
 }
 
 static void h2_read_end(struct http_codec *c)
@@ -624,12 +523,11 @@ static bool h2_write_rest(struct h2 *h2, struct buf *out)
 	return !h2->rest_len;
 }
 
-static int h2_write(struct http_codec *c, struct buf *out)
+/* Returns 0 or an error of nghttp2's. */
+static ssize_t h2_flush(struct h2 *h2, struct buf *out)
 {
-	struct h2 *h2 = h2_of(c);
 	ssize_t n = 0;
 
-	assert(out->max >= H2_OUT_MIN);
 	h2->out = out;
 	while (h2_write_rest(h2, out)) {
 		n = nghttp2_session_mem_send(h2->ng, &h2->rest);
@@ -638,6 +536,17 @@ static int h2_write(struct http_codec *c, struct buf *out)
 		h2->rest_len = (size_t)n;
 	}
 	h2->out = NULL;
+	return MIN(n, 0);
+}
+
+static int h2_write(struct http_codec *c, struct buf *out)
+{
+	struct h2 *h2 = h2_of(c);
+	ssize_t n;
+	int err;
+
+	assert(out->max >= H2_OUT_MIN);
+	n = h2_flush(h2, out);
 	if (h2->dead)
 		return ERR_PROTO;
 	if (n < 0)
@@ -645,7 +554,10 @@ static int h2_write(struct http_codec *c, struct buf *out)
 	/* nghttp2 found a connection error and has told the peer. */
 	if (h2->set.open && !nghttp2_session_want_read(h2->ng))
 		return h2_fail(h2, NGHTTP2_ERR_PROTO);
-	return h2_judge(h2);
+	err = h2_judge(h2);
+	if (err)
+		(void)h2_flush(h2, out);
+	return err;
 }
 
 static bool h2_pending(const struct http_codec *c)
@@ -747,12 +659,12 @@ static bool h2_over(const struct http_codec *c)
 	return h2->dead || h2->left || !nghttp2_session_want_read(h2->ng);
 }
 
-/* All that an idle session holds is nghttp2's, which cannot be asked to give
- * any of it back.
- */
 static void h2_slim(struct http_codec *c)
 {
-	(void)c;
+	struct h2 *h2 = h2_of(c);
+
+	if (!h2_pending(c))
+		h2_mem_slim(&h2->mem);
 }
 
 static void h2_free(struct http_codec *c)
@@ -781,26 +693,19 @@ static const struct http_codec_ops h2_ops = {
 	.slim = h2_slim,
 };
 
-/*
- * Birth
- */
+#define ON(what, fn) nghttp2_session_callbacks_set_##what(cb, fn)
 
 static void h2_set_callbacks(nghttp2_session_callbacks *cb)
 {
-	nghttp2_session_callbacks_set_on_begin_frame_callback(
-		cb, h2_on_begin_frame);
-	nghttp2_session_callbacks_set_on_begin_headers_callback(
-		cb, h2_on_begin_headers);
-	nghttp2_session_callbacks_set_on_header_callback2(cb, h2_on_header);
-	nghttp2_session_callbacks_set_on_invalid_header_callback2(
-		cb, h2_on_bad_header);
-	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb,
-								  h2_on_data);
-	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, h2_on_frame);
-	nghttp2_session_callbacks_set_on_stream_close_callback(cb, h2_on_close);
-	nghttp2_session_callbacks_set_send_data_callback(cb, h2_on_data_send);
-	nghttp2_session_callbacks_set_on_frame_send_callback(cb,
-							     h2_on_frame_send);
+	ON(on_begin_frame_callback, h2_on_begin_frame);
+	ON(on_begin_headers_callback, h2_on_begin_headers);
+	ON(on_header_callback2, h2_on_header);
+	ON(on_invalid_header_callback2, h2_on_bad_header);
+	ON(on_data_chunk_recv_callback, h2_on_data);
+	ON(on_frame_recv_callback, h2_on_frame);
+	ON(on_stream_close_callback, h2_on_close);
+	ON(send_data_callback, h2_on_data_send);
+	ON(on_frame_send_callback, h2_on_frame_send);
 }
 
 static void h2_set_options(nghttp2_option *option, enum http_role role)
@@ -826,16 +731,26 @@ static int h2_init(struct h2 *h2, nghttp2_session_callbacks *cb,
 	nghttp2_settings_entry set[] = {
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits->body_bytes },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits->head_bytes },
-		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
-		  client ? 0 : limits->streams },
-		{ NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
+		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->streams },
 	};
-	size_t n = ARRAY_SIZE(set) - !client;
+	nghttp2_mem mem = {
+		.mem_user_data = &h2->mem,
+		.malloc = h2_mem_malloc,
+		.free = h2_mem_free,
+		.calloc = h2_mem_calloc,
+		.realloc = h2_mem_realloc,
+	};
 
-	if ((client ? nghttp2_session_client_new2
-		    : nghttp2_session_server_new2)(&h2->ng, cb, h2, option))
+	if (client)
+		set[2] = (nghttp2_settings_entry){ NGHTTP2_SETTINGS_ENABLE_PUSH,
+						   0 };
+
+	if ((client ? nghttp2_session_client_new3
+		    : nghttp2_session_server_new3)(&h2->ng, cb, h2, option,
+						   &mem))
 		return -ENOMEM;
-	if (nghttp2_submit_settings(h2->ng, NGHTTP2_FLAG_NONE, set, n) ||
+	if (nghttp2_submit_settings(h2->ng, NGHTTP2_FLAG_NONE, set,
+				    ARRAY_SIZE(set)) ||
 	    nghttp2_session_set_local_window_size(
 		    h2->ng, NGHTTP2_FLAG_NONE, 0,
 		    (int32_t)limits->conn_window)) {

@@ -18,31 +18,60 @@
 
 #include "base/base.h"
 
-#define SCORE_MAX   1000 /* the connection ends */
-#define SCORE_CALM  750	 /* no new streams */
-#define SCORE_DONE  20	 /* churn that one whole exchange makes up for */
-#define SCORE_TURN  16	 /* noise forgiven with each read */
-#define SCORE_DEBT  4096 /* credit at most: 4 MiB in flight to the peer */
-#define SCORE_GRAIN 1024 /* octets sent for each unit of credit */
+#define SCORE_MAX    1000 /* the connection ends */
+#define SCORE_CALM   750  /* no new streams */
+#define SCORE_CANCEL 1	  /* churn, of a stream that the peer reset */
+#define SCORE_FAULT  5	  /* churn, of one that it made us reset */
+#define SCORE_DONE   20	  /* churn that one whole exchange makes up for */
+#define SCORE_TURN   16	  /* noise forgiven with each read */
+#define SCORE_DEBT   4096 /* credit at most: 4 MiB in flight to the peer */
+#define SCORE_GRAIN  1024 /* octets sent for each unit of credit */
 
-static const struct {
-	int16_t churn;
-	int16_t noise;
-} score_weight[] = {
-	[H2_EVENT_CANCEL] = { .churn = 1 },
-	[H2_EVENT_FAULT] = { .churn = 5 },
-	[H2_EVENT_NOISE] = { .noise = 1 },
+/* RFC 9113, section 6 and 7. */
+enum {
+	FRAME_DATA = 0,
+	FRAME_HEADERS = 1,
+	FRAME_RST_STREAM = 3,
+	FRAME_END_STREAM = 1,
+
+	CODE_PROTOCOL = 1,
+	CODE_FLOW_CONTROL = 3,
+	CODE_STREAM_CLOSED = 5,
+	CODE_FRAME_SIZE = 6,
 };
-static_assert(ARRAY_SIZE(score_weight) == H2_EVENTS,
-	      "an event without a weight");
 
-void h2_score_add(struct h2_score *score, enum h2_event event)
+static void score_churn(struct h2_score *score, int32_t weight)
 {
-	assert(event < H2_EVENTS);
-	score->churn += score_weight[event].churn;
-	score->noise += score_weight[event].noise;
-	score->churn = MIN(score->churn, SCORE_MAX);
-	score->noise = MIN(score->noise, SCORE_MAX);
+	score->churn = MIN(score->churn + weight, SCORE_MAX);
+}
+
+void h2_score_frame(struct h2_score *score, uint8_t type, uint8_t flags,
+		    size_t len)
+{
+	switch (type) {
+	case FRAME_RST_STREAM:
+		score_churn(score, SCORE_CANCEL);
+		return;
+	case FRAME_HEADERS:
+		return;
+	case FRAME_DATA:
+		if (len || flags & FRAME_END_STREAM)
+			return;
+		break;
+	}
+	score->noise = MIN(score->noise + 1, SCORE_MAX);
+}
+
+void h2_score_reset(struct h2_score *score, uint32_t code)
+{
+	if (code == CODE_PROTOCOL || code == CODE_FLOW_CONTROL ||
+	    code == CODE_STREAM_CLOSED || code == CODE_FRAME_SIZE)
+		h2_score_fault(score);
+}
+
+void h2_score_fault(struct h2_score *score)
+{
+	score_churn(score, SCORE_FAULT);
 }
 
 void h2_score_done(struct h2_score *score)

@@ -10,14 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum h2_event {
-	H2_EVENT_CANCEL, /* it reset a stream */
-	H2_EVENT_FAULT,	 /* it made us reset a stream */
-	H2_EVENT_NOISE, /* a frame that moves nothing: PING, SETTINGS, empty … */
-
-	H2_EVENTS,
-};
-
 enum h2_level {
 	H2_LEVEL_GOOD,
 	H2_LEVEL_CALM,	/* let it finish, then go elsewhere */
@@ -29,7 +21,15 @@ struct h2_score {
 	int32_t noise; /* below 0: credit for WINDOW_UPDATEs to come */
 };
 
-void h2_score_add(struct h2_score *score, enum h2_event event);
+/* A frame begins: its type, flags and length (RFC 9113, section 4.1). */
+void h2_score_frame(struct h2_score *score, uint8_t type, uint8_t flags,
+		    size_t len);
+
+/* We reset a stream with that code. */
+void h2_score_reset(struct h2_score *score, uint32_t code);
+
+/* The peer made us refuse what it sent. */
+void h2_score_fault(struct h2_score *score);
 
 /* An exchange ran to its end. */
 void h2_score_done(struct h2_score *score);

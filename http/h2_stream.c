@@ -1,4 +1,24 @@
 /* http/h2_stream.c - the streams of an HTTP/2 connection, without its frames.
+ *
+ * A stream is attached from open() or submit() until reset() or the news
+ * CLOSED. in_over and out_over say which directions are done with; what is
+ * still read for a direction that is over is dropped.
+ *
+ * Slots. A peer can have limits->streams streams open, and as many again that
+ * ended but whose CLOSED nobody has fetched yet: that is what one read may
+ * bring from a client that cancels all and asks anew. What goes beyond is
+ * answered REFUSED_STREAM, so cancelling never begins more exchanges than the
+ * owner has ended.
+ *
+ * Windows. A stream's window is limits->body_bytes, so that what a peer may
+ * send always fits into in->body; it is given back as the owner consumes, a
+ * quarter at a time. Consumption is looked at on resume() and on each DATA
+ * frame. That suffices: less than a quarter is ever withheld unseen, so either
+ * the peer still has a window, and its next frame makes us look, or the body
+ * is at least half full, and its emptying makes the writing codec tell ROOM
+ * and the owner resume(). The connection's window is given back on receipt:
+ * the streams' windows already bound the memory, and one stuck reader must not
+ * stop the others of a shared connection.
  */
 
 #include "http/h2_stream.h"
@@ -7,7 +27,8 @@
 
 #include "base/base.h"
 
-#define FRAME_HEAD 9 /* octets, RFC 9113, 4.1 */
+#define FRAME_HEAD 9	/* octets, RFC 9113, 4.1 */
+#define DATA_MIN   1024 /* octets; shorter DATA waits for a roomier buffer */
 
 void h2_stream_attach(struct h2_streams *set, struct http_stream *s, int32_t id)
 {
@@ -26,6 +47,18 @@ void h2_stream_attach(struct h2_streams *set, struct http_stream *s, int32_t id)
 		s->next->prev = s;
 	set->first = s;
 	set->open++;
+}
+
+struct http_stream *h2_stream_open(struct h2_streams *set, int32_t id)
+{
+	uint32_t max = set->c->limits->streams;
+	struct http_stream *s = NULL;
+
+	if (set->open < max && set->open + set->ended < 2 * max)
+		s = set->c->open(set->c->ctx);
+	if (s)
+		h2_stream_attach(set, s, id);
+	return s;
 }
 
 void h2_stream_detach(struct h2_streams *set, struct http_stream *s)
@@ -175,6 +208,26 @@ bool h2_stream_bodyless(const struct h2_streams *set,
 	    slice_eq(asked->method, SLICE("HEAD")))
 		return true;
 	return out->end && !out->cut && !buf_len(&out->body) && !out->trailers;
+}
+
+enum h2_next h2_stream_next(struct http_stream *s, const struct buf *out,
+			    size_t *len)
+{
+	size_t have = buf_len(&s->out->body);
+	size_t room = buf_room(out);
+
+	if (!have && s->out->cut)
+		return H2_NEXT_CUT;
+	if (!have && !s->out->end) {
+		s->out_blocked = true;
+		return H2_NEXT_LATER;
+	}
+	if (room < FRAME_HEAD + MIN(have, (size_t)DATA_MIN))
+		return H2_NEXT_FULL;
+	*len = MIN(*len, MIN(have, room - FRAME_HEAD));
+	if (*len < have || !s->out->end || s->out->cut)
+		return H2_NEXT_DATA;
+	return H2_NEXT_LAST;
 }
 
 int h2_stream_move(struct h2_streams *set, struct http_stream *s,

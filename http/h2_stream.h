@@ -34,6 +34,11 @@ struct h2_streams {
 void h2_stream_attach(struct h2_streams *set, struct http_stream *s,
 		      int32_t id);
 
+/* Ask the owner for a stream for a request that begins. Returns it attached,
+ * or NULL: the request is refused.
+ */
+struct http_stream *h2_stream_open(struct h2_streams *set, int32_t id);
+
 /* s is its owner's again. Tells nothing. */
 void h2_stream_detach(struct h2_streams *set, struct http_stream *s);
 
@@ -73,6 +78,18 @@ uint32_t h2_stream_window(const struct h2_streams *set, struct http_stream *s);
 /* Does the head that is about to be sent end its message? */
 bool h2_stream_bodyless(const struct h2_streams *set,
 			const struct http_stream *s);
+
+enum h2_next {
+	H2_NEXT_DATA,  /* *len octets */
+	H2_NEXT_LAST,  /* *len octets, and then the body is at its end */
+	H2_NEXT_LATER, /* nothing there yet: out_blocked */
+	H2_NEXT_FULL,  /* out is too full */
+	H2_NEXT_CUT,   /* the body never ends: reset */
+};
+
+/* What is to be sent next of a body? *len is the most, and then how much. */
+enum h2_next h2_stream_next(struct http_stream *s, const struct buf *out,
+			    size_t *len);
 
 /* Move len octets of the body to out, behind the head of their frame. Returns
  * 0 or -ENOBUFS.
