@@ -1,0 +1,377 @@
+/* Filters over the ledger, and following it. */
+
+#include "fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "audit/query.h"
+#include "base/base.h"
+#include "base/err.h"
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void drain(struct fixture *f)
+{
+	assert_int_equal(drain_scan(f->drain), 0);
+	assert_int_equal(drain_all(f->drain, now_us()), 0);
+}
+
+/* 3000 rows, 100 ms apart: host h0 to h9, every 10th denied, every 25th
+ * failed, sandbox a or b, path by number.
+ */
+#define ROWS   3000
+#define GAP_US 100000
+
+static bool is_denied(int i)
+{
+	return i % 10 == 3;
+}
+
+static bool is_failed(int i)
+{
+	return !is_denied(i) && i % 25 == 0;
+}
+
+static void seed(struct fixture *f)
+{
+	struct spool *s;
+
+	fixture_open(f);
+	assert_int_equal(spool_open(f->spools, 1, &s), 0);
+	for (int i = 0; i < ROWS; i++) {
+		struct audit_begin begin =
+			fixture_begin(fixture_id((uint64_t)i * GAP_US));
+		struct audit_end end = fixture_end();
+		char host[32], path[32];
+
+		(void)snprintf(host, sizeof(host), "h%d.test", i % 7);
+		(void)snprintf(path, sizeof(path), "/p%d/x", i % 30);
+		begin.host = slice_str(host);
+		begin.path = slice_str(path);
+		begin.sandbox = i % 2 ? SLICE("a") : SLICE("b");
+		begin.method = i % 3 ? SLICE("GET") : SLICE("POST");
+		if (is_denied(i)) {
+			begin.verdict = AUDIT_DENY;
+			begin.reason = SLICE("no-rule");
+			begin.rule = slice_of(NULL, 0);
+			end.outcome = AUDIT_REFUSED;
+			end.status = 403;
+		} else if (is_failed(i)) {
+			end.outcome = AUDIT_FAILED;
+			end.status = 502;
+			end.detail = SLICE("connection refused");
+		}
+		assert_int_equal(spool_write(s, &begin, &end), 0);
+	}
+	drain(f);
+	spool_close(&s);
+}
+
+/* Run the filter; compare with what a loop over the rows finds. */
+struct expected {
+	int i[ROWS];
+	int len;
+};
+
+static void check(struct fixture *f, struct query_filter filter,
+		  const struct expected *want)
+{
+	int limit = filter.limit ? (int)filter.limit : ROWS;
+	int n = MIN(want->len, limit);
+	int from = filter.first ? 0 : want->len - n;
+	struct query_row row;
+	struct query *q;
+
+	assert_int_equal(query_open(f->ledger, &q), 0);
+	assert_int_equal(query_find(q, &filter), n);
+	for (int k = 0; k < n; k++) {
+		int i = want->i[from + k];
+
+		assert_int_equal(query_next(q, &row), 1);
+		assert_int_equal(row.id, fixture_id((uint64_t)i * GAP_US));
+		assert_int_equal(row.wall_us, fixture_us(row.id));
+		assert_int_equal(row.verdict,
+				 is_denied(i) ? AUDIT_DENY : AUDIT_ALLOW);
+	}
+	assert_int_equal(query_next(q, &row), 0);
+	assert_int_equal(query_next(q, &row), 0);
+	query_free(&q);
+}
+
+/* Each limit, from either end. */
+static void check_all(struct fixture *f, struct query_filter filter,
+		      const struct expected *want)
+{
+	static const uint32_t limits[] = { 0, 1, 2, 50, ROWS };
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		filter.limit = limits[i];
+		filter.first = false;
+		check(f, filter, want);
+		filter.first = true;
+		check(f, filter, want);
+	}
+}
+
+#define EXPECT(f, filter, condition)                                           \
+	do {                                                                   \
+		static struct expected want_;                                  \
+		want_.len = 0;                                                 \
+		for (int i = 0; i < ROWS; i++)                                 \
+			if (condition)                                         \
+				want_.i[want_.len++] = i;                      \
+		check_all((f), (filter), &want_);                              \
+	} while (0)
+
+static void filters(void **state)
+{
+	struct fixture *f = *state;
+	struct query_filter all = { 0 };
+	struct query_filter q;
+	uint64_t noon = fixture_us(fixture_id(1000 * GAP_US));
+
+	seed(f);
+	EXPECT(f, all, true);
+	q = (struct query_filter){ .what = QUERY_TROUBLED };
+	EXPECT(f, q, is_denied(i) || is_failed(i));
+	q = (struct query_filter){ .what = QUERY_DENIED };
+	EXPECT(f, q, is_denied(i));
+	q = (struct query_filter){ .host = SLICE("h3.test") };
+	EXPECT(f, q, i % 7 == 3);
+	q = (struct query_filter){ .host = SLICE("H3.Test") };
+	EXPECT(f, q, i % 7 == 3);
+	q = (struct query_filter){ .host = SLICE("*.test") };
+	EXPECT(f, q, true);
+	q = (struct query_filter){ .host = SLICE("?3.*") };
+	EXPECT(f, q, i % 7 == 3);
+	q = (struct query_filter){ .host = SLICE("[h]3.test") };
+	EXPECT(f, q, false);
+	q = (struct query_filter){ .host = SLICE("test") };
+	EXPECT(f, q, false);
+	q = (struct query_filter){ .sandbox = SLICE("a") };
+	EXPECT(f, q, i % 2);
+	q = (struct query_filter){ .sandbox = SLICE("*") };
+	EXPECT(f, q, false);
+	q = (struct query_filter){ .method = SLICE("POST"),
+				   .what = QUERY_DENIED };
+	EXPECT(f, q, i % 3 == 0 && is_denied(i));
+	q = (struct query_filter){ .path = SLICE("/p1/") };
+	EXPECT(f, q, i % 30 == 1);
+	q = (struct query_filter){ .path = SLICE("/p1"),
+				   .host = SLICE("h2.test") };
+	EXPECT(f, q,
+	       (i % 30 == 1 || (i % 30 >= 10 && i % 30 < 20)) && i % 7 == 2);
+	q = (struct query_filter){ .status = 403 };
+	EXPECT(f, q, is_denied(i));
+	q = (struct query_filter){ .status = 5 };
+	EXPECT(f, q, is_failed(i));
+	q = (struct query_filter){ .reason = SLICE("no-rule") };
+	EXPECT(f, q, is_denied(i));
+	q = (struct query_filter){
+		.rule = SLICE("GET https://api.github.com/repos/acme/**")
+	};
+	EXPECT(f, q, !is_denied(i));
+	q = (struct query_filter){ .since_us = noon };
+	EXPECT(f, q, i >= 1000);
+	q = (struct query_filter){ .until_us = noon, .what = QUERY_DENIED };
+	EXPECT(f, q, i < 1000 && is_denied(i));
+	q = (struct query_filter){ .since_us = noon,
+				   .until_us = noon + 10 * GAP_US,
+				   .sandbox = SLICE("b") };
+	EXPECT(f, q, i >= 1000 && i < 1010 && i % 2 == 0);
+	q = (struct query_filter){ .after_id = fixture_id(2000ull * GAP_US) };
+	EXPECT(f, q, i > 2000);
+	q = (struct query_filter){ .until_us = 1 };
+	EXPECT(f, q, false);
+}
+
+static void fields(void **state)
+{
+	struct fixture *f = *state;
+	struct query_filter filter = { .what = QUERY_TROUBLED, .limit = 1 };
+	struct query_row row;
+	struct query *q;
+
+	seed(f);
+	assert_int_equal(query_open(f->ledger, &q), 0);
+	assert_int_equal(query_find(q, &filter), 1);
+	assert_int_equal(query_next(q, &row), 1);
+	assert_true(slice_eq(row.instance, SLICE("test")));
+	assert_true(slice_eq(row.client, SLICE("10.7.0.9")));
+	assert_int_equal(row.client_port, 40112);
+	assert_true(slice_eq(row.protocol, SLICE("h2")));
+	assert_true(slice_eq(row.tls, SLICE("TLSv1.3")));
+	assert_true(slice_eq(row.scheme, SLICE("https")));
+	assert_true(slice_eq(row.reason, SLICE("no-rule")));
+	assert_true(slice_eq(row.query, SLICE("state=open&page=2")));
+	assert_true(slice_eq(row.rule_where, SLICE("penstock.yaml:12")));
+	assert_true(slice_eq(row.up_tls, SLICE("TLSv1.3")));
+	assert_int_equal(row.rule.len, 0);
+	assert_int_equal(row.port, 443);
+	assert_int_equal(row.status, 403);
+	assert_int_equal(row.generation, 3);
+	assert_int_equal(row.duration_us, 81234);
+	assert_int_equal(row.bytes_down, 5321);
+	assert_int_equal(row.outcome, AUDIT_REFUSED);
+	assert_false(row.cut);
+	query_free(&q);
+}
+
+static uint64_t write_now(struct spool *s, uint64_t age_us, uint32_t *ret_slot)
+{
+	static uint64_t n;
+	uint64_t wall = now_us() - age_us;
+	struct audit_begin begin =
+		fixture_begin(((wall - EPOCH_US) << 12) | (n++ & 0xfff));
+	struct audit_end end = fixture_end();
+
+	begin.wall_us = wall;
+	if (ret_slot)
+		assert_int_equal(spool_begin(s, &begin, ret_slot), 0);
+	else
+		assert_int_equal(spool_write(s, &begin, &end), 0);
+	return begin.id;
+}
+
+static void expect_new(struct query *q, const uint64_t *ids, int len)
+{
+	const struct query_filter filter = { .host = SLICE("api.github.com") };
+	struct query_row row;
+
+	assert_int_equal(query_find_new(q, &filter), len);
+	for (int i = 0; i < len; i++) {
+		assert_int_equal(query_next(q, &row), 1);
+		assert_int_equal(row.id, ids[i]);
+	}
+	assert_int_equal(query_next(q, &row), 0);
+}
+
+/* Rows come late, out of order, twice: each is shown when it comes. */
+static void follow(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_end end = fixture_end();
+	uint64_t ids[4];
+	struct query *q;
+	struct spool *s;
+	uint32_t slot;
+
+	fixture_open(f);
+	assert_int_equal(spool_open(f->spools, 1, &s), 0);
+	(void)write_now(s, 0, NULL);
+	drain(f);
+	assert_int_equal(query_open(f->ledger, &q), 0);
+	assert_int_equal(query_follow(q), 0);
+	expect_new(q, NULL, 0);
+	ids[0] = write_now(s, 1000000, NULL); /* begun before we came */
+	ids[1] = write_now(s, 0, NULL);
+	drain(f);
+	expect_new(q, ids, 2);
+	expect_new(q, ids, 0);
+	ids[0] = write_now(s, 3600000000, NULL); /* ran for an hour */
+	ids[1] = write_now(s, 3000000, &slot);	 /* and one still does */
+	assert_int_equal(drain_all(f->drain, now_us() + 1500000), 0);
+	expect_new(q, ids, 2);
+	expect_new(q, ids, 0);
+	spool_end(s, slot, &end);
+	drain(f);
+	expect_new(q, ids + 1, 1); /* once more, now that it has ended */
+	expect_new(q, ids, 0);
+	spool_close(&s);
+	query_free(&q);
+}
+
+static void no_ledger(void **state)
+{
+	struct fixture *f = *state;
+	struct query *q = (struct query *)(void *)f;
+	sqlite3 *db;
+	int fd;
+
+	assert_int_equal(query_open(f->ledger, &q), -ENOENT);
+	fd = open(f->ledger, O_RDWR | O_CREAT, 0600);
+	assert_int_equal(query_open(f->ledger, &q), -ENOENT);
+	assert_int_equal(write(fd, "hello, this is no database", 26), 26);
+	(void)close(fd);
+	assert_int_equal(query_open(f->ledger, &q), ERR_PROTO);
+	assert_int_equal(unlink(f->ledger), 0);
+	assert_int_equal(sqlite3_open(f->ledger, &db), SQLITE_OK);
+	(void)sqlite3_exec(db, "CREATE TABLE x(y)", NULL, NULL, NULL);
+	(void)sqlite3_close(db);
+	assert_int_equal(query_open(f->ledger, &q), ERR_PROTO);
+	assert_int_equal(unlink(f->ledger), 0);
+	fixture_open(f);
+	fixture_close(f);
+	assert_int_equal(sqlite3_open(f->ledger, &db), SQLITE_OK);
+	(void)sqlite3_exec(db, "PRAGMA user_version = 7", NULL, NULL, NULL);
+	(void)sqlite3_close(db);
+	assert_int_equal(query_open(f->ledger, &q), ERR_STALE);
+	assert_ptr_equal(q, f);
+}
+
+/* Reading leaves the files as they are: nothing is checkpointed. */
+static void leaves_wal(void **state)
+{
+	struct fixture *f = *state;
+	struct query_filter filter = { .limit = 5 };
+	struct stat before, after;
+	char wal[170];
+	struct query *q;
+
+	seed(f);
+	(void)snprintf(wal, sizeof(wal), "%s-wal", f->ledger);
+	assert_int_equal(stat(wal, &before), 0);
+	assert_int_equal(query_open(f->ledger, &q), 0);
+	assert_int_equal(query_find(q, &filter), 5);
+	query_free(&q);
+	assert_int_equal(stat(wal, &after), 0);
+	assert_int_equal(before.st_size, after.st_size);
+	assert_int_equal(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
+}
+
+/* The writer goes on, and prunes, while a reader holds its rows. */
+static void pruned_between(void **state)
+{
+	struct fixture *f = *state;
+	struct store_limits limits = { .keep_s = 1, .bytes_max = UINT64_MAX };
+	struct query_filter filter = { .limit = 100 };
+	struct query_row row;
+	struct query *q;
+	int n = 0;
+
+	seed(f);
+	assert_int_equal(query_open(f->ledger, &q), 0);
+	assert_int_equal(query_find(q, &filter), 100);
+	assert_int_equal(query_next(q, &row), 1);
+	assert_int_equal(
+		store_prune(f->store, &limits,
+			    fixture_us(fixture_id((ROWS - 50ull) * GAP_US)) +
+				    1000000,
+			    ROWS),
+		ROWS - 50);
+	while (query_next(q, &row) > 0)
+		n++;
+	assert_in_range(n, 50, 99);
+	query_free(&q);
+}
+
+int main(void)
+{
+#define T(name)                                                                \
+	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		T(filters),   T(fields),     T(follow),
+		T(no_ledger), T(leaves_wal), T(pruned_between),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
