@@ -2,35 +2,25 @@
 
 #include "http/h2_mem.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/base.h"
+#include "base/pages.h"
 
 #define MEM_FRAME 16384 /* octets; the load of the largest frame we send */
-#define MEM_PAGE  4096	/* octets */
-
-static void *mem_take_frames(struct h2_mem *mem, size_t size)
-{
-	size_t len = (size + MEM_PAGE - 1) / MEM_PAGE * MEM_PAGE;
-	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED)
-		return NULL;
-	mem->frames = p;
-	mem->len = len;
-	return p;
-}
 
 void *h2_mem_malloc(size_t size, void *user)
 {
 	struct h2_mem *mem = user;
+	bool frames = size > MEM_FRAME && size < 2 * (size_t)MEM_FRAME;
 
-	if (size > MEM_FRAME && size < 2 * (size_t)MEM_FRAME && !mem->frames)
-		return mem_take_frames(mem, size);
-	return malloc(size);
+	if (!frames || mem->frames)
+		return malloc(size);
+	mem->frames = pages_new(size);
+	mem->len = size;
+	return mem->frames;
 }
 
 void *h2_mem_calloc(size_t n, size_t size, void *user)
@@ -64,12 +54,12 @@ void h2_mem_free(void *ptr, void *user)
 		free(ptr);
 		return;
 	}
-	(void)munmap(mem->frames, mem->len);
+	pages_free(mem->frames, mem->len);
 	*mem = (struct h2_mem){ 0 };
 }
 
 void h2_mem_slim(struct h2_mem *mem)
 {
 	if (mem->frames)
-		(void)madvise(mem->frames, mem->len, MADV_DONTNEED);
+		pages_drop(mem->frames, mem->len);
 }

@@ -12,7 +12,7 @@
 
 struct h2_mem {
 	void *frames; /* owned; NULL before and if the session never asked */
-	size_t len;   /* octets of it, whole pages */
+	size_t len;   /* octets of it */
 };
 
 /* As malloc() and its kin; user is a struct h2_mem. */
