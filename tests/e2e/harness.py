@@ -29,6 +29,7 @@ PYTHON = "/usr/bin/python3"
 STAGED = "PENSTOCK_TEST_STAGED"
 SKIPPED = 77
 SANITIZED_START_S = 30
+INSIDE_S = 200
 
 ZONE = {
     "*.test": ["11.0.0.3"], "h2.test": ["11.0.0.2"], "www.test": ["11.0.0.2"],
@@ -306,12 +307,24 @@ class Stage:
                                f"{run.returncode}\n{run.stdout}{run.stderr}")
         return run
 
+    def policy_file(self, text=None):
+        path = self.dir / "policy.yaml"
+        path.write_text(text or self.policy)
+        return path
+
+    def popen(self, *argv, policy=None, options=(), **more):
+        """A command in a sandbox, under way."""
+        return subprocess.Popen(
+            [str(a) for a in (self.bin / "penstock", "run", "--policy",
+                              self.policy_file(policy), *options, "--",
+                              *argv)],
+            env=self.env, cwd=self.project, **more)
+
     def run(self, *argv, policy=None, check=True, timeout=60, options=()):
         """A command in a sandbox."""
-        file = self.dir / "policy.yaml"
-        file.write_text(policy or self.policy)
-        return self.penstock("run", "--policy", file, *options, "--", *argv,
-                             check=check, timeout=timeout)
+        return self.penstock("run", "--policy", self.policy_file(policy),
+                             *options, "--", *argv, check=check,
+                             timeout=timeout)
 
     def rows(self, *options):
         """The ledger's rows, oldest first, once it has settled."""
@@ -399,15 +412,21 @@ def in_namespaces(argv):
 
 def run_inside(stage, script):
     """The @inside tests, in one sandbox; True when all passed."""
-    run = stage.run(PYTHON, pathlib.Path(script).name, "--inside",
-                    check=False, timeout=240)
-    print(run.stdout, end="")
-    if run.returncode not in (0, 1) or "ok - " not in run.stdout:
-        print(f"not ok - the sandbox ran the tests ({run.returncode})")
-        for line in run.stderr.splitlines():
-            print(f"#   {line}")
+    errors = stage.dir / "logs" / "inside"
+    with open(errors, "wb") as f:
+        child = stage.popen(PYTHON, pathlib.Path(script).name, "--inside",
+                            stdin=subprocess.DEVNULL, stderr=f)
+        try:
+            status = child.wait(timeout=INSIDE_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            status = f"not done after {INSIDE_S} s"
+    if status not in (0, 1):
+        print(f"not ok - the sandbox ran the tests: {status}")
+    for line in stage.log("inside").splitlines():
+        print(f"#   {line}")
     sys.stdout.flush()
-    return run.returncode == 0
+    return status == 0
 
 
 def main(policy, config=CONFIG, prepare=None):
@@ -431,10 +450,12 @@ def main(policy, config=CONFIG, prepare=None):
         good = run_inside(stage, script) if _inside else True
         for what, function in _outside:
             good = tell(what, function, stage) and good
-        if not good:
+    except Exception:                     # the stage itself
+        print("not ok - the stage stands\n" + traceback.format_exc())
+    finally:
+        if not good and stage.daemon:
             print("# what penstock up said:")
             for line in stage.log("up").splitlines()[-40:]:
                 print(f"#   {line}")
-    finally:
         stage.stop()
     sys.exit(0 if good else 1)

@@ -9,6 +9,8 @@ import time
 from harness import main, outside, wait_for
 
 POLICY = "allow: [any https://h1.test/**]\n"
+SILENT = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL,
+          "stderr": subprocess.DEVNULL}
 BURST = """
 for n in $(seq {first} {last}); do
     curl -sS -o /dev/null -m 20 https://h1.test/plain?n=$n || true
@@ -37,12 +39,8 @@ def kill(pids):
 def killed_during(stage, first, last, kill_now):
     """A burst of numbered requests, and kill_now() in the middle of it; the
     rows that it left."""
-    child = subprocess.Popen(
-        [stage.bin / "penstock", "run", "--policy",
-         stage.dir / "policy.yaml", "--", "sh", "-c",
-         BURST.format(first=first, last=last)],
-        env=stage.env, cwd=stage.project, stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child = stage.popen("sh", "-c", BURST.format(first=first, last=last),
+                        **SILENT)
     time.sleep(0.7)
     kill_now()
     child.wait(timeout=120)
@@ -123,12 +121,8 @@ def parent(stage):
 
 @outside("a request that was open when its worker died is in the ledger")
 def interrupted(stage):
-    child = subprocess.Popen(
-        [stage.bin / "penstock", "run", "--policy",
-         stage.dir / "policy.yaml", "--", "curl", "-sS", "-m", "20",
-         "https://h1.test/hang"], env=stage.env, cwd=stage.project,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL)
+    child = stage.popen("curl", "-sS", "-m", "20", "https://h1.test/hang",
+                        **SILENT)
     time.sleep(1.5)
     kill(workers(stage))
     child.wait(timeout=30)

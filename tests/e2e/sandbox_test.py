@@ -13,13 +13,6 @@ from harness import HERE, main, outside
 POLICY = "allow: [any https://h1.test/**]\n"
 
 
-def popen(stage, *argv, **options):
-    (stage.dir / "policy.yaml").write_text(POLICY)
-    return subprocess.Popen(
-        [stage.bin / "penstock", "run", "--policy", stage.dir / "policy.yaml",
-         "--", *argv], env=stage.env, cwd=stage.project, **options)
-
-
 @outside("the exit status is the command's")
 def status(stage):
     for code in (0, 1, 42):
@@ -32,7 +25,7 @@ def status(stage):
 
 @outside("standard input, output and errors are the command's")
 def streams(stage):
-    child = popen(stage, "sh", "-c", "cat; echo err >&2",
+    child = stage.popen("sh", "-c", "cat; echo err >&2",
                   stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                   stderr=subprocess.PIPE)
     out, err = child.communicate(b"through", timeout=30)
@@ -42,7 +35,7 @@ def streams(stage):
 @outside("signals reach the command, and its end is ours")
 def signals(stage):
     for sig in (signal.SIGTERM, signal.SIGINT):
-        child = popen(stage, "sh", "-c", "trap 'exit 7' TERM INT; echo ready; "
+        child = stage.popen("sh", "-c", "trap 'exit 7' TERM INT; echo ready; "
                       "while :; do sleep 0.1; done", stdout=subprocess.PIPE)
         assert child.stdout.readline() == b"ready\n"
         child.send_signal(sig)
@@ -51,7 +44,7 @@ def signals(stage):
 
 @outside("penstock run that is killed takes its command along")
 def killed(stage):
-    child = popen(stage, "sh", "-c", "echo ready; exec sleep 4242",
+    child = stage.popen("sh", "-c", "echo ready; exec sleep 4242",
                   stdout=subprocess.PIPE)
     assert child.stdout.readline() == b"ready\n"
     child.kill()
@@ -67,13 +60,12 @@ def killed(stage):
 
 @outside("a terminal is a terminal inside")
 def terminal(stage):
-    (stage.dir / "policy.yaml").write_text(POLICY)
+    policy = str(stage.policy_file())
     pid, fd = pty.fork()
     if pid == 0:
         os.chdir(stage.project)
         os.execve(stage.bin / "penstock", [
-            "penstock", "run", "--policy", str(stage.dir / "policy.yaml"),
-            "--", "sh", "-c", "test -t 0 && test -t 1 && echo is-a-tty"],
+            "penstock", "run", "--policy", policy, "--", "sh", "-c", "test -t 0 && test -t 1 && echo is-a-tty"],
             stage.env)
     text = b""
     while select.select([fd], [], [], 20)[0]:
@@ -123,7 +115,7 @@ def probe(stage):
 
 @outside("two sandboxes at once, each with its own policy")
 def two(stage):
-    one = popen(stage, "sh", "-c", "sleep 1; curl -sS -o /dev/null -w "
+    one = stage.popen("sh", "-c", "sleep 1; curl -sS -o /dev/null -w "
                 "'%{http_code}' https://h1.test/plain",
                 stdout=subprocess.PIPE)
     time.sleep(0.3)
