@@ -602,7 +602,7 @@ static void h2_resume(struct http_codec *c, struct http_stream *s)
 	if (!s->attached)
 		return;
 	h2_give_window(h2, s);
-	if (!out->head_written && h2_respond(h2, s)) {
+	if (c->role == HTTP_SERVER && !out->head_written && h2_respond(h2, s)) {
 		h2_stream_fault(&h2->set, s, HTTP_FAULT_OURS,
 				SLICE("no response"));
 		h2_send_reset(h2, s->id, H2_INTERNAL_ERROR);

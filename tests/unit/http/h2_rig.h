@@ -36,6 +36,7 @@ struct side {
 	struct buf out; /* what it wrote */
 	struct end *ends;
 	unsigned int ends_len;
+	size_t arena_max;    /* octets for heads */
 	unsigned int refuse; /* open() says no to that many */
 	bool hold;	     /* news stay unfetched */
 	bool hold_body;	     /* bodies stay unread */
@@ -50,7 +51,7 @@ static inline struct end *side_end(struct side *side)
 	assert_true(side->ends_len <= RIG_ENDS);
 	memset(e, 0, sizeof(*e));
 	e->used = true;
-	arena_init(&e->arena, 1u << 18);
+	arena_init(&e->arena, side->arena_max);
 	buf_init(&e->in.body, side->limits.body_bytes);
 	buf_init(&e->out.body, side->limits.body_bytes);
 	e->s.in = &e->in;
@@ -77,6 +78,7 @@ static inline void side_init(struct side *side, enum http_role role)
 	side->limits =
 		role == HTTP_SERVER ? http_limits_server : http_limits_client;
 	side->limits.body_bytes = 65536;
+	side->arena_max = 1u << 18;
 	side->ends = calloc(RIG_ENDS, sizeof(*side->ends));
 	assert_non_null(side->ends);
 	buf_init(&side->out, RIG_WIRE);
@@ -187,8 +189,28 @@ static inline void put_field(struct buf *b, struct slice name,
 	put_text(b, value);
 }
 
-/* "name=>value | name=>value", with \xHH, as a block of fields. What stands
- * behind !BODY is returned.
+/* Without the \\xHH escapes of a test vector. */
+static inline struct slice unescape(struct slice from, char *to, size_t size)
+{
+	size_t len = 0;
+
+	while (from.len) {
+		unsigned int c = (unsigned char)from.ptr[0];
+		size_t n = 1;
+
+		if (slice_starts(from, SLICE("\\x"))) {
+			assert_int_equal(sscanf(from.ptr + 2, "%2x", &c), 1);
+			n = 4;
+		}
+		assert_true(len < size);
+		to[len++] = (char)c;
+		from = slice_skip(from, n);
+	}
+	return slice_of(to, len);
+}
+
+/* "name=>value | name=>value" as a block of fields. What stands behind !BODY is
+ * returned.
  */
 static inline struct slice put_fields(struct buf *b, struct slice line)
 {
@@ -196,10 +218,9 @@ static inline struct slice put_fields(struct buf *b, struct slice line)
 
 	while (line.len) {
 		const char *bar = memmem(line.ptr, line.len, " | ", 3);
-		struct slice item = line, name, value;
+		struct slice item = line, name;
 		const char *arrow;
 		char text[2][1024];
-		size_t len[2] = { 0, 0 };
 
 		if (bar)
 			item.len = (size_t)(bar - line.ptr);
@@ -211,26 +232,9 @@ static inline struct slice put_fields(struct buf *b, struct slice line)
 		arrow = memmem(item.ptr, item.len, "=>", 2);
 		assert_non_null(arrow);
 		name = slice_of(item.ptr, (size_t)(arrow - item.ptr));
-		value = slice_skip(item, name.len + 2);
-		for (int i = 0; i < 2; i++) {
-			struct slice from = i ? value : name;
-
-			while (from.len) {
-				unsigned int c = (unsigned char)from.ptr[0];
-				size_t n = 1;
-
-				if (slice_starts(from, SLICE("\\x"))) {
-					assert_int_equal(
-						sscanf(from.ptr + 2, "%2x", &c),
-						1);
-					n = 4;
-				}
-				text[i][len[i]++] = (char)c;
-				from = slice_skip(from, n);
-			}
-		}
-		put_field(b, slice_of(text[0], len[0]),
-			  slice_of(text[1], len[1]));
+		put_field(b, unescape(name, text[0], sizeof(text[0])),
+			  unescape(slice_skip(item, name.len + 2), text[1],
+				   sizeof(text[1])));
 	}
 	return body;
 }
