@@ -21,8 +21,8 @@
 #include "base/id.h"
 
 #define EPOCH_2024_US 1704067200000000ull
-#define SWEEP_IDS     500    /* texts and facts looked at in one call */
-#define VACUUM_PAGES  256    /* given back in one call */
+#define SWEEP_IDS     500   /* texts and facts looked at in one call */
+#define VACUUM_PAGES  256   /* given back in one call */
 #define LATE_ROWS     10000 /* arrivals kept for those who follow */
 
 /* Read one number; fallback when there is no row or it is NULL. */

@@ -323,7 +323,7 @@ int store_close_open_rows(struct store *s)
 		" old = record.facts) WHERE id IN (SELECT r.id FROM twin"
 		" CROSS JOIN seen s ON s.facts = twin.old CROSS JOIN record r"
 		" ON r.id >= s.second << 32 AND r.id < (s.second + 1) << 32"
-		" AND r.facts = twin.old)",
+		" AND +r.facts = twin.old)",
 		"INSERT OR IGNORE INTO seen SELECT new, second FROM seen"
 		" JOIN twin ON facts = old",
 		"DELETE FROM seen WHERE facts IN (SELECT old FROM twin)",

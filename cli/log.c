@@ -452,8 +452,8 @@ static int log_show(struct log_reader *r, const struct log_options *o)
 
 	if (id_parse(slice_str(o->show), &id))
 		return log_bad_usage("no request id: ", o->show);
-	n = log_open(r);
 	f.after_id = id - 1;
+	n = log_open(r);
 	if (!n)
 		n = query_find(r->q, &f);
 	if (n >= 0)

@@ -33,14 +33,24 @@ struct line {
 	size_t len;
 };
 
-/* Octets that move a cursor become '?'. */
+/* May octet i of s go to a terminal? Not so the controls, of ASCII and of
+ * Latin-1 (C2 80 to C2 9F).
+ */
+static bool octet_is_shown(struct slice s, size_t i)
+{
+	unsigned char c = (unsigned char)s.ptr[i];
+
+	if (c == 0xc2)
+		return i + 1 < s.len && (unsigned char)s.ptr[i + 1] >= 0xa0;
+	if (c >= 0x80 && c < 0xa0)
+		return i && (unsigned char)s.ptr[i - 1] != 0xc2;
+	return c >= 0x20 && c != 0x7f;
+}
+
 static void line_put(struct line *l, struct slice s)
 {
-	for (size_t i = 0; i < s.len && l->len < sizeof(l->mem); i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
-
-		l->mem[l->len++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
-	}
+	for (size_t i = 0; i < s.len && l->len < sizeof(l->mem); i++)
+		l->mem[l->len++] = octet_is_shown(s, i) ? s.ptr[i] : '?';
 }
 
 static bool octet_continues(char c)
@@ -251,7 +261,7 @@ static void json_text(FILE *to, struct slice s)
 		else if (c < 0x20 || c == 0x7f)
 			(void)fprintf(to, "\\u%04x", c);
 		else
-			(void)fputc(c, to);
+			(void)fputc(octet_is_shown(s, i) ? c : '?', to);
 	}
 	(void)fputc('"', to);
 }

@@ -15,6 +15,15 @@
 #include "base/err.h"
 #include "base/log.h"
 
+/* Killings; a process with a sanitizer takes long to fork. */
+#ifdef PENSTOCK_SANITIZE
+#define WORKERS_KILLED 50
+#define AUDITS_KILLED  20
+#else
+#define WORKERS_KILLED 300
+#define AUDITS_KILLED  60
+#endif
+
 static uint64_t now_us(void)
 {
 	struct timespec t;
@@ -352,7 +361,7 @@ static void killed_worker(void **state)
 	struct fixture *f = *state;
 
 	fixture_open(f);
-	for (uint16_t round = 0; round < 200; round++) {
+	for (uint16_t round = 0; round < WORKERS_KILLED; round++) {
 		int p[2], status;
 		pid_t pid;
 
@@ -406,7 +415,7 @@ static void killed_audit(void **state)
 	uint64_t n = 0;
 
 	assert_int_equal(spool_open(f->spools, 1, &s), 0);
-	for (int round = 0; round < 40; round++) {
+	for (int round = 0; round < AUDITS_KILLED; round++) {
 		pid_t pid = fork();
 		int status;
 
