@@ -337,6 +337,7 @@ static void exchange_dial(struct exchange *ex)
 	};
 
 	gate->stats->row.allowed++;
+	ex->req.head->authority = ex->judged.authority;
 	exchange_set_state(ex, EXCHANGE_DIAL);
 	exchange_wait(ex, TIMER_RESPONSE);
 	if (up_begin(gate, &key, &ex->up) < 0)

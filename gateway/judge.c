@@ -2,6 +2,8 @@
 
 #include "gateway/judge.h"
 
+#include <stdio.h>
+
 #include "base/base.h"
 
 #define JUDGE_LINE_MAX 1024 /* octets of a suggested rule */
@@ -59,6 +61,30 @@ static bool judge_names(const struct judge_facts *f,
 	return true;
 }
 
+/* Host as it goes upstream: signatures over it leave the default port out. */
+static bool judge_authority(bool tls, struct arena *a, struct judgement *j)
+{
+	bool v6 = j->host.kind == HOST_IPV6;
+	char text[HOST_MAX + 16];
+	int n;
+
+	if (j->host.port == (tls ? 443 : 80))
+		n = snprintf(text, sizeof(text), v6 ? "[%s]" : "%s",
+			     j->host.host);
+	else
+		n = snprintf(text, sizeof(text), v6 ? "[%s]:%u" : "%s:%u",
+			     j->host.host, j->host.port);
+	return n > 0 &&
+	       arena_copy(a, slice_of(text, (size_t)n), &j->authority) == 0;
+}
+
+static enum rule_scheme judge_scheme(const struct http_head *head, bool tls)
+{
+	if (head->upgrade)
+		return tls ? RULE_WSS : RULE_WS;
+	return tls ? RULE_HTTPS : RULE_HTTP;
+}
+
 static void judge_say(const struct judge_facts *f, const struct http_head *head,
 		      struct arena *a, struct judgement *j)
 {
@@ -106,6 +132,7 @@ static void judge_suggest(const struct policy_question *q, struct arena *a,
 bool judge_request(const struct judge_facts *f, const struct http_head *head,
 		   struct arena *a, struct judgement *ret)
 {
+	bool tls = slice_eq(head->scheme, SLICE("https"));
 	struct policy_question q;
 
 	*ret = (struct judgement){ .refusal = REFUSAL_DENIED };
@@ -116,9 +143,10 @@ bool judge_request(const struct judge_facts *f, const struct http_head *head,
 		return judge_refuse(ret, REFUSAL_METHOD,
 				    SLICE("This listener is no proxy: it takes "
 					  "requests for sites, not CONNECT."));
+	if (!judge_authority(tls, a, ret))
+		return judge_refuse(ret, REFUSAL_BUSY, SLICE("No memory."));
 	q = (struct policy_question){
-		.scheme = slice_eq(head->scheme, SLICE("https")) ? RULE_HTTPS
-								 : RULE_HTTP,
+		.scheme = judge_scheme(head, tls),
 		.method = head->method,
 		.host = authority_host(&ret->host),
 		.port = ret->host.port,
@@ -128,6 +156,10 @@ bool judge_request(const struct judge_facts *f, const struct http_head *head,
 	policy_judge(f->policy, &q, &ret->answer);
 	ret->judged = true;
 	ret->reason = judge_reason(ret->answer.reason);
+	if (ret->answer.verdict == VERDICT_ALLOW && head->upgrade)
+		return judge_refuse(ret, REFUSAL_METHOD,
+				    SLICE("A rule allows this upgrade, but the "
+					  "gateway does not carry it yet."));
 	if (ret->answer.verdict == VERDICT_ALLOW)
 		return true;
 	if (ret->answer.verdict == VERDICT_ASK)

@@ -1,6 +1,7 @@
 /* gateway/judge.h - from a request head to a verdict.
  *
- * Pure. Checks that the names agree, splits the target, and asks the policy.
+ * Pure. An upgrade (to WebSocket) is judged as ws or wss, so that a rule for
+ * the plain scheme does not allow it. Checks that the names agree, splits the target, and asks the policy.
  * What was judged is what is forwarded: the caller uses the parsed host, port
  * and path of the answer and nothing else.
  */
@@ -26,12 +27,16 @@ struct judgement {
 	bool judged;		     /* the policy was asked */
 	struct policy_answer answer; /* with judged */
 	struct authority host;	     /* its port is always set */
-	struct slice path;	     /* in the head */
-	struct slice query;	     /* in the head */
-	enum refusal_kind refusal;   /* unless allowed */
-	struct slice detail;	     /* for the refusal; in the arena */
-	struct slice to_allow; /* the line to add, or empty; in the arena */
-	struct slice reason;   /* slug for the ledger */
+	/* The same as text, to be forwarded: in the arena, without the
+	 * default port.
+	 */
+	struct slice authority;
+	struct slice path;	   /* in the head */
+	struct slice query;	   /* in the head */
+	enum refusal_kind refusal; /* unless allowed */
+	struct slice detail;	   /* for the refusal; in the arena */
+	struct slice to_allow;	   /* the line to add, or empty; in the arena */
+	struct slice reason;	   /* slug for the ledger */
 };
 
 /* Total: always fills *ret. True means allowed. */

@@ -32,7 +32,7 @@
  * fit, and one TLS record behind it.
  */
 #define WIRE_IN_MAX  (96 * 1024)
-#define WIRE_OUT_MAX (64 * 1024) /* octets understood and not yet sent */
+#define WIRE_OUT_MAX (96 * 1024) /* octets understood and not yet sent */
 
 /* Times round one connection before the others get their turn. */
 #define PUMP_ROUNDS 16

@@ -221,9 +221,11 @@ static void origin_unwait(struct origin *o, struct up_request *req)
 	o->waits_len--;
 }
 
-/* Nothing can be reached: tell all that wait. */
-static void origin_fail(struct origin *o, enum refusal_kind why,
-			const char *detail)
+/* Nothing can be reached: tell all that wait. address is what was dialled
+ * last, or "".
+ */
+static void origin_fail_at(struct origin *o, enum refusal_kind why,
+			   const char *detail, const char *address)
 {
 	while (o->wait_head) {
 		struct up_request *req = o->wait_head;
@@ -232,8 +234,16 @@ static void origin_fail(struct origin *o, enum refusal_kind why,
 		req->state = UP_FAILED;
 		req->why = why;
 		(void)snprintf(req->detail, sizeof(req->detail), "%s", detail);
+		(void)snprintf(req->address, sizeof(req->address), "%s",
+			       address);
 		loop_post(o->gate->loop, req->post, req->ref);
 	}
+}
+
+static void origin_fail(struct origin *o, enum refusal_kind why,
+			const char *detail)
+{
+	origin_fail_at(o, why, detail, "");
 }
 
 /* May this address be dialled for this pool? ret_why gets a phrase if not. */
@@ -482,7 +492,7 @@ void origin_on_closed(struct origin *o, struct uplink *u)
 				o->addrs_len * sizeof(o->addrs[0]));
 		}
 		if (!o->addrs_len && !o->dialling)
-			origin_fail(o, u->why, u->detail);
+			origin_fail_at(o, u->why, u->detail, u->address);
 	}
 	if (o->wait_head)
 		origin_post(o);

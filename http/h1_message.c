@@ -285,7 +285,11 @@ int h1_message_request(struct http_head *head, const struct h1_head *scan,
 	}
 	set_length(head, scan);
 	head->version = scan->v1_1 ? HTTP_1_1 : HTTP_1_0;
-	head->upgrade = http_head_find(head, SLICE("upgrade")) != NULL;
+	/* Other protocols are not switched to; RFC 9110, section 7.8, lets a
+	 * server pass over the wish.
+	 */
+	head->upgrade =
+		slice_ieq(value_of(head, SLICE("upgrade")), SLICE("websocket"));
 	head->proxy_authorization =
 		value_of(head, SLICE("proxy-authorization"));
 	/* RFC 9110, section 10.1.1: not from an HTTP/1.0 client. */

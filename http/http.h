@@ -54,7 +54,7 @@ struct http_head {
 	enum http_framing framing;
 	uint64_t content_length; /* with HTTP_LENGTH; HEAD and 304: as stated */
 	bool has_length;	 /* a content-length stood in the head */
-	bool upgrade;		 /* h1: asked to upgrade; field taken out */
+	bool upgrade;		 /* h1: asked for WebSocket; field taken out */
 	bool expect_continue;	 /* request; the field is kept too */
 	struct slice proxy_authorization; /* request, h1: as sent, taken out;
 					   * for the explicit proxy */
