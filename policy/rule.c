@@ -45,10 +45,10 @@ struct parse {
 	struct slice line;
 	size_t pos; /* next octet of line */
 	struct text out;
-	struct rule rule; /* without its memory */
 	bool has_methods;
 	bool any;
 	struct rule_error *err;
+	struct rule rule; /* without its memory, which would follow */
 };
 
 int rule_fail(struct rule_error *ret, size_t at, const char *what,
