@@ -29,7 +29,9 @@ enum http_news {
 };
 
 /* One end of one exchange. Lives inside the exchange. The owner sets the first
- * four before the codec sees it; the rest belongs to the codec.
+ * four before the codec sees it; the rest belongs to the codec. h2: in->body
+ * can hold limits->body_bytes, and a stream counts against limits->streams
+ * until its HTTP_NEWS_CLOSED was fetched or it was reset.
  */
 struct http_stream {
 	struct http_flow *in;  /* the codec puts here what it reads */
@@ -102,8 +104,8 @@ int http_codec_read(struct http_codec *codec, struct buf *in);
  */
 void http_codec_read_end(struct http_codec *codec);
 
-/* Append to out what is ready to be sent; stops when out is full. Returns 0,
- * or < 0 as http_codec_read().
+/* Append to out what is ready to be sent; stops when out is full. h2: out can
+ * hold 2048 octets at least. Returns 0, or < 0 as http_codec_read().
  */
 int http_codec_write(struct http_codec *codec, struct buf *out);
 

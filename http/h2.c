@@ -120,8 +120,8 @@ static nghttp2_nv h2_nv(const struct http_field *f)
 {
 	/* nghttp2 takes pointers without const and writes through none. */
 	return (nghttp2_nv){
-		.name = (uint8_t *)(uintptr_t)f->name.ptr,
-		.value = (uint8_t *)(uintptr_t)f->value.ptr,
+		.name = (uint8_t *)f->name.ptr,
+		.value = (uint8_t *)f->value.ptr,
 		.namelen = f->name.len,
 		.valuelen = f->value.len,
 		.flags = f->sensitive ? NGHTTP2_NV_FLAG_NO_INDEX
@@ -172,6 +172,7 @@ static int h2_send_fields(struct h2 *h2, struct http_stream *s,
 }
 
 /* nghttp2 asks how long the next DATA frame of a stream is to be. */
+/* NOLINTNEXTLINE(readability-function-size): its parameters, not ours */
 static ssize_t h2_on_data_read(nghttp2_session *ng, int32_t id, uint8_t *to,
 			       size_t len, uint32_t *flags,
 			       nghttp2_data_source *source, void *user)

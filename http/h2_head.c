@@ -237,8 +237,8 @@ static void head_join_cookies(struct h2_head *h)
 			continue;
 		}
 		if (first) {
-			memcpy(text + len, "; ", 2);
-			len += 2;
+			text[len++] = ';';
+			text[len++] = ' ';
 		}
 		if (f->value.len)
 			memcpy(text + len, f->value.ptr, f->value.len);
@@ -249,6 +249,7 @@ static void head_join_cookies(struct h2_head *h)
 		}
 		first->sensitive |= f->sensitive;
 	}
+	assert(first); /* there were two crumbs at least */
 	first->value = slice_of(text, len);
 	head->fields_len = kept;
 	/* Each joint costs two octets and saves the cost of a field. */

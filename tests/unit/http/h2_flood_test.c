@@ -405,14 +405,14 @@ static void test_hpack_bomb(void **state)
 	assert_int_equal(buf_append(&block, "\x40", 1), 0);
 	put_text(&block, SLICE("x"));
 	put_text(&block, slice_of(big, sizeof(big)));
-	while (buf_len(&block) < 8 * 16384)
+	while (buf_len(&block) < (size_t)8 * 16384)
 		assert_int_equal(buf_append(&block, "\xbe", 1), 0);
 	put_continued(&v.in, 1, &block);
 	assert_int_equal(victim_turn(&v), 0);
 	e = &v.side.ends[0];
 	assert_int_equal(e->news, HTTP_NEWS_FAULT);
 	assert_int_equal(e->s.fault, HTTP_FAULT_HEAD_LONG);
-	assert_true(e->arena.used < 3 * 65536);
+	assert_true(e->arena.used < (size_t)3 * 65536);
 	answer(&v.side, e, 431, "too much");
 	assert_int_equal(victim_turn(&v), 0);
 	assert_int_equal(count_frames(&v.side.out, 1, 1, NULL), 1);
@@ -429,8 +429,7 @@ static void test_hpack_bomb(void **state)
 static void test_head_bounds(void **state)
 {
 	static const struct {
-		unsigned int fields;
-		size_t path, value;
+		size_t fields, path, value;
 		enum http_fault fault;
 	} cases[] = {
 		{ 252, 1, 1, HTTP_OK },
@@ -456,7 +455,7 @@ static void test_head_bounds(void **state)
 		put_field(&block, SLICE(":authority"), SLICE("a"));
 		put_field(&block, SLICE(":path"),
 			  slice_of(text, cases[i].path));
-		for (unsigned int k = 0; k < cases[i].fields; k++)
+		for (size_t k = 0; k < cases[i].fields; k++)
 			put_field(&block, SLICE("x"),
 				  slice_of(text, cases[i].value));
 		put_continued(&v.in, 1, &block);

@@ -10,7 +10,7 @@
 
 #include "http/h2_mem.h"
 
-#define FRAMES 16394 /* octets, what nghttp2 asks for */
+#define FRAMES ((size_t)16394) /* octets, what nghttp2 asks for */
 
 static void test_mem(void **state)
 {
