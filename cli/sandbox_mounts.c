@@ -247,6 +247,28 @@ static void mounts_add_binds(const struct sandbox *sb,
 	}
 }
 
+/* Take "." and ".." out of an absolute path, in place, by its text alone. */
+static void mounts_tidy(char *path)
+{
+	char *to = path, *from = path;
+
+	while (*from) {
+		size_t len = strcspn(from + 1, "/") + 1;
+
+		if (len == 3 && !memcmp(from, "/..", 3)) {
+			while (to > path && *--to != '/')
+				;
+		} else if (len > 1 && !(len == 2 && from[1] == '.')) {
+			memmove(to, from, len);
+			to += len;
+		}
+		from += len;
+	}
+	if (to == path)
+		*to++ = '/';
+	*to = '\0';
+}
+
 /* Where path leads when links are followed one by one; the end need not be
  * there. /etc/resolv.conf is often a link into /run, which is empty inside.
  */
@@ -267,6 +289,7 @@ static bool mounts_follow(const char *path, char ret[PATH_MAX])
 		if (dir + (size_t)n >= PATH_MAX)
 			return false;
 		memcpy(ret + dir, link, (size_t)n + 1);
+		mounts_tidy(ret);
 	}
 	return false;
 }
