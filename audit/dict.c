@@ -56,9 +56,8 @@ static_assert(ARRAY_SIZE(facts_text) == FACTS_COLUMNS - FACTS_FIRST_TEXT,
 #define DICT_COLUMN(name) #name ", "
 #define DICT_MARK(name)	  "?, "
 
-int dict_open(sqlite3 *db, struct dict **ret)
+static int dict_prepare(struct dict *d)
 {
-	struct dict *d = calloc(1, sizeof(*d));
 	struct {
 		sqlite3_stmt **stmt;
 		const char *sql;
@@ -78,13 +77,22 @@ int dict_open(sqlite3 *db, struct dict **ret)
 	};
 	int rc = SQLITE_OK;
 
+	for (size_t i = 0; i < ARRAY_SIZE(all) && rc == SQLITE_OK; i++)
+		rc = sqlite3_prepare_v3(d->db, all[i].sql, -1,
+					SQLITE_PREPARE_PERSISTENT, all[i].stmt,
+					NULL);
+	return rc;
+}
+
+int dict_open(sqlite3 *db, struct dict **ret)
+{
+	struct dict *d = calloc(1, sizeof(*d));
+	int rc;
+
 	if (!d)
 		return SQLITE_NOMEM;
 	d->db = db;
-	for (size_t i = 0; i < ARRAY_SIZE(all) && rc == SQLITE_OK; i++)
-		rc = sqlite3_prepare_v3(db, all[i].sql, -1,
-					SQLITE_PREPARE_PERSISTENT, all[i].stmt,
-					NULL);
+	rc = dict_prepare(d);
 	if (rc == SQLITE_OK)
 		*ret = d;
 	else

@@ -37,7 +37,9 @@
 #define STATUS_NAME  "audit.status"
 #define PATH_LEN_MAX 512
 
+#define BUSY_ROWS      50 /* of one pass */
 #define POLL_BUSY_MS   10
+#define POLL_CALM_MS   40
 #define POLL_IDLE_MS   200
 #define SCAN_MS	       200  /* new spools, dead writers */
 #define STATUS_MS      1000 /* the status file at most so often */
@@ -59,6 +61,7 @@ struct audit {
 	int lock;
 	struct store *store;
 	struct drain *drain;
+	bool recovered; /* rows that our predecessor left open are closed */
 	uint32_t wait_ms;
 	uint32_t retry_ms; /* 0: all is well */
 	uint64_t scan_due_ms;
@@ -218,20 +221,17 @@ static int audit_ledger(struct audit *a)
 	return err;
 }
 
-/* The first drain enters what dead writers left; what is open in the ledger
- * after it has no writer, unless one lives and says so again.
+/* What stands as open was left by our predecessor. Before the first drain it is
+ * closed: dead writers' spools then say interrupted too, and living ones say
+ * open again.
  */
-static int audit_recover(struct audit *a)
+static void audit_recover(struct audit *a)
 {
-	int err = drain_scan(a->drain);
+	int err = a->recovered ? 0 : store_close_open_rows(a->store);
 
-	if (!err)
-		err = drain_all(a->drain, clock_us(CLOCK_REALTIME));
-	if (!err)
-		err = store_close_open_rows(a->store);
 	if (err)
-		log_error("ledger: %s; trying again", store_error(a->store));
-	return 0;
+		log_warn("ledger: %s; trying again", store_error(a->store));
+	a->recovered = !err;
 }
 
 static int audit_setup(struct audit *a)
@@ -319,6 +319,18 @@ static void audit_prune(struct audit *a, int entered, uint64_t now_ms)
 	a->prune_due_ms = now_ms + (n > 0 ? POLL_BUSY_MS : PRUNE_CALM_MS);
 }
 
+/* How long to wait after a pass that took n records: a full batch means that
+ * there are more; few are worth no transaction of their own.
+ */
+static uint32_t audit_pause_ms(const struct audit *a, int n)
+{
+	if (n >= DRAIN_BATCH)
+		return 0;
+	if (n >= BUSY_ROWS)
+		return POLL_BUSY_MS;
+	return n ? POLL_CALM_MS : MIN(a->wait_ms * 2 + 1, POLL_IDLE_MS);
+}
+
 static void audit_turn(struct audit *a)
 {
 	uint64_t now_ms = clock_us(CLOCK_MONOTONIC) / 1000;
@@ -338,9 +350,8 @@ static void audit_turn(struct audit *a)
 		if (a->retry_ms)
 			log_warn("ledger: writing again");
 		a->retry_ms = 0;
-		a->wait_ms = n >= DRAIN_BATCH ? 0
-			     : n	      ? POLL_BUSY_MS
-				 : MIN(a->wait_ms * 2 + 1, POLL_IDLE_MS);
+		audit_recover(a);
+		a->wait_ms = audit_pause_ms(a, n);
 		audit_prune(a, n, now_ms);
 	}
 	audit_status(a, now_ms);
@@ -396,7 +407,7 @@ int main(int argc, char **argv)
 		log_error("cannot give up privileges");
 		return 3;
 	}
-	(void)audit_recover(&a);
+	audit_recover(&a);
 	audit_ready(&a);
 	audit_run(&a);
 	return audit_end(&a);

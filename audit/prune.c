@@ -13,6 +13,7 @@
 
 #include "audit/store.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "audit/schema.h"
@@ -57,7 +58,7 @@ static uint64_t prune_oldest_id(const struct store_limits *limits,
 
 static int prune_is_big(struct store *s, uint64_t bytes_max, bool *ret)
 {
-	int64_t pages, unused, size;
+	int64_t pages = 0, unused = 0, size = 0;
 	int err = prune_ask(s, "PRAGMA page_count", 0, &pages);
 
 	if (!err)
@@ -76,8 +77,8 @@ static int prune_rows(struct store *s, uint64_t id, uint32_t rows_max)
 
 	(void)snprintf(sql, sizeof(sql),
 		       "DELETE FROM record WHERE id IN (SELECT id FROM record"
-		       " WHERE id < %lld ORDER BY id LIMIT %u)",
-		       (long long)MIN(id, (uint64_t)INT64_MAX), rows_max);
+		       " WHERE id < %" PRIu64 " ORDER BY id LIMIT %u)",
+		       MIN(id, (uint64_t)INT64_MAX), rows_max);
 	return store_exec(s, sql);
 }
 
@@ -85,7 +86,7 @@ static int prune_rows(struct store *s, uint64_t id, uint32_t rows_max)
 static int prune_sweep(struct store *s, const char *table, int64_t day,
 		       int64_t *swept)
 {
-	int64_t last;
+	int64_t last = 0, end = *swept + SWEEP_IDS;
 	char sql[256];
 	int err;
 
@@ -94,12 +95,11 @@ static int prune_sweep(struct store *s, const char *table, int64_t day,
 	if (err)
 		return err;
 	(void)snprintf(sql, sizeof(sql),
-		       "DELETE FROM %s WHERE id > %lld AND id <= %lld"
-		       " AND last_day < %lld",
-		       table, (long long)*swept,
-		       (long long)(*swept + SWEEP_IDS), (long long)day);
+		       "DELETE FROM %s WHERE id > %" PRId64
+		       " AND id <= %" PRId64 " AND last_day < %" PRId64,
+		       table, *swept, end, day);
 	err = store_exec(s, sql);
-	*swept = *swept + SWEEP_IDS >= last ? 0 : *swept + SWEEP_IDS;
+	*swept = end >= last ? 0 : end;
 	return err;
 }
 
@@ -108,27 +108,29 @@ static int prune_sweep(struct store *s, const char *table, int64_t day,
  */
 static int prune_seen(struct store *s, int64_t second)
 {
+	int64_t end = s->swept_facts + SWEEP_IDS;
 	char sql[200];
 
 	(void)snprintf(sql, sizeof(sql),
 		       "DELETE FROM seen WHERE facts IN (SELECT id FROM facts"
-		       " WHERE id > %lld AND id <= %lld) AND second < %lld",
-		       (long long)s->swept_facts,
-		       (long long)(s->swept_facts + SWEEP_IDS),
-		       (long long)second);
+		       " WHERE id > %" PRId64 " AND id <= %" PRId64
+		       ") AND second < %" PRId64,
+		       s->swept_facts, end, second);
 	return store_exec(s, sql);
 }
 
 /* What only rows that are gone have used. */
 static int prune_words(struct store *s)
 {
-	int64_t oldest, changes = sqlite3_total_changes64(s->db);
+	int64_t oldest = 0, changes = sqlite3_total_changes64(s->db);
 	int err =
 		prune_ask(s, "SELECT min(id) FROM record", INT64_MAX, &oldest);
-	int64_t day = dict_day((uint64_t)oldest);
+	int64_t day;
 
-	if (!err)
-		err = prune_seen(s, SCHEMA_SECOND((uint64_t)oldest));
+	if (err)
+		return err;
+	day = dict_day((uint64_t)oldest);
+	err = prune_seen(s, SCHEMA_SECOND((uint64_t)oldest));
 	if (!err)
 		err = prune_sweep(s, "facts", day, &s->swept_facts);
 	if (!err)
@@ -152,7 +154,7 @@ static int prune_late(struct store *s)
 /* Give file space back when much of it lies idle. */
 static int prune_vacuum(struct store *s)
 {
-	int64_t pages, unused;
+	int64_t pages = 0, unused = 0;
 	char sql[64];
 	int err = prune_ask(s, "PRAGMA page_count", 0, &pages);
 

@@ -48,36 +48,16 @@ struct find {
 	size_t heap_len;
 	int64_t *wanted; /* owned; ids of facts, ascending */
 	size_t wanted_len;
+	size_t wanted_cap;
 	sqlite3_stmt *scan; /* owned */
 	char path[PATTERN_MAX];
 };
-
-static int ids_add(struct query_ids *ids, uint64_t id)
-{
-	if (ids->len == ids->cap) {
-		size_t cap = ids->cap ? ids->cap * 2 : 64;
-		uint64_t *mem = realloc(ids->mem, cap * sizeof(*mem));
-
-		if (!mem)
-			return -ENOMEM;
-		ids->mem = mem;
-		ids->cap = cap;
-	}
-	ids->mem[ids->len++] = id;
-	return 0;
-}
 
 static int compare_u64(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return (x > y) - (x < y);
-}
-
-static bool ids_have(const struct query_ids *ids, uint64_t id)
-{
-	return ids->len &&
-	       bsearch(&id, ids->mem, ids->len, sizeof(id), compare_u64);
 }
 
 static uint64_t id_at(uint64_t wall_us)
@@ -171,30 +151,36 @@ static int find_facts_select(struct find *f, sqlite3_stmt **ret)
 	return 0;
 }
 
+static int find_want(struct find *f, int64_t facts)
+{
+	size_t n = f->wanted_len;
+
+	if (n == f->wanted_cap) {
+		size_t cap = n ? n * 2 : 256;
+		int64_t *mem = realloc(f->wanted, cap * sizeof(*mem));
+
+		if (!mem)
+			return -ENOMEM;
+		f->wanted = mem;
+		f->wanted_cap = cap;
+	}
+	f->wanted[f->wanted_len++] = facts;
+	return 0;
+}
+
 /* Step 1: the facts that fit, into wanted. */
 static int find_facts(struct find *f)
 {
-	size_t cap = 0;
 	sqlite3_stmt *stmt;
 	int err = find_facts_select(f, &stmt);
 
 	if (err)
 		return err;
-	while (sqlite3_step(stmt) == SQLITE_ROW) {
-		if (f->wanted_len == cap) {
-			int64_t *mem;
-
-			cap = cap ? cap * 2 : 256;
-			mem = realloc(f->wanted, cap * sizeof(*mem));
-			if (!mem) {
-				(void)sqlite3_finalize(stmt);
-				return -ENOMEM;
-			}
-			f->wanted = mem;
-		}
-		f->wanted[f->wanted_len++] = sqlite3_column_int64(stmt, 0);
-	}
-	return sqlite3_finalize(stmt) == SQLITE_OK ? 0 : query_fail(f->q);
+	while (!err && sqlite3_step(stmt) == SQLITE_ROW)
+		err = find_want(f, sqlite3_column_int64(stmt, 0));
+	if (sqlite3_finalize(stmt) != SQLITE_OK && !err)
+		err = query_fail(f->q);
+	return err;
 }
 
 static bool find_wants(const struct find *f, int64_t facts)
@@ -259,7 +245,7 @@ static int find_heap(struct find *f)
 {
 	int64_t start = SCHEMA_SECOND(f->filter->first ? f->from : f->to);
 
-	f->heap = malloc(MAX(f->wanted_len, 1) * sizeof(*f->heap));
+	f->heap = calloc(MAX(f->wanted_len, 1), sizeof(*f->heap));
 	if (!f->heap)
 		return -ENOMEM;
 	for (size_t i = 0; i < f->wanted_len; i++) {
@@ -341,7 +327,6 @@ static int find_rows(struct find *f)
 
 	if (f->any_facts)
 		return find_scan(f, f->from, f->to);
-	err = find_heap(f);
 	while (!err && f->heap_len && f->q->found.len < f->limit) {
 		int64_t second = f->heap[0].second;
 		uint64_t from = (uint64_t)second << 32;
@@ -371,6 +356,8 @@ static int find_begin(struct find *f)
 	err = find_prepare_scan(f);
 	if (!err && !f->any_facts)
 		err = find_facts(f);
+	if (!err && !f->any_facts)
+		err = find_heap(f);
 	return err;
 }
 
@@ -399,16 +386,6 @@ static int query_end(struct query *q, int err)
 	return err ? err : (int)q->found.len;
 }
 
-static void query_reverse(struct query_ids *ids)
-{
-	for (size_t i = 0, j = ids->len; i + 1 < j; i++) {
-		uint64_t t = ids->mem[i];
-
-		ids->mem[i] = ids->mem[--j];
-		ids->mem[j] = t;
-	}
-}
-
 int query_find(struct query *q, const struct query_filter *filter)
 {
 	struct find f = { .q = q, .filter = filter };
@@ -421,7 +398,7 @@ int query_find(struct query *q, const struct query_filter *filter)
 		err = find_rows(&f);
 	find_done(&f);
 	if (!filter->first)
-		query_reverse(&q->found);
+		ids_reverse(&q->found);
 	return query_end(q, err);
 }
 
@@ -451,7 +428,7 @@ int query_follow(struct query *q)
 {
 	struct query_filter all = { .since_us = query_back_us(),
 				    .first = true };
-	struct query_ids t;
+	struct ids t;
 	int n = query_late_seq(q, &q->late_seq);
 
 	if (!n)
@@ -481,8 +458,7 @@ static int find_late(struct find *f, size_t fresh_len)
 		return err;
 	(void)sqlite3_bind_int64(stmt, 1, q->late_seq);
 	while (!err && sqlite3_step(stmt) == SQLITE_ROW) {
-		struct query_ids fresh = { .mem = q->found.mem,
-					   .len = fresh_len };
+		struct ids fresh = { .mem = q->found.mem, .len = fresh_len };
 		uint64_t id = (uint64_t)sqlite3_column_int64(stmt, 1);
 
 		q->late_seq = sqlite3_column_int64(stmt, 0);
@@ -494,30 +470,16 @@ static int find_late(struct find *f, size_t fresh_len)
 	return err;
 }
 
-/* A row that was opened and ended since the last call was late twice. */
-static void ids_sort_once(struct query_ids *ids)
-{
-	size_t len = 0;
-
-	if (!ids->len)
-		return;
-	qsort(ids->mem, ids->len, sizeof(*ids->mem), compare_u64);
-	for (size_t i = 1; i < ids->len; i++)
-		if (ids->mem[i] != ids->mem[len])
-			ids->mem[++len] = ids->mem[i];
-	ids->len = len + 1;
-}
-
 /* found holds the rows of the last seconds that fit: keep those that are new,
  * add the late ones.
  */
 static int find_new(struct find *f)
 {
 	struct query *q = f->q;
-	struct query_ids window = q->found;
+	struct ids window = q->found;
 	int err = 0;
 
-	q->found = (struct query_ids){ 0 };
+	q->found = (struct ids){ 0 };
 	for (size_t i = 0; i < window.len && !err; i++)
 		if (!ids_have(&q->had, window.mem[i]))
 			err = ids_add(&q->found, window.mem[i]);
@@ -525,6 +487,7 @@ static int find_new(struct find *f)
 		err = find_late(f, q->found.len);
 	free(q->had.mem);
 	q->had = window;
+	/* What was opened and ended since the last call was late twice. */
 	ids_sort_once(&q->found);
 	return err;
 }

@@ -8,22 +8,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Ids in a growing array. */
-struct query_ids {
-	uint64_t *mem; /* owned */
-	size_t len;
-	size_t cap;
-};
+#include "audit/ids.h"
 
 struct query {
 	sqlite3 *db;		 /* owned */
 	sqlite3_stmt *row;	 /* owned, as the others */
 	sqlite3_stmt *next_up;	 /* seen: the first second from one on */
 	sqlite3_stmt *next_down; /* seen: the last second up to one */
-	struct query_ids found;
-	size_t at;	      /* next of found */
-	struct query_ids had; /* what a follower had, ascending */
-	int64_t late_seq;     /* and how far in `late` */
+	struct ids found;
+	size_t at;	  /* next of found */
+	struct ids had;	  /* what a follower had, ascending */
+	int64_t late_seq; /* and how far in `late` */
 	char error[200];
 };
 

@@ -42,8 +42,11 @@ static_assert(RECORD_TEXTS <= 32, "a bit of cut for each text");
 const uint16_t record_bound[] = { RECORD_TABLE(RECORD_BOUND) };
 static_assert(ARRAY_SIZE(record_bound) == RECORD_TEXTS, "text without bound");
 
-#define RECORD_SUM(id, name, max, kind) +(max)
-static_assert(0 RECORD_TABLE(RECORD_SUM) <= RECORD_AREA,
+#define RECORD_MEMBER(id, name, max, kind) char id[max];
+struct record_longest {
+	RECORD_TABLE(RECORD_MEMBER)
+};
+static_assert(sizeof(struct record_longest) <= RECORD_AREA,
 	      "all texts fit at their longest");
 
 #define RECORD_NAME(id, name, max, kind) [RECORD_##id] = (name),

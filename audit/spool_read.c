@@ -50,7 +50,7 @@ static int spool_reader_check(int fd)
 	n = pread(fd, &head, sizeof(head), 0);
 	if (n < 0)
 		return -errno;
-	if (n != sizeof(head) || memcmp(head.magic, SPOOL_MAGIC, 8) ||
+	if (n != sizeof(head) || memcmp(head.magic, SPOOL_MAGIC, 8) != 0 ||
 	    head.version != SPOOL_VERSION || head.slots != SPOOL_SLOTS ||
 	    head.slot_size != RECORD_SIZE || head.touched > SPOOL_SLOTS ||
 	    head.consumed > head.produced ||

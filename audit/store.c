@@ -89,6 +89,7 @@ static int store_settings(struct store *s)
 		"PRAGMA cache_size = -16000",		/* KiB */
 		"PRAGMA journal_size_limit = 67108864", /* a WAL kept */
 		"PRAGMA trusted_schema = OFF",
+		"PRAGMA temp_store = MEMORY", /* no other directory is ours */
 	};
 	int err = 0;
 

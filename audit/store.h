@@ -37,9 +37,8 @@ int store_put(struct store *s, const struct record *r);
 int store_commit(struct store *s);
 void store_rollback(struct store *s);
 
-/* Rows left open by writers of which nothing is left become interrupted; a
- * writer that lives after all corrects them. Once, at the start, after the
- * spools of dead writers were drained.
+/* Rows that stand as open become interrupted. Once, at the start, before the
+ * first drain: a writer that lives says open again.
  */
 int store_close_open_rows(struct store *s);
 

@@ -76,11 +76,8 @@ static uint64_t unit_s(const char *text)
 		const char *unit;
 		uint64_t s;
 	} units[] = {
-		{ "s", 1 },
-		{ "m", 60 },
-		{ "h", 3600 },
-		{ "d", 24 * 3600 },
-		{ "w", 7 * 24 * 3600 },
+		{ "s", 1 },	{ "m", 60 },	 { "h", 3600 },
+		{ "d", 86400 }, { "w", 604800 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
@@ -185,7 +182,7 @@ static bool log_option(struct log_options *o, int option, const char *value)
 {
 	struct query_filter *f = &o->filter;
 	struct slice *const texts[] = {
-		[LOG_HOST - LOG_HOST] = &f->host,
+		[0] = &f->host,
 		[LOG_SANDBOX - LOG_HOST] = &f->sandbox,
 		[LOG_METHOD - LOG_HOST] = &f->method,
 		[LOG_PATH - LOG_HOST] = &f->path,

@@ -1,0 +1,57 @@
+/* audit/ids.c - an array of record ids. */
+
+#include "audit/ids.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int ids_add(struct ids *ids, uint64_t id)
+{
+	if (ids->len == ids->cap) {
+		size_t cap = ids->cap ? ids->cap * 2 : 64;
+		uint64_t *mem = realloc(ids->mem, cap * sizeof(*mem));
+
+		if (!mem)
+			return -ENOMEM;
+		ids->mem = mem;
+		ids->cap = cap;
+	}
+	ids->mem[ids->len++] = id;
+	return 0;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+bool ids_have(const struct ids *ids, uint64_t id)
+{
+	return ids->len &&
+	       bsearch(&id, ids->mem, ids->len, sizeof(id), compare_u64);
+}
+
+void ids_sort_once(struct ids *ids)
+{
+	size_t len = 0;
+
+	if (!ids->len)
+		return;
+	qsort(ids->mem, ids->len, sizeof(*ids->mem), compare_u64);
+	for (size_t i = 1; i < ids->len; i++)
+		if (ids->mem[i] != ids->mem[len])
+			ids->mem[++len] = ids->mem[i];
+	ids->len = len + 1;
+}
+
+void ids_reverse(struct ids *ids)
+{
+	for (size_t i = 0, j = ids->len; i + 1 < j; i++) {
+		uint64_t t = ids->mem[i];
+
+		ids->mem[i] = ids->mem[--j];
+		ids->mem[j] = t;
+	}
+}
