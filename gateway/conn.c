@@ -172,7 +172,7 @@ static void conn_shake_failed(struct conn *c, int rc)
 
 static void conn_shake(struct conn *c)
 {
-	int rc = tls_handshake(c->link.wire.tls);
+	int rc = wire_shake(&c->link.wire);
 
 	if (rc == 1) {
 		c->gate->stats->row.handshakes++;

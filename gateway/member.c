@@ -72,21 +72,6 @@ void member_free(struct member **m)
 	*m = NULL;
 }
 
-/* Append all of from to to. */
-static int member_append(struct ruleset *to, const struct ruleset *from)
-{
-	struct rule_error err;
-	int rc = 0;
-
-	for (size_t i = 0; from && rc == 0 && i < ruleset_len(from); i++) {
-		const struct rule *r = ruleset_at(from, i);
-
-		rc = ruleset_add(to, rule_verdict(r), rule_text(r),
-				 rule_where(r), &err);
-	}
-	return rc;
-}
-
 static int member_add_policies(const struct member *m,
 			       const struct config *config, struct ruleset *rs,
 			       struct config_error *ret_err)
@@ -119,10 +104,10 @@ static int member_build(const struct member *m, const struct config *config,
 	if (rc < 0)
 		return rc;
 	rc = member_add_policies(m, config, rs, ret_err);
-	if (rc == 0)
-		rc = member_append(rs, m->own);
-	if (rc == 0)
-		rc = member_append(rs, m->grants);
+	if (rc == 0 && m->own)
+		rc = ruleset_append(rs, m->own);
+	if (rc == 0 && m->grants)
+		rc = ruleset_append(rs, m->grants);
 	if (rc < 0) {
 		if (!ret_err->text[0])
 			(void)snprintf(ret_err->text, sizeof(ret_err->text),
@@ -169,7 +154,8 @@ static int member_more_grants(const struct member *m, struct slice line,
 
 	if (rc < 0)
 		return rc;
-	rc = member_append(more, m->grants);
+	if (m->grants)
+		rc = ruleset_append(more, m->grants);
 	if (rc == 0 && ruleset_len(more) >= GRANTS_MAX)
 		rc = ERR_LIMIT;
 	if (rc == 0)

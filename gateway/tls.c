@@ -238,12 +238,12 @@ int tls_on_verify(int ok, X509_STORE_CTX *store)
 	f = &t->failure;
 	f->kind = tls_verify_kind(err);
 	if (f->kind == TLS_FAIL_NAME) {
-		char names[TLS_ERR_MAX - 32];
+		char names[TLS_ERR_MAX - 48];
 		X509 *cert = X509_STORE_CTX_get_current_cert(store);
 
 		tls_names(cert, names, sizeof(names));
 		(void)snprintf(f->text, sizeof(f->text),
-			       "the certificate is for %s",
+			       "wrong name: the certificate is for %s",
 			       names[0] ? names : "other names");
 	} else {
 		(void)snprintf(f->text, sizeof(f->text), "%s",

@@ -224,7 +224,7 @@ static void uplink_open(struct uplink *u)
 
 static void uplink_shake(struct uplink *u)
 {
-	int rc = tls_handshake(u->link.wire.tls);
+	int rc = wire_shake(&u->link.wire);
 
 	if (rc == 1)
 		uplink_open(u);

@@ -41,6 +41,15 @@ void wire_ready(struct wire *w, unsigned int events)
 		w->writable = true;
 }
 
+int wire_shake(struct wire *w)
+{
+	int rc = tls_handshake(w->tls);
+
+	if (rc == 1)
+		w->readable = true;
+	return rc;
+}
+
 static ssize_t wire_recv(struct wire *w, void *to, size_t len)
 {
 	ssize_t n;

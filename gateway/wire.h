@@ -30,6 +30,12 @@ void wire_done(struct wire *w);
 /* The loop reported these events (LOOP_*). */
 void wire_ready(struct wire *w, unsigned int events);
 
+/* Go on with the TLS handshake; answers as tls_handshake(). The library reads
+ * ahead, so what follows the handshake may have come with it, and no event
+ * will tell: once done, reading is worth a try.
+ */
+int wire_shake(struct wire *w);
+
 /* Read once into in. Returns octets read (> 0); 0 nothing now, or in is full;
  * ERR_CLOSED the peer is done, in good order; ERR_CUT it went in the middle
  * (reset, or TLS without close_notify); ERR_TLS.

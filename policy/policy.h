@@ -73,14 +73,19 @@ void ruleset_free(struct ruleset **rs);
 int ruleset_add(struct ruleset *rs, enum verdict verdict, struct slice line,
 		struct slice where, struct rule_error *ret_err);
 
-/* "default: allow", for block lists. */
+/* Append a copy of all of from's rules, and its default if it was set. On
+ * failure some may have been. Returns as ruleset_add().
+ */
+int ruleset_append(struct ruleset *to, const struct ruleset *from);
+
+/* "default: allow", for block lists. Of several the strictest counts. */
 void ruleset_set_default(struct ruleset *rs, enum verdict verdict);
 
 size_t ruleset_len(const struct ruleset *rs);
 const struct rule *ruleset_at(const struct ruleset *rs, size_t i);
 
-/* As text that ruleset_parse() reads back: a line "default VERDICT", then
- * lines of verdict, TAB, where, TAB, rule text. *ret is malloc'd.
+/* As text that ruleset_parse() reads back: a line "default VERDICT" ("default
+ * unset" where none was), then lines of verdict, TAB, where, TAB, rule text. *ret is malloc'd.
  */
 int ruleset_print(const struct ruleset *rs, char **ret, size_t *ret_len);
 int ruleset_parse(struct slice text, struct ruleset **ret,

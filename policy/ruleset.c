@@ -61,6 +61,20 @@ int ruleset_add(struct ruleset *rs, enum verdict verdict, struct slice line,
 	return 0;
 }
 
+int ruleset_append(struct ruleset *to, const struct ruleset *from)
+{
+	struct rule_error err;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < from->len; i++)
+		rc = ruleset_add(to, from->rules[i]->verdict,
+				 rule_text(from->rules[i]),
+				 rule_where(from->rules[i]), &err);
+	if (rc == 0 && from->has_default)
+		ruleset_set_default(to, from->fallback);
+	return rc;
+}
+
 void ruleset_set_default(struct ruleset *rs, enum verdict verdict)
 {
 	if (!rs->has_default || verdict < rs->fallback)
@@ -115,7 +129,7 @@ int ruleset_print(const struct ruleset *rs, char **ret, size_t *ret_len)
 		return -ENOMEM;
 	t = text_in(mem, size);
 	text_put_str(&t, "default ");
-	text_put_str(&t, verdict_str(rs->fallback));
+	text_put_str(&t, rs->has_default ? verdict_str(rs->fallback) : "unset");
 	text_put_char(&t, '\n');
 	for (size_t i = 0; i < rs->len; i++) {
 		text_put_str(&t, verdict_str(rs->rules[i]->verdict));
@@ -157,11 +171,12 @@ static int parse_lines(struct ruleset *rs, struct slice text,
 	int rc = 0;
 
 	(void)slice_cut(text, '\n', &line, &text);
-	if (!slice_starts(line, SLICE("default ")) ||
-	    !read_verdict(slice_skip(line, sizeof("default ") - 1), &v))
+	if (slice_starts(line, SLICE("default ")) &&
+	    read_verdict(slice_skip(line, sizeof("default ") - 1), &v))
+		ruleset_set_default(rs, v);
+	else if (!slice_eq(line, SLICE("default unset")))
 		return rule_fail(ret_err, 0, "expected default VERDICT",
 				 SLICE(""));
-	ruleset_set_default(rs, v);
 	while (rc == 0 && text.len) {
 		(void)slice_cut(text, '\n', &line, &text);
 		rc = parse_rule_line(rs, line, ret_err);

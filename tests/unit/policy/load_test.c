@@ -102,7 +102,7 @@ static void test_whole(void **state)
 		     "deny\tt.yaml:6\tany https://*.paste.example/**\n"
 		     "allow\tt.yaml:13\tany https://tools.example/**\n");
 	expect_rules(c, "open", "default allow\n");
-	expect_rules(c, "nothing", "default deny\n");
+	expect_rules(c, "nothing", "default unset\n");
 	config_free(&c);
 }
 
@@ -433,7 +433,7 @@ static void test_many(void **state)
 /* Deep and wide use: each policy's rules once. */
 static void test_diamonds(void **state)
 {
-	char text[4096] = "policies:\n", expected[2048] = "default deny\n";
+	char text[4096] = "policies:\n", expected[2048] = "default unset\n";
 	size_t len = strlen(text), at = strlen(expected);
 	struct config *c;
 

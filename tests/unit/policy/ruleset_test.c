@@ -66,6 +66,34 @@ static void test_bad_text(void **state)
 	}
 }
 
+/* What is appended brings its default along only if it was set. */
+static void test_append(void **state)
+{
+	static const char unset[] = "default unset\nallow\tx\th.example\n";
+	struct rule_error err = { 0 };
+	struct ruleset *to = NULL, *from = NULL;
+	char *out = NULL;
+	size_t len = 0;
+
+	(void)state;
+	assert_int_equal(ruleset_new(&to), 0);
+	ruleset_set_default(to, VERDICT_ALLOW);
+	assert_int_equal(ruleset_parse(slice_str(unset), &from, &err), 0);
+	assert_int_equal(ruleset_append(to, from), 0);
+	assert_int_equal(ruleset_print(to, &out, &len), 0);
+	assert_string_equal(
+		out, "default allow\nallow\tx\tany https://h.example/**\n");
+	free(out);
+	ruleset_set_default(from, VERDICT_DENY);
+	assert_int_equal(ruleset_append(to, from), 0);
+	assert_int_equal(ruleset_len(to), 2);
+	assert_int_equal(ruleset_print(to, &out, &len), 0);
+	assert_int_equal(strncmp(out, "default deny\n", 13), 0);
+	free(out);
+	ruleset_free(&to);
+	ruleset_free(&from);
+}
+
 static void test_default_is_strict(void **state)
 {
 	struct ruleset *rs = NULL;
@@ -192,6 +220,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_bad_text),
+		cmocka_unit_test(test_append),
 		cmocka_unit_test(test_default_is_strict),
 		cmocka_unit_test(test_profiles),
 		cmocka_unit_test(test_manual),
