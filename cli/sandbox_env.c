@@ -103,26 +103,18 @@ static void env_keep_locale(struct words *env)
 	}
 }
 
-/* The last word on a name is the one that counts for execve's readers, but
- * only the first for some; so an earlier one is replaced.
+/* Of two values for one name some programs take the first, some the last; so
+ * there is only one.
  */
 static void env_set(struct words *env, const char *assignment)
 {
-	size_t len = (size_t)(strchr(assignment, '=') - assignment) + 1;
+	size_t len = strcspn(assignment, "=") + 1;
 
 	for (size_t i = 0; i < env->len; i++) {
-		char *copy;
-
-		if (strncmp(env->ptr[i], assignment, len))
-			continue;
-		copy = strdup(assignment);
-		if (!copy) {
-			env->bad = true;
+		if (!strncmp(env->ptr[i], assignment, len)) {
+			words_replace(env, i, assignment);
 			return;
 		}
-		free(env->ptr[i]);
-		env->ptr[i] = copy;
-		return;
 	}
 	words_add(env, assignment);
 }

@@ -36,19 +36,40 @@ static bool words_grow(struct words *w)
 	return true;
 }
 
+/* A copy of word in the place of what slot holds, which may be NULL. */
+static bool words_store(char **slot, const char *word)
+{
+	char *old = *slot;
+
+	if (strnlen(word, WORDS_TEXT_MAX) == WORDS_TEXT_MAX)
+		return false;
+	*slot = strdup(word);
+	if (!*slot) {
+		*slot = old;
+		return false;
+	}
+	free(old);
+	return true;
+}
+
 void words_add(struct words *w, const char *word)
 {
-	char *copy = NULL;
-
-	if (!w->bad && strnlen(word, WORDS_TEXT_MAX) < WORDS_TEXT_MAX &&
-	    words_grow(w))
-		copy = strdup(word);
-	if (!copy) {
+	if (w->bad || !words_grow(w)) {
 		w->bad = true;
 		return;
 	}
-	w->ptr[w->len++] = copy;
-	w->ptr[w->len] = NULL;
+	w->ptr[w->len] = w->ptr[w->len + 1] = NULL;
+	if (words_store(&w->ptr[w->len], word))
+		w->len++;
+	else
+		w->bad = true;
+}
+
+void words_replace(struct words *w, size_t i, const char *word)
+{
+	assert(i < w->len);
+	if (!words_store(&w->ptr[i], word))
+		w->bad = true;
 }
 
 void words_addf(struct words *w, const char *fmt, ...)

@@ -25,6 +25,9 @@ void words_add(struct words *w, const char *word);
 void words_addf(struct words *w, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Put word in the place of the string at i, which is less than w->len. */
+void words_replace(struct words *w, size_t i, const char *word);
+
 /* Each of the NULL-terminated list after w. */
 void words_add_all(struct words *w, ...) __attribute__((sentinel));
 
