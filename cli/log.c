@@ -24,6 +24,7 @@
 
 #define LIMIT_DEFAULT 50
 #define FOLLOW_MS     250
+#define SETTLE_MS     250 /* audit looks at the spools more often */
 
 struct log_options {
 	struct query_filter filter;
@@ -476,6 +477,17 @@ static bool log_colours(void)
 	       strcmp(term, "dumb") != 0;
 }
 
+/* Give audit a moment to take what a command that has just ended left in the
+ * spools, so that its last requests are among the rows.
+ */
+static void log_settle(const struct instance *in)
+{
+	struct timespec moment = { .tv_nsec = SETTLE_MS * 1000000L };
+
+	if (instance_pid(in))
+		(void)nanosleep(&moment, NULL);
+}
+
 int cmd_log(int argc, char **argv)
 {
 	struct log_options o = { .filter = { .what = QUERY_TROUBLED } };
@@ -490,6 +502,8 @@ int cmd_log(int argc, char **argv)
 	if (instance_find(&in) ||
 	    !instance_path(in.state_dir, INSTANCE_LEDGER, r.path))
 		return EXIT_BROKEN;
+	if (!o.follow)
+		log_settle(&in);
 	status = o.show	    ? log_show(&r, &o)
 		 : o.follow ? log_follow(&r, &o)
 			    : log_once(&r, &o);

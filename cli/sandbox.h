@@ -39,12 +39,13 @@ struct sandbox {
 
 /* What bubblewrap is given. */
 #define SANDBOX_FILES_MAX 16
+#define SANDBOX_PATH_MAX  65536 /* octets of $PATH */
 
 struct sandbox_args {
 	struct words options;
 	struct words env;
 	struct words bound;	      /* host paths that are visible inside */
-	char path[WORDS_TEXT_MAX];    /* PATH inside */
+	char path[SANDBOX_PATH_MAX];  /* PATH inside */
 	int files[SANDBOX_FILES_MAX]; /* owned; inherited by bubblewrap */
 	size_t files_len;
 };

@@ -3,18 +3,19 @@
 #include "cli/words.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
+#include "base/slice.h"
 
 #define WORDS_FIRST 32 /* strings; most lists need no more */
 
 void words_done(struct words *w)
 {
-	for (size_t i = 0; i < w->len; i++)
-		free(w->ptr[i]);
+	arena_done(&w->text);
 	free(w->ptr);
 	*w = (struct words){ 0 };
 }
@@ -28,6 +29,8 @@ static bool words_grow(struct words *w)
 		return true;
 	if (cap > WORDS_MAX)
 		return false;
+	if (!w->cap)
+		arena_init(&w->text, WORDS_TEXT_MAX);
 	ptr = realloc(w->ptr, cap * sizeof(*ptr));
 	if (!ptr)
 		return false;
@@ -36,40 +39,40 @@ static bool words_grow(struct words *w)
 	return true;
 }
 
-/* A copy of word in the place of what slot holds, which may be NULL. */
-static bool words_store(char **slot, const char *word)
+/* A copy of word that lives as long as w, or NULL. */
+static char *words_copy(struct words *w, const char *word)
 {
-	char *old = *slot;
+	struct slice copy;
 
-	if (strnlen(word, WORDS_TEXT_MAX) == WORDS_TEXT_MAX)
-		return false;
-	*slot = strdup(word);
-	if (!*slot) {
-		*slot = old;
-		return false;
+	if (arena_copy(&w->text, slice_str(word), &copy)) {
+		w->bad = true;
+		return NULL;
 	}
-	free(old);
-	return true;
+	return (char *)(uintptr_t)copy.ptr;
 }
 
 void words_add(struct words *w, const char *word)
 {
+	char *copy;
+
 	if (w->bad || !words_grow(w)) {
 		w->bad = true;
 		return;
 	}
-	w->ptr[w->len] = w->ptr[w->len + 1] = NULL;
-	if (words_store(&w->ptr[w->len], word))
-		w->len++;
-	else
-		w->bad = true;
+	copy = words_copy(w, word);
+	if (!copy)
+		return;
+	w->ptr[w->len++] = copy;
+	w->ptr[w->len] = NULL;
 }
 
 void words_replace(struct words *w, size_t i, const char *word)
 {
+	char *copy = words_copy(w, word);
+
 	assert(i < w->len);
-	if (!words_store(&w->ptr[i], word))
-		w->bad = true;
+	if (copy)
+		w->ptr[i] = copy;
 }
 
 void words_addf(struct words *w, const char *fmt, ...)

@@ -9,12 +9,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define WORDS_MAX      4096  /* strings in one list */
-#define WORDS_TEXT_MAX 65536 /* bytes of one string, NUL included */
+#include "base/arena.h"
+
+#define WORDS_MAX      4096	 /* strings in one list */
+#define WORDS_TEXT_MAX (2 << 20) /* bytes of all of them: as execve() takes */
 
 struct words {
-	char **ptr; /* owned, as are the strings; NULL-terminated */
-	size_t len; /* without the NULL */
+	struct arena text; /* the strings */
+	char **ptr;	   /* owned; NULL-terminated */
+	size_t len;	   /* without the NULL */
 	size_t cap;
 	bool bad; /* out of memory, or a bound was reached */
 };
