@@ -122,9 +122,10 @@ say "5. Every decision is in the ledger"
 printf '\n$ penstock log --all\n'
 "$penstock" log --all >"$scratch/log" || failed="$failed; no ledger"
 sed 's/^/  /' "$scratch/log"
-expect is-number "$scratch/log"
-expect git-upload-pack "$scratch/log"
-expect left-pad "$scratch/log"
+"$penstock" log --all --json >"$scratch/rows" || failed="$failed; no rows"
+expect is-number "$scratch/rows"
+expect git-upload-pack "$scratch/rows"
+expect left-pad "$scratch/rows"
 
 if [ -n "$failed" ]; then
 	say "Not as it should be: ${failed#; }"
