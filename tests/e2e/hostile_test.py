@@ -95,9 +95,9 @@ def bounds():
     refused(GET + "".join(f"X-{n}: v\r\n" for n in range(2000)) + "\r\n")
 
 
-@inside("a method that nobody knows, CONNECT and TRACE")
+@inside("methods that mean another protocol, or nothing")
 def methods():
-    for method in ("CONNECT", "TRACE", "PRI"):
+    for method in ("CONNECT", "PRI", "NOSUCHMETHOD"):
         refused(f"{method} / HTTP/1.1\r\nHost: h1.test\r\n\r\n")
 
 
