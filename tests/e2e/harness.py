@@ -307,9 +307,13 @@ class Stage:
                                f"{run.returncode}\n{run.stdout}{run.stderr}")
         return run
 
-    def policy_file(self, text=None):
+    def policy_file(self, policy=None):
+        """What --policy takes: a name as it is, rules in a file."""
+        policy = policy or self.policy
+        if ":" not in policy:
+            return policy
         path = self.dir / "policy.yaml"
-        path.write_text(text or self.policy)
+        path.write_text(policy)
         return path
 
     def popen(self, *argv, policy=None, options=(), **more):

@@ -6,7 +6,6 @@ import time
 
 from harness import CONFIG, main, outside, wait_for
 
-POLICY = "use: [team]\n"
 TEAM = CONFIG + """
 policies:
   team:
@@ -33,7 +32,7 @@ done
 class Asker:
     def __init__(self, stage):
         self.child = stage.popen(
-            "sh", "-c", ASKER, options=("--name", "asker"),
+            "sh", "-c", ASKER, policy="team", options=("--name", "asker"),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, path):
@@ -106,4 +105,4 @@ def end(stage):
 
 
 if __name__ == "__main__":
-    main(POLICY, TEAM)
+    main("team", TEAM)

@@ -116,7 +116,7 @@ def parent(stage):
     count = len(stage.rows())
     stage.start_instance()
     assert works(stage)
-    assert len(stage.rows()) >= count + 1
+    wait_for("its row", lambda: len(stage.rows()) >= count + 1)
 
 
 @outside("a request that was open when its worker died is in the ledger")
