@@ -132,6 +132,10 @@ def _function(text, start, brace, end, named):
     line = text.count("\n", 0, start + blank) + 1
     opening = start + named.end() - 1
     nesting, where = _nesting(text[brace:end])
+    # A library says what its callbacks are given. What the body sets aside
+    # with "(void)name;" is not among what the function works with.
+    aside = len(re.findall(r"\(void\)\w+;", text[brace:end]))
     return Function(named[1], line, text.count("\n", 0, end - 1) + 1,
-                    _parameters(text[opening:_closing(text, opening)]),
+                    _parameters(text[opening:_closing(text, opening)])
+                    - aside,
                     nesting, text.count("\n", 0, brace) + 1 + where)
