@@ -209,10 +209,11 @@ static int dict_run(sqlite3_stmt *stmt)
 	return sqlite3_reset(stmt);
 }
 
-/* Step a SELECT id, last_day. *ret_id is 0 when there is none. */
+/* Step a SELECT id, last_day. Both are 0 when there is none. */
 static int dict_find(sqlite3_stmt *stmt, int64_t *ret_id, int64_t *ret_day)
 {
 	*ret_id = 0;
+	*ret_day = 0;
 	if (sqlite3_step(stmt) == SQLITE_ROW) {
 		*ret_id = sqlite3_column_int64(stmt, 0);
 		*ret_day = sqlite3_column_int64(stmt, 1);
