@@ -19,7 +19,12 @@ esac
 build() {
 	[ -f "$top/build/build.ninja" ] ||
 		cmake -S "$top" -B "$top/build" -G Ninja -DPENSTOCK_TESTS=OFF
-	cmake --build "$top/build"
+	# Nothing to say when there is nothing to do.
+	if [ -x "$penstock" ]; then
+		cmake --build "$top/build" -- --quiet
+	else
+		cmake --build "$top/build"
+	fi
 }
 
 say() {
