@@ -6,6 +6,7 @@
  *   the system        /usr /etc /opt … read-only; in /etc what only some users
  *                     may read is hidden, which matters when root runs us
  *   empty             /tmp, /var/tmp, /run, the home directory
+ *   /proc             the sandbox's own; the kernel's settings read-only
  *   tools             read-only (sandbox_tools.c)
  *   the project       writable, at its own path
  *   --rw, --ro        as asked, in that order
@@ -204,6 +205,28 @@ static int mounts_hide_etc(struct sandbox_args *args)
 		return ERR_LIMIT;
 	}
 	return 0;
+}
+
+/* Settings in /proc look at the number of their writer and not at what it may
+ * do, so root without any capability would still set the program that the
+ * kernel runs for a core dump, outside of every namespace. They become
+ * read-only. Others own nothing there, and a /proc with something over it
+ * would keep them from mounting one in a sandbox of their own.
+ */
+static void mounts_close_proc(struct sandbox_args *args)
+{
+	static const char *const paths[] = {
+		"/proc/sys",  "/proc/sysrq-trigger", "/proc/acpi",
+		"/proc/bus",  "/proc/driver",	     "/proc/fs",
+		"/proc/irq",  "/proc/mtrr",	     "/proc/pressure",
+		"/proc/scsi",
+	};
+
+	if (geteuid() != 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		words_add_all(&args->options, "--ro-bind-try", paths[i],
+			      paths[i], NULL);
 }
 
 static void mounts_add_empty(const struct sandbox *sb,
@@ -417,6 +440,7 @@ int sandbox_mounts(const struct sandbox *sb, struct sandbox_args *args)
 	if (rc)
 		return rc;
 	mounts_add_empty(sb, args);
+	mounts_close_proc(args);
 	sandbox_tools(sb, args);
 	mounts_add_binds(sb, args);
 	mounts_hide_control(sb, args);
