@@ -76,7 +76,12 @@ static int tls_ctx_server(struct tls_ctx *ctx)
 static int tls_ctx_trust(SSL_CTX *c, const char *const *files, size_t len,
 			 char ret_err[TLS_ERR_MAX])
 {
-	if (SSL_CTX_set_default_verify_paths(c) != 1) {
+	/* File and directory, without the third place of the default paths: a
+	 * store is listed anew for each issuer that nobody knows, in a worker,
+	 * which may list no directory and dies of it.
+	 */
+	if (SSL_CTX_set_default_verify_file(c) != 1 ||
+	    SSL_CTX_set_default_verify_dir(c) != 1) {
 		(void)snprintf(ret_err, TLS_ERR_MAX,
 			       "the system's trust store can't be read");
 		return ERR_TLS;
