@@ -149,3 +149,15 @@ const char *log_slice(struct slice s)
 	text[len] = '\0';
 	return text;
 }
+
+void log_lines(enum log_level level, const char *text)
+{
+	struct slice rest = slice_str(text);
+
+	while (rest.len) {
+		struct slice line;
+
+		(void)slice_cut(rest, '\n', &line, &rest);
+		LOG_AT(level, "%.*s", (int)line.len, line.ptr);
+	}
+}

@@ -50,6 +50,11 @@ void log_write(struct log_site *site, enum log_level level, const char *fmt,
 #define log_info(...)  LOG_AT(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) LOG_AT(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
+/* Text of several lines, a log line for each: an error with its place in a
+ * file.
+ */
+void log_lines(enum log_level level, const char *text);
+
 /* A peer's text, escaped (\xHH) and cut to fit; for use as a %s argument. One
  * of four static buffers in turn.
  */

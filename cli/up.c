@@ -348,6 +348,8 @@ static bool up_check(const struct up *u)
 
 static int up_prepare(struct up *u)
 {
+	char good[INSTANCE_PATH_MAX];
+
 	if (instance_make(&u->in) < 0)
 		return EXIT_BROKEN;
 	if (!instance_path(u->in.run_dir, SPOOL_DIR, u->spool) ||
@@ -368,6 +370,9 @@ static int up_prepare(struct up *u)
 				      : err_str(u->lock));
 		return EXIT_BROKEN;
 	}
+	/* It was in force in an instance that has gone. */
+	if (instance_path(u->in.run_dir, CONFIG_GOOD, good))
+		(void)unlink(good);
 	return up_signals(u) < 0 ? EXIT_BROKEN : 0;
 }
 

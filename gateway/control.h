@@ -39,10 +39,11 @@ enum control_frame {
 	CONTROL_NO = 19,
 };
 
-/* Sockets below an instance's run directory. */
+/* Below an instance's run directory. */
 #define CONTROL_SOCKET "control.sock"
 #define CERTGEN_SOCKET "certgen.sock"
 #define SPOOL_DIR      "spool"
+#define CONFIG_GOOD    "config.good" /* the configuration in force */
 
 #define SANDBOX_NAME_MAX 63 /* octets: letters, digits, '-', '_', '.' */
 

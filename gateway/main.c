@@ -147,6 +147,9 @@ static bool main_path(const char *dir, const char *file, char ret[PATH_LEN])
 	return n > 0 && n < PATH_LEN;
 }
 
+/* A parent that replaces a dead one may find a file that was broken meanwhile;
+ * it goes on with the one that was in force.
+ */
 static int main_config(struct parent *p)
 {
 	struct config_error err;
@@ -154,9 +157,15 @@ static int main_config(struct parent *p)
 
 	if (rc == -ENOENT)
 		return config_empty(&p->config);
-	if (rc < 0)
-		log_error("%s", err.text);
-	return rc;
+	if (rc == 0) {
+		parent_keep(p);
+		return 0;
+	}
+	log_lines(LOG_LEVEL_ERROR, err.text);
+	if (config_load(p->good_path, &p->config, &err) < 0)
+		return rc;
+	log_error("the configuration before stays in force");
+	return 0;
 }
 
 static int main_tls(struct parent *p)
@@ -282,7 +291,7 @@ static int main_sandboxes(struct parent *p)
 	int rc = parent_apply(p, NULL, &err);
 
 	if (rc < 0)
-		log_error("%s", err.text);
+		log_lines(LOG_LEVEL_ERROR, err.text);
 	return rc;
 }
 
@@ -335,7 +344,7 @@ int main(int argc, char **argv)
 {
 	static struct parent parent;
 	char control[PATH_LEN], certgen[PATH_LEN], spool[PATH_LEN];
-	char names[PATH_LEN];
+	char names[PATH_LEN], good[PATH_LEN];
 	struct options o;
 
 	if (!main_options(&o, argc, argv)) {
@@ -350,12 +359,14 @@ int main(int argc, char **argv)
 	if (!main_path(o.run, CONTROL_SOCKET, control) ||
 	    !main_path(o.run, CERTGEN_SOCKET, certgen) ||
 	    !main_path(o.run, SPOOL_DIR, spool) ||
+	    !main_path(o.run, CONFIG_GOOD, good) ||
 	    !main_path(o.state, "names", names)) {
 		log_error("the directories' paths are too long");
 		return EXIT_FAILURE;
 	}
 	(void)mkdir(spool, 0700);
 	parent.config_path = o.config;
+	parent.good_path = good;
 	parent.certgen_socket = certgen;
 	parent.spool_dir = spool;
 	parent.idle_exit_s = o.idle_exit_s;

@@ -165,9 +165,11 @@ static int member_more_grants(const struct member *m, struct slice line,
 		ruleset_free(&more);
 		if (rc == ERR_SYNTAX)
 			(void)snprintf(ret_err->text, sizeof(ret_err->text),
-				       "%.*s\n%*s^ %s", (int)line.len, line.ptr,
+				       "the rule has an error: %s\n"
+				       "  %.*s\n  %*s^",
+				       err.text, (int)line.len, line.ptr,
 				       (int)(err.column ? err.column - 1 : 0),
-				       "", err.text);
+				       "");
 		else
 			(void)snprintf(ret_err->text, sizeof(ret_err->text),
 				       "%s", err_str(rc));

@@ -9,6 +9,8 @@
 #include "gateway/parent.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,6 +198,46 @@ int parent_apply(struct parent *p, struct pending *op,
 	return rc;
 }
 
+static int parent_copy(int from, int to)
+{
+	char piece[8192];
+	ssize_t n;
+
+	while ((n = read(from, piece, sizeof(piece))) > 0) {
+		if (write(to, piece, (size_t)n) != n)
+			return -EIO;
+	}
+	return n < 0 ? -errno : 0;
+}
+
+void parent_keep(const struct parent *p)
+{
+	char fresh[PATH_MAX];
+	int from = open(p->config_path, O_RDONLY | O_CLOEXEC);
+	int to = -1;
+	int rc = -EIO;
+
+	if (from < 0 && errno == ENOENT) {
+		(void)unlink(p->good_path); /* none is in force */
+		return;
+	}
+	(void)snprintf(fresh, sizeof(fresh), "%s.new", p->good_path);
+	if (from >= 0)
+		to = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+			  0600);
+	if (to >= 0)
+		rc = parent_copy(from, to);
+	if (rc == 0 && rename(fresh, p->good_path) < 0)
+		rc = -errno;
+	if (rc < 0)
+		log_warn("no copy of the configuration is kept: %s",
+			 err_str(rc));
+	if (from >= 0)
+		(void)close(from);
+	if (to >= 0)
+		(void)close(to);
+}
+
 int parent_reload(struct parent *p, struct pending *op,
 		  struct config_error *ret_err)
 {
@@ -214,6 +256,7 @@ int parent_reload(struct parent *p, struct pending *op,
 	}
 	p->config = fresh;
 	p->generation++;
+	parent_keep(p);
 	rc = parent_apply(p, op, ret_err);
 	config_free(&before);
 	for (struct member *m = p->members; rc == 0 && m; m = m->next)
@@ -246,7 +289,8 @@ static void parent_hup(struct parent *p)
 	if (!op)
 		return;
 	if (parent_reload(p, op, &err) < 0) {
-		log_error("the configuration is not changed: %s", err.text);
+		log_error("the configuration is not changed:");
+		log_lines(LOG_LEVEL_ERROR, err.text);
 		(void)snprintf(op->phrase, sizeof(op->phrase),
 			       "the configuration before stays in force");
 	}

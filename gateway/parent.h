@@ -58,6 +58,7 @@ struct parent {
 	struct loop *loop;
 	/* What the command line said; borrowed. */
 	const char *config_path;
+	const char *good_path; /* where a copy of it is kept while in force */
 	const char *certgen_socket;
 	const char *spool_dir;
 	uint32_t idle_exit_s; /* 0: never */
@@ -130,6 +131,9 @@ void parent_commit(struct parent *p, struct pending *op);
 /* Read the configuration again; on failure nothing has changed. */
 int parent_reload(struct parent *p, struct pending *op,
 		  struct config_error *ret_err);
+
+/* Keep a copy of the configuration that is in force, for a successor. */
+void parent_keep(const struct parent *p);
 
 int parent_add(struct parent *p, struct member *m);
 void parent_remove(struct parent *p, struct member *m);
