@@ -19,12 +19,15 @@ esac
 build() {
 	[ -f "$top/build/build.ninja" ] ||
 		cmake -S "$top" -B "$top/build" -G Ninja -DPENSTOCK_TESTS=OFF
-	# Nothing to say when there is nothing to do.
-	if [ -x "$penstock" ]; then
-		cmake --build "$top/build" -- --quiet
-	else
+	if [ ! -x "$penstock" ]; then
 		cmake --build "$top/build"
+		return
 	fi
+	# Built before: a few seconds at most, so only a failure is shown.
+	log=$(cmake --build "$top/build" -- --quiet) || {
+		printf '%s\n' "$log"
+		exit 1
+	}
 }
 
 say() {
