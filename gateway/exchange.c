@@ -182,7 +182,7 @@ static void exchange_account(struct exchange *ex, enum audit_outcome outcome)
 {
 	struct tell_end end = {
 		.outcome = outcome,
-		.reason = ex->refused ? ex->judged.reason : SLICE(""),
+		.reason = ex->judged.reason,
 		.detail = ex->detail,
 		.response = ex->rsp.head,
 		.bytes_up = ex->req.passed,
@@ -261,6 +261,15 @@ static bool exchange_record(struct exchange *ex)
 	return tell_begin(&ex->tell, c->gate, &begin);
 }
 
+/* The answer that needs no memory. A codec cuts nothing before a head, so
+ * there must be one. Not written to.
+ */
+static struct http_head exchange_bare = {
+	.status = 503,
+	.version = HTTP_1_1,
+	.framing = HTTP_NO_BODY,
+};
+
 /* Put an answer of our own into the response flow. */
 static void exchange_answer(struct exchange *ex)
 {
@@ -281,7 +290,7 @@ static void exchange_answer(struct exchange *ex)
 	id_print(ex->tell.id, id);
 	r.request_id = slice_str(id);
 	if (refusal_make(&r, &ex->arena, &ex->rsp.head, &ex->rsp.body) < 0)
-		ex->rsp.cut = true; /* no memory: the line is cut instead */
+		ex->rsp.head = &exchange_bare;
 	ex->rsp.end = true;
 }
 
@@ -389,6 +398,16 @@ static enum refusal_kind exchange_fault_kind(enum http_fault fault)
 	}
 }
 
+/* The client went before it had its answer; unless it is we who broke off.
+ */
+static void exchange_note_gone(struct exchange *ex, enum http_fault fault)
+{
+	if (ex->refused || ex->rsp.cut)
+		return;
+	ex->judged.reason = SLICE("client-gone");
+	ex->detail = slice_str(http_fault_str(fault));
+}
+
 /* The client's side of the exchange is broken. */
 static void exchange_on_fault(struct exchange *ex)
 {
@@ -397,8 +416,7 @@ static void exchange_on_fault(struct exchange *ex)
 	if (fault == HTTP_FAULT_CANCEL || fault == HTTP_FAULT_CUT ||
 	    fault == HTTP_FAULT_FLOOD) {
 		up_cancel(ex->conn->gate, &ex->up, HTTP_FAULT_CANCEL);
-		ex->judged.reason = SLICE("client-gone");
-		ex->detail = slice_str(http_fault_str(fault));
+		exchange_note_gone(ex, fault);
 		return; /* CLOSED follows */
 	}
 	if (!ex->rsp.head && ex->state != EXCHANGE_REFUSE) {
@@ -440,8 +458,8 @@ void exchange_abort_all(struct exchange_conn *conn)
 	while (conn->exchanges) {
 		struct exchange *ex = conn->exchanges;
 
-		if (ex->state == EXCHANGE_RELAY && !ex->rsp.done)
-			ex->judged.reason = SLICE("client-gone");
+		if (!ex->rsp.done)
+			exchange_note_gone(ex, HTTP_FAULT_CUT);
 		exchange_end(ex, exchange_outcome(ex));
 	}
 }
@@ -554,31 +572,35 @@ void exchange_on_post(struct gate *gate, struct loop_ref ref)
 	}
 }
 
+/* Nothing moves any more. What the client has not read is not waited for: a
+ * codec can't cut before it has written, and it can't write.
+ */
+static void exchange_give_up(struct exchange *ex)
+{
+	struct exchange_conn *c = ex->conn;
+
+	if (!ex->refused)
+		ex->judged.reason = SLICE("stalled");
+	http_codec_reset(c->codec, &ex->down, HTTP_FAULT_CUT);
+	loop_post(c->gate->loop, c->post, c->ref);
+	exchange_end(ex, exchange_outcome(ex));
+}
+
 void exchange_on_timer(struct gate *gate, struct loop_ref ref, uint8_t name)
 {
 	struct exchange *ex = table_get(&gate->exchanges, ref.index, ref.gen);
 
 	if (!ex)
 		return;
-	switch (name) {
-	case TIMER_HEAD:
-		if (ex->state == EXCHANGE_HEAD) {
-			exchange_refuse(ex, REFUSAL_SLOW,
-					SLICE("The request did not become "
-					      "whole in time."));
-			return;
-		}
-		ex->rsp.cut = true; /* a client that does not read our answer */
-		break;
-	case TIMER_RESPONSE:
+	if (name == TIMER_HEAD && ex->state == EXCHANGE_HEAD)
+		exchange_refuse(
+			ex, REFUSAL_SLOW,
+			SLICE("The request did not become whole in time."));
+	else if (name == TIMER_RESPONSE && !ex->rsp.head)
 		exchange_refuse(ex, REFUSAL_RESPONSE_TIMEOUT,
 				SLICE("The origin did not answer in time."));
-		return;
-	default:
-		ex->judged.reason = SLICE("stalled");
-		up_cancel(gate, &ex->up, HTTP_FAULT_CANCEL);
-		ex->rsp.cut = true;
-		break;
-	}
-	exchange_wake_down(ex);
+	else if (name == TIMER_RESPONSE) /* it came in this very turn */
+		exchange_wait(ex, TIMER_STALL);
+	else
+		exchange_give_up(ex);
 }

@@ -1,0 +1,441 @@
+/* tests/unit/gateway/exchange_test.c - one request and its answer, with a
+ * client and an origin that misbehave at each state.
+ */
+
+#include "gate_rig.h"
+
+#define GET	  "GET / HTTP/1.1\r\nhost: good.example\r\n\r\n"
+#define GET_OTHER "GET /x HTTP/1.1\r\nhost: other.example\r\n\r\n"
+#define OK_5	  "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
+
+static void test_answer(void **state)
+{
+	int client = rig_client();
+	int origin;
+
+	(void)state;
+	rig_send(client, GET);
+	origin = rig_accept();
+	rig_expect(origin, "\r\n\r\n");
+	assert_non_null(strstr(rig.seen, "GET / HTTP/1.1\r\n"));
+	assert_non_null(strstr(rig.seen, "host: good.example\r\n"));
+	/* The record stands before the first octet goes upstream. */
+	assert_int_equal(rig.rows_len, 1);
+	assert_int_equal(rig.rows[0].verdict, AUDIT_ALLOW);
+	assert_false(rig.rows[0].ended);
+	rig_send(origin, OK_5);
+	rig_expect(client, "hello");
+	rig_row(0, AUDIT_DONE, 200, "rule");
+	assert_int_equal(rig.rows[0].bytes_down, 5);
+	assert_int_equal(rig.gate.exchanges.count, 0);
+	(void)close(client);
+	(void)close(origin);
+}
+
+static void test_refusals(void **state)
+{
+	int client = rig_client();
+
+	(void)state;
+	rig_send(client, GET_OTHER);
+	rig_expect(client, "to_allow");
+	assert_non_null(strstr(rig.seen, "HTTP/1.1 403"));
+	rig_row(0, AUDIT_REFUSED, 403, "no-rule");
+	assert_int_equal(rig.rows[0].verdict, AUDIT_DENY);
+	assert_int_equal(rig.questions, 0);
+	assert_int_equal(rig.stats->sandbox[0].denied, 1);
+	(void)close(client);
+}
+
+/* What comes behind a refused request is judged too, and forwarded. */
+static void test_pipeline_after_refusal(void **state)
+{
+	int client = rig_client();
+	int origin;
+
+	(void)state;
+	rig_send(client, GET_OTHER GET GET_OTHER);
+	origin = rig_accept();
+	rig_expect(origin, "\r\n\r\n");
+	rig_send(origin, OK_5);
+	rig_expect(client, "hello");
+	rig_row(0, AUDIT_REFUSED, 403, "no-rule");
+	rig_row(1, AUDIT_DONE, 200, "rule");
+	rig_row(2, AUDIT_REFUSED, 403, "no-rule");
+	assert_int_equal(rig.rows_len, 3);
+	(void)close(client);
+	(void)close(origin);
+}
+
+static void test_head_refused(void **state)
+{
+	int client = rig_client();
+
+	(void)state;
+	rig_send(client, "HEAD /x HTTP/1.1\r\nhost: other.example\r\n\r\n");
+	rig_expect(client, "\r\n\r\n");
+	assert_non_null(strstr(rig.seen, "HTTP/1.1 403"));
+	assert_non_null(strstr(rig.seen, "content-length: "));
+	assert_true(strlen(strstr(rig.seen, "\r\n\r\n")) == 4);
+	rig_row(0, AUDIT_REFUSED, 403, "no-rule");
+	/* The connection goes on. */
+	rig_send(client, GET_OTHER);
+	rig_expect(client, "HTTP/1.1 403");
+	(void)close(client);
+}
+
+/* Expect: 100-continue is answered by the refusal, and no 100. */
+static void test_expect_refused(void **state)
+{
+	int client = rig_client();
+
+	(void)state;
+	rig_send(client, "POST /x HTTP/1.1\r\nhost: other.example\r\n"
+			 "content-length: 10\r\nexpect: 100-continue\r\n\r\n");
+	rig_expect_end(client);
+	assert_memory_equal(rig.seen, "HTTP/1.1 403", 12);
+	assert_non_null(strstr(rig.seen, "connection: close"));
+	rig_row(0, AUDIT_REFUSED, 403, "no-rule");
+	(void)close(client);
+}
+
+/* No record, no request: 503 and nothing is dialled. */
+static void test_spool_full(void **state)
+{
+	int client = rig_client();
+
+	(void)state;
+	rig.spool_full = true;
+	rig_send(client, GET);
+	rig_expect(client, "HTTP/1.1 503");
+	assert_int_equal(rig.questions, 0);
+	assert_int_equal(rig.dialled[0], 0);
+	assert_int_equal(rig.rows_len, 0);
+	assert_int_equal(rig.stats->row.unrecorded, 1);
+	(void)close(client);
+}
+
+static void test_spool_full_counted(void **state)
+{
+	int client = rig_client();
+	int origin;
+
+	(void)state;
+	rig.spool_full = rig.gate.count_lost = true;
+	rig_send(client, GET);
+	origin = rig_accept();
+	rig_expect(origin, "\r\n\r\n");
+	rig_send(origin, OK_5);
+	rig_expect(client, "hello");
+	assert_int_equal(rig.stats->row.unrecorded, 1);
+	(void)close(client);
+	(void)close(origin);
+}
+
+static void test_malformed(void **state)
+{
+	int client = rig_client();
+
+	(void)state;
+	rig_send(client, "GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n");
+	rig_expect_end(client);
+	assert_memory_equal(rig.seen, "HTTP/1.1 400", 12);
+	rig_row(0, AUDIT_REFUSED, 400, "malformed");
+	assert_int_equal(rig.rows[0].verdict, AUDIT_NONE);
+	(void)close(client);
+}
+
+/* The head is whole and the body behind it is no chunk: both in one read. */
+static void test_head_and_fault(void **state)
+{
+	int client = rig_client();
+
+	(void)state;
+	rig_send(client, "POST / HTTP/1.1\r\nhost: good.example\r\n"
+			 "transfer-encoding: chunked\r\n\r\nzz\r\n");
+	rig_expect_end(client);
+	assert_memory_equal(rig.seen, "HTTP/1.1 400", 12);
+	rig_row(0, AUDIT_REFUSED, 400, "malformed");
+	assert_int_equal(rig.dialled[0], 0);
+	(void)close(client);
+}
+
+/* A name that resolves to a private address, alone or beside a public one. */
+static void test_private_address(void **state)
+{
+	int client = rig_client();
+	int origin;
+
+	(void)state;
+	rig.answer.addrs[0].v4.sin_addr.s_addr = htonl(0x0a000001);
+	rig_send(client, GET);
+	rig_expect(client, "HTTP/1.1 502");
+	rig_row(0, AUDIT_FAILED, 502, "upstream-address");
+	assert_non_null(strstr(rig.rows[0].detail, "10.0.0.1"));
+	rig_addrs(2, 0);
+	rig.answer.addrs[0].v4.sin_addr.s_addr = htonl(0x7f000001);
+	rig_send(client, GET);
+	origin = rig_accept();
+	assert_int_equal(rig.dialled[1], 1);
+	rig_expect(origin, "\r\n\r\n");
+	rig_send(origin, OK_5);
+	rig_expect(client, "hello");
+	rig_row(1, AUDIT_DONE, 200, "rule");
+	(void)close(client);
+	(void)close(origin);
+}
+
+static void test_no_name(void **state)
+{
+	int client = rig_client();
+
+	(void)state;
+	rig.answer = (struct resolve_answer){ .err = ERR_UNKNOWN };
+	rig.resolve_later = true;
+	rig_send(client, GET);
+	rig_resolved();
+	rig_expect(client, "HTTP/1.1 502");
+	rig_row(0, AUDIT_FAILED, 502, "upstream-dns");
+	(void)close(client);
+}
+
+/* The client goes away while its origin is looked up, dialled, and answers. */
+static void test_client_gone(void **state)
+{
+	int client = rig_client();
+	int origin;
+
+	(void)state;
+	rig.resolve_later = true;
+	rig_send(client, GET);
+	(void)close(client);
+	rig_turns(5);
+	assert_int_equal(rig.gate.conns.count, 1);
+	rig_resolved();
+	origin = rig_accept();
+	rig_expect(origin, "\r\n\r\n");
+	rig_send(origin, OK_5);
+	rig_row(0, AUDIT_DONE, 200, "rule");
+	rig_turns(5);
+	assert_int_equal(rig.gate.conns.count, 0);
+	(void)close(origin);
+}
+
+static void test_client_gone_uploading(void **state)
+{
+	int client = rig_client();
+	int origin;
+
+	(void)state;
+	rig_send(client, "POST / HTTP/1.1\r\nhost: good.example\r\n"
+			 "content-length: 10\r\n\r\nabc");
+	origin = rig_accept();
+	rig_expect(origin, "abc");
+	(void)close(client);
+	rig_expect_end(origin);
+	rig_row(0, AUDIT_CUT, 0, "client-gone");
+	assert_int_equal(rig.rows[0].bytes_up, 3);
+	(void)close(origin);
+}
+
+/* The origin breaks off before its answer, and in the middle of it. */
+static void test_origin_gone(void **state)
+{
+	int client = rig_client();
+	int origin;
+
+	(void)state;
+	rig_send(client, GET);
+	origin = rig_accept();
+	rig_expect(origin, "\r\n\r\n");
+	(void)close(origin);
+	rig_expect(client, "HTTP/1.1 502");
+	rig_row(0, AUDIT_FAILED, 502, "upstream-protocol");
+	rig_send(client, GET);
+	origin = rig_accept();
+	rig_expect(origin, "\r\n\r\n");
+	rig_send(origin, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhel");
+	(void)close(origin);
+	rig_expect_end(client);
+	assert_non_null(strstr(rig.seen, "hel"));
+	rig_row(1, AUDIT_CUT, 200, "origin-cut");
+	(void)close(client);
+}
+
+/* A kept connection that dies under a GET: another one is made. A POST is not
+ * sent twice.
+ */
+static void test_retry(void **state)
+{
+	int client = rig_client();
+	int origin, again;
+
+	(void)state;
+	rig_send(client, GET);
+	origin = rig_accept();
+	rig_expect(origin, "\r\n\r\n");
+	rig_send(origin, OK_5);
+	rig_expect(client, "hello");
+	rig_send(client, GET);
+	rig_expect(origin, "\r\n\r\n");
+	(void)close(origin);
+	again = rig_accept();
+	rig_expect(again, "\r\n\r\n");
+	rig_send(again, OK_5);
+	rig_expect(client, "hello");
+	rig_row(1, AUDIT_DONE, 200, "rule");
+	rig_send(client, "POST / HTTP/1.1\r\nhost: good.example\r\n"
+			 "content-length: 3\r\n\r\nabc");
+	rig_expect(again, "abc");
+	(void)close(again);
+	rig_expect(client, "HTTP/1.1 502");
+	rig_row(2, AUDIT_FAILED, 502, "upstream-protocol");
+	assert_int_equal(rig.rows_len, 3);
+	(void)close(client);
+}
+
+/* The origin answers and has no need of the rest of the request. */
+static void test_early_answer(void **state)
+{
+	int client = rig_client();
+	int origin;
+
+	(void)state;
+	rig_send(client, "POST / HTTP/1.1\r\nhost: good.example\r\n"
+			 "content-length: 10\r\n\r\nabc");
+	origin = rig_accept();
+	rig_expect(origin, "abc");
+	rig_send(origin, "HTTP/1.1 413 No\r\ncontent-length: 5\r\n\r\nlarge");
+	(void)close(origin);
+	rig_expect_end(client);
+	assert_memory_equal(rig.seen, "HTTP/1.1 413", 12);
+	assert_non_null(strstr(rig.seen, "large"));
+	rig_row(0, AUDIT_DONE, 413, "rule");
+	(void)close(client);
+}
+
+static void test_response_timeout(void **state)
+{
+	int client = rig_client();
+	int origin;
+
+	(void)state;
+	rig_send(client, GET);
+	origin = rig_accept();
+	rig_expect(origin, "\r\n\r\n");
+	rig_pass(601 * 1000);
+	rig_expect(client, "HTTP/1.1 504");
+	rig_row(0, AUDIT_FAILED, 504, "upstream-response-timeout");
+	(void)close(client);
+	(void)close(origin);
+}
+
+/* The answer comes in the very turn in which the wait for it ends. */
+static void test_answer_with_timeout(void **state)
+{
+	int client = rig_client();
+	int origin;
+
+	(void)state;
+	rig_send(client, GET);
+	origin = rig_accept();
+	rig_expect(origin, "\r\n\r\n");
+	assert_int_equal(send(origin, OK_5, strlen(OK_5), 0),
+			 (ssize_t)strlen(OK_5));
+	rig.ahead_ms += 601 * 1000;
+	rig_expect(client, "hello");
+	rig_row(0, AUDIT_DONE, 200, "rule");
+	(void)close(client);
+	(void)close(origin);
+}
+
+static void big_answer(int origin)
+{
+	static char piece[65536];
+	size_t sent = 0;
+
+	memset(piece, 'x', sizeof(piece));
+	rig_send(origin, "HTTP/1.1 200 OK\r\ncontent-length: 9000000\r\n\r\n");
+	for (int i = 0; i < 400; i++) {
+		ssize_t n = send(origin, piece, sizeof(piece), MSG_NOSIGNAL);
+
+		sent += n > 0 ? (size_t)n : 0;
+		rig_turns(1);
+	}
+	/* Back-pressure: what was taken is bounded. */
+	assert_true(sent < 9000000);
+}
+
+/* A client that does not read: bounded, and not for ever. */
+static void test_slow_reader(void **state)
+{
+	int client = rig_client();
+	int origin;
+
+	(void)state;
+	rig_send(client, GET);
+	origin = rig_accept();
+	rig_expect(origin, "\r\n\r\n");
+	big_answer(origin);
+	assert_int_equal(rig.gate.exchanges.count, 1);
+	rig_pass(3601 * 1000);
+	rig_row(0, AUDIT_CUT, 200, "stalled");
+	assert_int_equal(rig.gate.exchanges.count, 0);
+	rig_pass(301 * 1000);
+	assert_int_equal(rig.gate.conns.count, 0);
+	(void)close(client);
+	(void)close(origin);
+}
+
+/* The exchanges' table is full: the connection ends, nothing else. */
+static void test_table_full(void **state)
+{
+	int first = rig_client();
+	int second = rig_client();
+
+	(void)state;
+	rig.resolve_later = true;
+	rig.gate.exchanges.max = 1;
+	rig_send(first, GET);
+	rig_send(second, GET);
+	rig_expect_end(second);
+	assert_int_equal(rig.gate.exchanges.count, 1);
+	assert_int_equal(rig.rows_len, 1);
+	rig.gate.conns.max = rig.gate.conns.count;
+	(void)close(second);
+	second = rig_client();
+	rig_expect_end(second);
+	rig_resolved();
+	(void)close(first);
+	(void)close(second);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_answer),
+		TEST(test_refusals),
+		TEST(test_pipeline_after_refusal),
+		TEST(test_head_refused),
+		TEST(test_expect_refused),
+		TEST(test_spool_full),
+		TEST(test_spool_full_counted),
+		TEST(test_malformed),
+		TEST(test_head_and_fault),
+		TEST(test_private_address),
+		TEST(test_no_name),
+		TEST(test_client_gone),
+		TEST(test_client_gone_uploading),
+		TEST(test_origin_gone),
+		TEST(test_retry),
+		TEST(test_early_answer),
+		TEST(test_response_timeout),
+		TEST(test_answer_with_timeout),
+		TEST(test_slow_reader),
+		TEST(test_table_full),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
