@@ -35,6 +35,7 @@ struct exchange {
 	struct timer timer;
 	struct judgement judged;
 	struct tell tell; /* the record */
+	bool noted;	  /* why it ends in the middle */
 	bool refused;
 	enum refusal_kind refusal; /* with refused */
 	struct slice detail;	   /* for the record; in the arena or static */
@@ -398,14 +399,25 @@ static enum refusal_kind exchange_fault_kind(enum http_fault fault)
 	}
 }
 
-/* The client went before it had its answer; unless it is we who broke off.
- */
-static void exchange_note_gone(struct exchange *ex, enum http_fault fault)
+/* Why it ends in the middle: the first word counts, and a refusal's own. */
+static void exchange_note(struct exchange *ex, struct slice reason,
+			  struct slice detail)
 {
-	if (ex->refused || ex->rsp.cut)
+	if (ex->refused || ex->noted)
 		return;
-	ex->judged.reason = SLICE("client-gone");
-	ex->detail = slice_str(http_fault_str(fault));
+	ex->noted = true;
+	ex->judged.reason = reason;
+	ex->detail = detail;
+}
+
+/* The client's codec let go before all of the answer was out; it may have seen
+ * that upstream's codec cut the answer before we were told.
+ */
+static void exchange_note_cut(struct exchange *ex, enum http_fault fault)
+{
+	exchange_note(ex,
+		      ex->rsp.cut ? SLICE("origin-cut") : SLICE("client-gone"),
+		      slice_str(http_fault_str(fault)));
 }
 
 /* The client's side of the exchange is broken. */
@@ -416,7 +428,7 @@ static void exchange_on_fault(struct exchange *ex)
 	if (fault == HTTP_FAULT_CANCEL || fault == HTTP_FAULT_CUT ||
 	    fault == HTTP_FAULT_FLOOD) {
 		up_cancel(ex->conn->gate, &ex->up, HTTP_FAULT_CANCEL);
-		exchange_note_gone(ex, fault);
+		exchange_note_cut(ex, fault);
 		return; /* CLOSED follows */
 	}
 	if (!ex->rsp.head && ex->state != EXCHANGE_REFUSE) {
@@ -425,6 +437,8 @@ static void exchange_on_fault(struct exchange *ex)
 		return;
 	}
 	up_cancel(ex->conn->gate, &ex->up, HTTP_FAULT_CANCEL);
+	exchange_note(ex, refusal_slug(exchange_fault_kind(fault)),
+		      ex->down.fault_detail);
 	ex->rsp.cut = !ex->rsp.end;
 	exchange_wake_down(ex);
 }
@@ -459,7 +473,7 @@ void exchange_abort_all(struct exchange_conn *conn)
 		struct exchange *ex = conn->exchanges;
 
 		if (!ex->rsp.done)
-			exchange_note_gone(ex, HTTP_FAULT_CUT);
+			exchange_note_cut(ex, HTTP_FAULT_CUT);
 		exchange_end(ex, exchange_outcome(ex));
 	}
 }
@@ -517,8 +531,8 @@ static void exchange_on_up_fault(struct exchange *ex)
 	struct slice detail = ex->up.stream.fault_detail;
 
 	if (ex->state == EXCHANGE_RELAY) {
-		ex->judged.reason = SLICE("origin-cut");
-		ex->detail = slice_str(http_fault_str(fault));
+		exchange_note(ex, SLICE("origin-cut"),
+			      slice_str(http_fault_str(fault)));
 		ex->rsp.cut = true;
 		exchange_wake_down(ex);
 		return;
@@ -579,8 +593,7 @@ static void exchange_give_up(struct exchange *ex)
 {
 	struct exchange_conn *c = ex->conn;
 
-	if (!ex->refused)
-		ex->judged.reason = SLICE("stalled");
+	exchange_note(ex, SLICE("stalled"), SLICE(""));
 	http_codec_reset(c->codec, &ex->down, HTTP_FAULT_CUT);
 	loop_post(c->gate->loop, c->post, c->ref);
 	exchange_end(ex, exchange_outcome(ex));
