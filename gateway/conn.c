@@ -284,13 +284,18 @@ static void conn_hello(struct conn *c)
 	}
 }
 
-static void conn_news(struct conn *c)
+/* Returns true if there was any. */
+static bool conn_news(struct conn *c)
 {
 	struct http_stream *s;
 	unsigned int news;
+	bool any = false;
 
-	while ((s = http_codec_next(c->link.codec, &news)))
+	while ((s = http_codec_next(c->link.codec, &news))) {
 		exchange_on_news(s, news);
+		any = true;
+	}
+	return any;
 }
 
 /* All is said: send the end, and wait for the peer's. */
@@ -333,12 +338,15 @@ static void conn_settle(struct conn *c)
 static void conn_pump(struct conn *c)
 {
 	int rounds = PUMP_ROUNDS;
+	bool news;
 	int rc;
 
+	/* News without octets is a reason too: the end of one exchange lets
+	 * the codec read the request that waits behind it. */
 	do {
 		rc = link_turn(&c->link);
-		conn_news(c);
-	} while (rc > 0 && --rounds);
+		news = conn_news(c);
+	} while (rc >= 0 && (rc || news) && --rounds);
 	if (rc < 0) {
 		conn_end(c);
 		return;

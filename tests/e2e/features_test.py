@@ -51,6 +51,16 @@ def keep_alive():
             assert json.loads(got.body)["line"] == f"GET /echo?{n} HTTP/1.1"
 
 
+@inside("keep-alive to an origin that ends its streams a moment late")
+def late_ends():
+    # The answer is whole by its length before END_STREAM comes; the client's
+    # next request is then read before the exchange is over.
+    for _ in range(60):
+        with Wire("h2.test", timeout_s=5) as wire:
+            assert wire.get("/nope", "h2.test").answer().status == 404
+            assert wire.get("/echo", "h2.test").answer().status == 200
+
+
 @inside("pipelined requests are answered in order")
 def pipelined():
     with Wire("h1.test") as wire:
