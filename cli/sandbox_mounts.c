@@ -394,6 +394,9 @@ static void mounts_add_npmrc(const struct sandbox *sb,
 	char text[1024];
 	int fd;
 
+	/* A home directory that was asked for has a file of its own there. */
+	if (words_cover(&args->bound, sb->home))
+		return;
 	sandbox_npmrc(sb, text, sizeof(text));
 	if (!text[0])
 		return;
