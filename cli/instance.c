@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -125,6 +126,27 @@ static int instance_override(struct instance *in)
 	return 0;
 }
 
+/* The path without symbolic links, as far as it is there. What a sandbox may
+ * see is compared with it, by real paths; and SQLite opens nothing that lies
+ * behind a link. What is wrong with the path shows when it is used.
+ */
+static void instance_resolve(char path[INSTANCE_PATH_MAX])
+{
+	char part[INSTANCE_PATH_MAX], real[PATH_MAX], whole[INSTANCE_PATH_MAX];
+
+	memcpy(part, path, sizeof(part));
+	while (!realpath(part, real)) {
+		char *slash = strrchr(part, '/');
+
+		if (errno != ENOENT || !slash || slash == part)
+			return;
+		*slash = '\0';
+	}
+	if (!instance_set(whole, "%s%s", real[1] ? real : "",
+			  path + strlen(part)))
+		memcpy(path, whole, sizeof(whole));
+}
+
 int instance_find(struct instance *ret)
 {
 	struct instance in = { 0 };
@@ -141,6 +163,9 @@ int instance_find(struct instance *ret)
 	rc = instance_override(&in);
 	if (rc)
 		return rc;
+	instance_resolve(in.run_dir);
+	instance_resolve(in.state_dir);
+	instance_resolve(in.conf_dir);
 	if (strlen(in.run_dir) > INSTANCE_RUN_MAX) {
 		(void)fprintf(stderr,
 			      "penstock: %s is too long for sockets; set "
