@@ -9,6 +9,10 @@
  * - Socket families other than UNIX, IPv4, IPv6 and netlink. Some (VSOCK,
  *   QRTR) know no network namespaces and reach the hypervisor or devices.
  * - io_uring makes sockets without the socket call; programs fall back.
+ * - For root alone: user namespaces. It cannot be mapped into one, but gains
+ *   the power to mount cgroups there, whose files belong to root, and could
+ *   freeze or kill what shares its group outside. clone3 takes its flags by
+ *   pointer, which no filter can read, so it is not there; libraries fall back.
  * - Keyrings are the caller's, and may hold its tickets.
  * - The 32-bit socketcall takes its arguments by pointer, which no filter can
  *   read; so 32-bit programs on x86 have no sockets. The x32 calls, which
@@ -25,16 +29,19 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/base.h"
 
 /* The numbers of one calling convention. */
 struct filter_calls {
 	uint32_t ioctl, socket, socketpair;
+	uint32_t clone, clone3, unshare;
 	uint32_t refused[6]; /* not there, for the sandbox; 0 ends the list */
 };
 
@@ -47,6 +54,9 @@ static const struct filter_calls filter_compat = {
 	.ioctl = 54,
 	.socket = 359,
 	.socketpair = 360,
+	.clone = 120,
+	.clone3 = 435,
+	.unshare = 310,
 	.refused = { 102 /* socketcall */, 286 /* add_key */,
 		     287 /* request_key */, 288 /* keyctl */,
 		     425 /* io_uring_setup */ },
@@ -59,6 +69,9 @@ static const struct filter_calls filter_compat = {
 	.ioctl = 54,
 	.socket = 281,
 	.socketpair = 288,
+	.clone = 120,
+	.clone3 = 435,
+	.unshare = 337,
 	.refused = { 309 /* add_key */, 310 /* request_key */, 311 /* keyctl */,
 		     425 /* io_uring_setup */ },
 };
@@ -70,11 +83,14 @@ static const struct filter_calls filter_native = {
 	.ioctl = SYS_ioctl,
 	.socket = SYS_socket,
 	.socketpair = SYS_socketpair,
+	.clone = SYS_clone,
+	.clone3 = SYS_clone3,
+	.unshare = SYS_unshare,
 	.refused = { SYS_add_key, SYS_request_key, SYS_keyctl,
 		     SYS_io_uring_setup },
 };
 
-#define FILTER_MAX 96 /* instructions; it has about 60 */
+#define FILTER_MAX 128 /* instructions; it has about 90 */
 
 struct filter {
 	struct sock_filter code[FILTER_MAX];
@@ -139,6 +155,25 @@ static void filter_socket(struct filter *f, uint32_t nr)
 	filter_return(f, SECCOMP_RET_ALLOW);
 }
 
+/* No new user namespace; the flags are the first argument. */
+static void filter_userns(struct filter *f, uint32_t nr)
+{
+	filter_if(f, nr, 0, 4);
+	filter_load_arg(f, 0);
+	filter_put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K,
+						   CLONE_NEWUSER, 0, 1));
+	filter_refuse(f, EPERM);
+	filter_return(f, SECCOMP_RET_ALLOW);
+}
+
+static void filter_root(struct filter *f, const struct filter_calls *c)
+{
+	filter_userns(f, c->clone);
+	filter_userns(f, c->unshare);
+	filter_if(f, c->clone3, 0, 1);
+	filter_refuse(f, ENOSYS);
+}
+
 /* One convention, from its number to a verdict. */
 static void filter_convention(struct filter *f, const struct filter_calls *c)
 {
@@ -146,6 +181,8 @@ static void filter_convention(struct filter *f, const struct filter_calls *c)
 	filter_ioctl(f, c->ioctl);
 	filter_socket(f, c->socket);
 	filter_socket(f, c->socketpair);
+	if (geteuid() == 0)
+		filter_root(f, c);
 	for (const uint32_t *nr = c->refused; *nr; nr++) {
 		filter_if(f, *nr, 0, 1);
 		filter_refuse(f, ENOSYS);
