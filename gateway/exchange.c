@@ -342,6 +342,7 @@ static void exchange_dial(struct exchange *ex)
 		.tls = ex->conn->sni != NULL,
 		.private = ex->judged.answer.rule &&
 			   rule_private(ex->judged.answer.rule),
+		.upgrade = ex->req.head->upgrade,
 		.port = ex->judged.host.port,
 		.host = ex->judged.host,
 	};
@@ -508,6 +509,7 @@ static void exchange_retry(struct exchange *ex)
 		.sandbox = ex->conn->sandbox->id,
 		.tls = ex->conn->sni != NULL,
 		.private = ex->tell.private,
+		.upgrade = ex->req.head->upgrade,
 		.port = ex->judged.host.port,
 		.host = ex->judged.host,
 	};

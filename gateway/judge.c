@@ -156,10 +156,6 @@ bool judge_request(const struct judge_facts *f, const struct http_head *head,
 	policy_judge(f->policy, &q, &ret->answer);
 	ret->judged = true;
 	ret->reason = judge_reason(ret->answer.reason);
-	if (ret->answer.verdict == VERDICT_ALLOW && head->upgrade)
-		return judge_refuse(ret, REFUSAL_METHOD,
-				    SLICE("A rule allows this upgrade, but the "
-					  "gateway does not carry it yet."));
 	if (ret->answer.verdict == VERDICT_ALLOW)
 		return true;
 	if (ret->answer.verdict == VERDICT_ASK)

@@ -162,6 +162,7 @@ static void origin_key_pack(const struct origin_key *from,
 	ret->sandbox = from->sandbox;
 	ret->tls = from->tls;
 	ret->private = from->private;
+	ret->upgrade = from->upgrade;
 	ret->port = from->port;
 	ret->host.kind = from->host.kind;
 	ret->host.host_len = from->host.host_len;
@@ -184,11 +185,12 @@ static struct origin *origin_new(struct origins *os,
 		return NULL;
 	}
 	o->gate = os->gate;
-	o->speaks = key->tls ? ORIGIN_UNKNOWN : ORIGIN_H1;
+	o->speaks = key->tls && !key->upgrade ? ORIGIN_UNKNOWN : ORIGIN_H1;
 	o->resolve.post = &o->post;
 	o->resolve.ref = origin_ref(o);
 	o->target = (struct uplink_target){ .origin = o,
 					    .tls = key->tls,
+					    .h1_only = key->upgrade,
 					    .host = &o->key.host,
 					    .session = &o->session };
 	HASH_ADD(hh, os->by_key, key, sizeof(o->key), o);

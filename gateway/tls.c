@@ -141,14 +141,17 @@ static bool tls_expect(SSL *ssl, const struct authority *host)
 }
 
 int tls_client_new(struct tls_ctx *ctx, int fd, const struct authority *host,
-		   struct tls_session *resume, struct tls **ret)
+		   bool h1_only, struct tls_session *resume, struct tls **ret)
 {
+	static const unsigned char h1[] = "\x08http/1.1";
 	struct tls *t;
 	int rc = tls_new(ctx, ctx->client, fd, &t);
 
 	if (rc < 0)
 		return rc;
 	SSL_set_connect_state(t->ssl);
+	if (h1_only)
+		(void)SSL_set_alpn_protos(t->ssl, h1, sizeof(h1) - 1);
 	t->resume = resume;
 	if (resume && resume->session)
 		(void)SSL_set_session(t->ssl, resume->session);

@@ -48,10 +48,11 @@ int tls_server_new(struct tls_ctx *ctx, int fd, struct buf *prefix,
 		   struct tls_cert *cert, struct tls **ret);
 
 /* Begin one with host, which the origin's certificate must be for. resume
- * (borrowed, as long as the connection) is offered, and renewed.
+ * (borrowed, as long as the connection) is offered, and renewed. Offers h2 and
+ * http/1.1, or with h1_only the latter alone.
  */
 int tls_client_new(struct tls_ctx *ctx, int fd, const struct authority *host,
-		   struct tls_session *resume, struct tls **ret);
+		   bool h1_only, struct tls_session *resume, struct tls **ret);
 void tls_free(struct tls **t);
 
 /* Returns 1 done, 0 not yet, ERR_TLS (see tls_failure()) or ERR_CUT. */

@@ -251,8 +251,8 @@ static void uplink_connected(struct uplink *u)
 		uplink_open(u);
 		return;
 	}
-	if (tls_client_new(u->gate->tls, u->link.wire.fd, to->host, to->session,
-			   &u->link.wire.tls) < 0) {
+	if (tls_client_new(u->gate->tls, u->link.wire.fd, to->host, to->h1_only,
+			   to->session, &u->link.wire.tls) < 0) {
 		uplink_fail(u, REFUSAL_BUSY, "TLS with", "out of memory");
 		return;
 	}

@@ -46,6 +46,7 @@ struct uplink {
 struct uplink_target {
 	struct origin *origin;
 	bool tls;
+	bool h1_only;			/* do not offer h2 */
 	const struct authority *host;	/* borrowed */
 	struct tls_session *session;	/* borrowed, or NULL */
 	const union resolve_addr *addr; /* port set */

@@ -25,6 +25,7 @@ struct origin_key {
 	uint32_t sandbox; /* its id */
 	bool tls;
 	bool private; /* the rule allows private addresses */
+	bool upgrade; /* WebSocket: a connection of HTTP/1.1, for itself */
 	uint16_t port;
 	struct authority host; /* its own port is not looked at */
 };

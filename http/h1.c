@@ -10,6 +10,7 @@
  *                                                          │
  *   any of them ── fault, end of input ──▶ STOP ◀──────────┘
  *   REST ── a CONNECT was answered 2xx ──▶ TUNNEL
+ *   REST (server), HEAD (client) ── 101 ──▶ RAW ── either end ──▶ STOP
  *
  * A fault ends the reading for good. A server may still answer it if nothing of
  * a response was written; what else arrives is thrown away meanwhile, so that
@@ -64,7 +65,10 @@ void h1_settle(struct h1 *h1)
 
 	if (!s)
 		return;
-	if (h1_is_server(h1) && s->out_over && !s->in_over) {
+	if (h1->state == H1_RAW && s->in_over != s->out_over) {
+		s->in_over = s->out_over = true;
+		h1->keep = false;
+	} else if (h1_is_server(h1) && s->out_over && !s->in_over) {
 		s->in_over = s->in->cut = true;
 		h1->keep = false;
 	} else if (!h1_is_server(h1) && s->in_over && !s->out_over) {
@@ -90,6 +94,21 @@ void h1_die(struct h1 *h1, int err)
 	h1->dead = err;
 	h1->state = H1_STOP;
 	h1->keep = false;
+}
+
+void h1_switch(struct h1 *h1)
+{
+	struct http_stream *s = h1->stream;
+
+	h1->state = H1_RAW;
+	h1->keep = false;
+	h1->writer.switched = true;
+	h1->writer.framing = HTTP_CLOSE;
+	s->in_over = s->out_over = false;
+	s->out->done = false;
+	/* A request without a body had ended; a tunnel's has just begun. */
+	if (!h1_is_server(h1))
+		s->out->end = false;
 }
 
 /* Faults that a server may answer. */
@@ -127,7 +146,9 @@ static void h1_end_input(struct h1 *h1)
 		h1->keep = false;
 		if (!s && h1->state != H1_TUNNEL)
 			h1->state = H1_STOP;
-	} else if (h1->state == H1_BODY && s->in->head->framing == HTTP_CLOSE) {
+	} else if (h1->state == H1_RAW ||
+		   (h1->state == H1_BODY &&
+		    s->in->head->framing == HTTP_CLOSE)) {
 		h1_read_done(h1);
 	} else if (!h1_is_server(h1) && !s->out->head_written) {
 		h1_fault(h1, HTTP_FAULT_REFUSED,
@@ -212,6 +233,8 @@ static int h1_write(struct http_codec *c, struct buf *out)
 		http_codec_tell(c, s, HTTP_NEWS_ROOM);
 	if (s->out->head_written && !h1->writer.keep)
 		h1->keep = false;
+	if (r >= 0 && h1->writer.switched && h1->state != H1_RAW)
+		h1_switch(h1);
 	if (r < 0) {
 		h1_write_failed(h1, r);
 		return h1->dead;

@@ -12,6 +12,7 @@ enum h1_state {
 	H1_BODY,     /* its body */
 	H1_TRAILERS, /* what stands behind the last chunk */
 	H1_REST,     /* the message was read; its stream goes on */
+	H1_RAW,	     /* after a 101: octets of another protocol */
 	H1_TUNNEL,   /* what comes is not HTTP; left in the buffer */
 	H1_STOP,     /* nothing more is read; thrown away */
 };
@@ -51,6 +52,11 @@ void h1_fault(struct h1 *h1, enum http_fault fault, const char *why);
 
 /* The connection can't go on. */
 void h1_die(struct h1 *h1, int err);
+
+/* A 101 was written or read: from here on both directions carry octets of
+ * another protocol.
+ */
+void h1_switch(struct h1 *h1);
 
 /* If both directions of the stream in work are over, let go of it. */
 void h1_settle(struct h1 *h1);

@@ -272,6 +272,17 @@ static bool may_keep(const struct h1_head *scan, const struct hop *hop)
 	return !hop->close && (scan->v1_1 || hop->keep_alive);
 }
 
+/* Does the head ask for, or grant, a switch to WebSocket (RFC 6455, sections
+ * 4.1 and 4.2)? Other protocols are not switched to; RFC 9110, section 7.8,
+ * lets a server pass over the wish.
+ */
+static bool may_switch(const struct http_head *head, const struct hop *hop)
+{
+	return slice_ieq(value_of(head, SLICE("upgrade")),
+			 SLICE("websocket")) &&
+	       is_among(hop->options, hop->options_len, SLICE("upgrade"));
+}
+
 int h1_message_request(struct http_head *head, const struct h1_head *scan,
 		       struct slice target, bool *ret_keep,
 		       const char **ret_why)
@@ -285,11 +296,7 @@ int h1_message_request(struct http_head *head, const struct h1_head *scan,
 	}
 	set_length(head, scan);
 	head->version = scan->v1_1 ? HTTP_1_1 : HTTP_1_0;
-	/* Other protocols are not switched to; RFC 9110, section 7.8, lets a
-	 * server pass over the wish.
-	 */
-	head->upgrade =
-		slice_ieq(value_of(head, SLICE("upgrade")), SLICE("websocket"));
+	head->upgrade = scan->v1_1 && may_switch(head, &hop);
 	head->proxy_authorization =
 		value_of(head, SLICE("proxy-authorization"));
 	/* RFC 9110, section 10.1.1: not from an HTTP/1.0 client. */
@@ -305,8 +312,6 @@ static const char *check_status(const struct h1_head *scan)
 {
 	bool body = scan->chunked || scan->length > 0;
 
-	if (scan->status == 101)
-		return "protocol switched without being asked";
 	if (scan->status < 200 && body)
 		return "interim response with a body";
 	return NULL;
@@ -328,6 +333,7 @@ int h1_message_response(struct http_head *head, const struct h1_head *scan,
 	}
 	head->status = scan->status;
 	head->version = scan->v1_1 ? HTTP_1_1 : HTTP_1_0;
+	head->upgrade = scan->status == 101 && may_switch(head, &hop);
 	set_length(head, scan);
 	*ret_keep = may_keep(scan, &hop);
 	if (h1_is_bodiless(method, scan->status)) {

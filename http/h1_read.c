@@ -40,7 +40,8 @@ void h1_read_done(struct h1 *h1)
 
 	s->in->end = true;
 	s->in_over = true;
-	h1->state = H1_REST;
+	if (h1->state != H1_RAW)
+		h1->state = H1_REST;
 	http_codec_tell(&h1->codec, s, HTTP_NEWS_BODY);
 	h1_settle(h1);
 }
@@ -139,6 +140,22 @@ static void take_interim(struct h1 *h1, struct http_head *head)
 	h1->interims = interims;
 }
 
+/* The origin switches protocols: only if it was asked to. */
+static void take_switch(struct h1 *h1, struct http_head *head)
+{
+	struct http_stream *s = h1->stream;
+
+	if (!head->upgrade || !s->out->head->upgrade) {
+		h1_fault(h1, HTTP_FAULT_SYNTAX,
+			 "protocol switched without being asked");
+		return;
+	}
+	head->framing = HTTP_CLOSE;
+	s->in->head = head;
+	h1_switch(h1);
+	http_codec_tell(&h1->codec, s, HTTP_NEWS_HEAD);
+}
+
 static void take_response(struct h1 *h1, char *text, struct http_head *head)
 {
 	struct http_stream *s = h1->stream;
@@ -156,6 +173,10 @@ static void take_response(struct h1 *h1, char *text, struct http_head *head)
 	}
 	if (head->bytes > h1->codec.limits->head_bytes) {
 		h1_fault(h1, HTTP_FAULT_HEAD_LONG, "head too long");
+		return;
+	}
+	if (head->status == 101) {
+		take_switch(h1, head);
 		return;
 	}
 	if (head->status < 200) {
@@ -338,6 +359,26 @@ static enum h1_step read_body(struct h1 *h1, struct buf *in)
 	return H1_AGAIN;
 }
 
+/* Octets of another protocol, as they are. */
+static enum h1_step read_raw(struct h1 *h1, struct buf *in)
+{
+	struct http_flow *flow = h1->stream->in;
+	size_t n = MIN(body_room(h1), buf_len(in));
+
+	if (!buf_len(in))
+		return H1_STARVED;
+	if (!n)
+		return H1_WAIT;
+	if (buf_append(&flow->body, buf_data(in), n)) {
+		fault_memory(h1);
+		return H1_AGAIN;
+	}
+	buf_consume(in, n);
+	flow->passed += n;
+	http_codec_tell(&h1->codec, h1->stream, HTTP_NEWS_BODY);
+	return H1_AGAIN;
+}
+
 static enum h1_step read_trailers(struct h1 *h1, struct buf *in)
 {
 	struct http_head *trailers;
@@ -381,6 +422,8 @@ static enum h1_step read_step(struct h1 *h1, struct buf *in)
 		return read_body(h1, in);
 	case H1_TRAILERS:
 		return read_trailers(h1, in);
+	case H1_RAW:
+		return read_raw(h1, in);
 	case H1_REST:
 		return buf_len(in) ? H1_WAIT : H1_STARVED;
 	case H1_TUNNEL:

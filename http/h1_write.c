@@ -231,7 +231,11 @@ static void plan_response(struct h1_writer *w, const struct http_head *head)
 
 	w->framing = HTTP_NO_BODY;
 	w->left = 0;
-	if (slice_eq(w->method, SLICE("CONNECT")) && head->status / 100 == 2) {
+	if (head->status == 101) {
+		w->switched = true;
+		w->framing = HTTP_CLOSE;
+	} else if (slice_eq(w->method, SLICE("CONNECT")) &&
+		   head->status / 100 == 2) {
 		w->tunnel = w->mute = true;
 	} else if (h1_is_bodiless(w->method, head->status)) {
 		w->mute = true;
@@ -269,6 +273,11 @@ static void put_connection(struct lines *l, const struct h1_writer *w,
 
 	if (w->tunnel)
 		return;
+	if (head->upgrade) {
+		put_field(l, SLICE("connection"), SLICE("Upgrade"));
+		put_field(l, SLICE("upgrade"), SLICE("websocket"));
+		return;
+	}
 	if (!w->keep)
 		value = te ? SLICE("close, te") : SLICE("close");
 	else if (te)

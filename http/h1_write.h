@@ -18,6 +18,7 @@ struct h1_writer {
 			* the head, and cleared where its framing forbids */
 	bool continued; /* an interim response was written */
 	bool tunnel;	/* a 2xx answer to CONNECT was written */
+	bool switched;	/* a 101 was written or read: what follows is no HTTP */
 	bool mute;	/* what body there is must not be written */
 	enum http_framing framing; /* of the body on this wire */
 	uint64_t left;		   /* octets, with HTTP_LENGTH */

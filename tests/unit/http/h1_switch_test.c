@@ -1,0 +1,179 @@
+/* Tests of http/h1.c: switching to WebSocket, and what is no switch. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "tests/unit/http/rig.h"
+
+#define ASK                                                                    \
+	"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"                \
+	"Connection: Upgrade\r\n\r\n"
+#define GRANT                                                                  \
+	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\n"           \
+	"Connection: upgrade\r\nX-A: b\r\n\r\n"
+
+static void feed(struct rig *r, const char *text)
+{
+	rig_feed(r, slice_str(text), 0);
+}
+
+static void server_init(struct rig *r, const char *request)
+{
+	rig_init(r, HTTP_SERVER);
+	r->answer = false;
+	feed(r, request);
+	assert_int_equal(r->fault, 0);
+}
+
+/* A request with or without the wish, written. */
+static void client_init(struct rig *r, bool upgrade)
+{
+	rig_init(r, HTTP_CLIENT);
+	assert_int_equal(rig_submit(r, "GET", NULL), 0);
+	r->out.head->upgrade = upgrade;
+	rig_turn(r);
+	assert_true(r->out.head_written);
+}
+
+static void test_wish(void **state)
+{
+	static const struct {
+		const char *fields;
+		bool upgrade;
+	} rows[] = {
+		{ "Upgrade: websocket\r\nConnection: Upgrade\r\n", true },
+		{ "upgrade: WEBSOCKET\r\nconnection: x, upgrade\r\n", true },
+		{ "Upgrade: websocket\r\n", false },
+		{ "Upgrade: h2c\r\nConnection: Upgrade\r\n", false },
+		{ "Upgrade: websocket, h2c\r\nConnection: Upgrade\r\n", false },
+		{ "Connection: Upgrade\r\n", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[256];
+		struct rig r;
+
+		(void)snprintf(text, sizeof(text),
+			       "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n",
+			       rows[i].fields);
+		server_init(&r, text);
+		assert_int_equal(r.in.head->upgrade, rows[i].upgrade);
+		assert_null(http_head_find(r.in.head, SLICE("upgrade")));
+		assert_null(http_head_find(r.in.head, SLICE("connection")));
+		rig_done(&r);
+	}
+}
+
+static void test_client(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	client_init(&r, true);
+	r.out.end = true;
+	rig_turn(&r);
+	feed(&r, GRANT "raw");
+	assert_int_equal(r.fault, 0);
+	assert_int_equal(r.in.head->status, 101);
+	assert_false(r.out.end); /* the tunnel has just begun */
+	assert_true(slice_eq(buf_slice(&r.in.body), SLICE("raw")));
+	assert_int_equal(buf_append(&r.out.body, "up", 2), 0);
+	rig_turn(&r);
+	assert_true(slice_ends(buf_slice(&r.outbuf), SLICE("\r\n\r\nup")));
+	assert_int_equal(r.closed, 0);
+	rig_feed_end(&r);
+	assert_true(r.in.end);
+	assert_false(r.in.cut);
+	assert_int_equal(r.closed, 1);
+	assert_true(http_codec_over(r.codec));
+	rig_done(&r);
+}
+
+/* A 101 that nobody asked for, or for another protocol. */
+static void test_not_granted(void **state)
+{
+	static const char *const rows[] = {
+		"HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+		"HTTP/1.1 101 X\r\nUpgrade: websocket\r\n\r\n",
+		"HTTP/1.1 101 X\r\nConnection: upgrade\r\n\r\n",
+		"HTTP/1.1 101 X\r\n\r\nsmuggled",
+	};
+	struct rig r;
+
+	(void)state;
+	client_init(&r, false);
+	feed(&r, GRANT);
+	assert_int_equal(r.fault, HTTP_FAULT_SYNTAX);
+	assert_null(r.in.head);
+	rig_done(&r);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		client_init(&r, true);
+		feed(&r, rows[i]);
+		assert_int_equal(r.fault, HTTP_FAULT_SYNTAX);
+		assert_null(r.in.head);
+		assert_int_equal(buf_len(&r.in.body), 0);
+		rig_done(&r);
+	}
+}
+
+static void test_server(void **state)
+{
+	struct http_head *head;
+	struct rig r;
+
+	(void)state;
+	server_init(&r, ASK "early");
+	assert_true(r.in.end);
+	assert_int_equal(buf_len(&r.inbuf), 5); /* not before the 101 */
+	head = rig_head(&r, "x: y");
+	head->status = 101;
+	head->upgrade = true;
+	head->framing = HTTP_CLOSE;
+	r.in.end = false; /* as the origin's codec does */
+	r.out.head = head;
+	assert_int_equal(buf_append(&r.out.body, "down", 4), 0);
+	rig_turn(&r);
+	rig_turn(&r);
+	rig_assert_written(&r, "HTTP/1.1 101 Switching Protocols\r\nx: y\r\n"
+			       "connection: Upgrade\r\nupgrade: websocket\r\n"
+			       "\r\ndown");
+	assert_true(slice_eq(buf_slice(&r.in.body), SLICE("early")));
+	r.out.end = true;
+	rig_turn(&r);
+	assert_int_equal(r.closed, 1);
+	assert_true(http_codec_over(r.codec));
+	rig_done(&r);
+}
+
+/* The origin does not switch: what was pipelined is the next request. */
+static void test_server_refused(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	server_init(&r, ASK "GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+	rig_answer(&r, 204);
+	rig_turn(&r);
+	rig_turn(&r);
+	assert_int_equal(r.opened, 2);
+	assert_true(slice_eq(r.in.head->path, SLICE("/next")));
+	rig_done(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_wish),
+		cmocka_unit_test(test_client),
+		cmocka_unit_test(test_not_granted),
+		cmocka_unit_test(test_server),
+		cmocka_unit_test(test_server_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
