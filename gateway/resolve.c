@@ -246,12 +246,16 @@ static int resolve_open(struct resolver *r)
 		.sock_state_cb = on_socket,
 		.sock_state_cb_data = r,
 	};
-	int status = ares_init_options(
-		&r->channel, &options,
-		ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-			ARES_OPT_LOOKUPS | ARES_OPT_DOMAINS |
-			ARES_OPT_SOCK_STATE_CB);
+	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
+		   ARES_OPT_LOOKUPS | ARES_OPT_DOMAINS | ARES_OPT_SOCK_STATE_CB;
+	int status;
 
+#ifdef ARES_OPT_QUERY_CACHE
+	/* c-ares 1.31 and later cache too, an hour and more than we do. */
+	options.qcache_max_ttl = 0;
+	mask |= ARES_OPT_QUERY_CACHE;
+#endif
+	status = ares_init_options(&r->channel, &options, mask);
 	if (status != ARES_SUCCESS)
 		return status == ARES_ENOMEM ? -ENOMEM : -EIO;
 	r->has_channel = true;
