@@ -94,6 +94,8 @@ static bool request_line(struct slice fate, const char *fields, size_t step)
 	enum fate is = try_request(fields, step, &e, &side);
 
 	side_done(&side);
+	if (slice_eq(fate, SLICE("refuse")))
+		return is != FATE_ACCEPT;
 	return slice_eq(fate, slice_str(fates[is]));
 }
 
