@@ -25,6 +25,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "gateway/address.h"
 #include "gateway/guard.h"
 #include "gateway/uplink.h"
 
@@ -44,6 +45,7 @@ struct origin {
 	struct uplink *links;
 	uint32_t links_len;
 	uint32_t dialling; /* links that are not open yet */
+	uint32_t idle;	   /* links without a request */
 	struct up_request *wait_head, *wait_tail;
 	uint32_t waits_len;
 	struct resolve_wait resolve;
@@ -468,6 +470,16 @@ void origin_on_open(struct origin *o, struct uplink *u)
 	origin_post(o);
 }
 
+bool origin_on_idle(struct origin *o, struct uplink *u, bool idle)
+{
+	if (idle && !u->idle && !o->wait_head && o->idle >= ORIGIN_IDLE_LINKS)
+		return false;
+	o->idle += idle;
+	o->idle -= u->idle;
+	u->idle = idle;
+	return true;
+}
+
 void origin_on_room(struct origin *o, struct uplink *u)
 {
 	(void)u;
@@ -475,7 +487,17 @@ void origin_on_room(struct origin *o, struct uplink *u)
 		origin_post(o);
 }
 
-/* A connection has gone. One that never opened used its address up. */
+/* u could not be opened: its address is used up, unless another connection to
+ * it has said so before.
+ */
+static void origin_next_address(struct origin *o, const struct uplink *u)
+{
+	if (!o->addrs_len || !address_eq(&o->addrs[0], &u->addr))
+		return;
+	o->addrs_len--;
+	memmove(&o->addrs[0], &o->addrs[1], o->addrs_len * sizeof(o->addrs[0]));
+}
+
 void origin_on_closed(struct origin *o, struct uplink *u)
 {
 	if (u->prev)
@@ -485,14 +507,11 @@ void origin_on_closed(struct origin *o, struct uplink *u)
 	if (u->next)
 		u->next->prev = u->prev;
 	o->links_len--;
+	o->idle -= u->idle;
 	if (!u->link.codec) {
 		assert(o->dialling > 0);
 		o->dialling--;
-		if (o->addrs_len) {
-			o->addrs_len--;
-			memmove(&o->addrs[0], &o->addrs[1],
-				o->addrs_len * sizeof(o->addrs[0]));
-		}
+		origin_next_address(o, u);
 		if (!o->addrs_len && !o->dialling)
 			origin_fail_at(o, u->why, u->detail, u->address);
 	}

@@ -116,11 +116,13 @@ static void uplink_lost(struct uplink *u)
 		struct up_request *req = u->requests;
 
 		http_codec_reset(u->link.codec, &req->stream, HTTP_FAULT_CUT);
-		if (!req->stream.in->end)
+		if (!req->stream.in->end) {
 			req->stream.in->cut = true;
-		if (req->stream.fault == HTTP_OK)
-			req->stream.fault = HTTP_FAULT_CUT;
-		req->news |= HTTP_NEWS_FAULT | HTTP_NEWS_CLOSED;
+			if (req->stream.fault == HTTP_OK)
+				req->stream.fault = HTTP_FAULT_CUT;
+			req->news |= HTTP_NEWS_FAULT;
+		}
+		req->news |= HTTP_NEWS_CLOSED;
 		uplink_detach(u, req, UP_OVER);
 		loop_post(u->gate->loop, req->post, req->ref);
 	}
@@ -191,6 +193,7 @@ int uplink_new(struct gate *gate, const struct uplink_target *to,
 	}
 	u->gate = gate;
 	u->origin = to->origin;
+	u->addr = *to->addr;
 	uplink_print_address(to->addr, u->address);
 	link_init(&u->link, fd);
 	gate->stats->row.upstream_conns++;
@@ -282,6 +285,8 @@ static void uplink_settle(struct uplink *u)
 {
 	bool over = link_over(&u->link);
 
+	if (!origin_on_idle(u->origin, u, !u->requests))
+		over = true;
 	if (u->state == UPLINK_OPEN && !over && http_codec_ready(u->link.codec))
 		origin_on_room(u->origin, u);
 	if (u->requests) {
@@ -360,6 +365,7 @@ int uplink_submit(struct uplink *u, struct up_request *req)
 		u->link.wire.tls ? tls_version(u->link.wire.tls) : NULL;
 	(void)snprintf(req->address, sizeof(req->address), "%s", u->address);
 	u->gate->stats->row.upstream_reused += req->reused;
+	(void)origin_on_idle(u->origin, u, false);
 	timer_stop(u->gate->loop, &u->timer);
 	uplink_post(u);
 	return 0;

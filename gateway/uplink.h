@@ -36,6 +36,8 @@ struct uplink {
 	struct timer timer;
 	struct up_request *requests; /* in work here */
 	uint64_t served;	     /* requests ever submitted */
+	bool idle;		     /* none in work; set by the pool */
+	union resolve_addr addr;     /* that is dialled */
 	char address[UP_ADDRESS_MAX];
 	enum refusal_kind why; /* it could not be opened */
 	char detail[UP_DETAIL_MAX];
@@ -70,6 +72,10 @@ void uplink_drain(struct uplink *u);
 
 /* Told to the pool, by a connection of it; each may free the connection. */
 void origin_on_open(struct origin *o, struct uplink *u);
+/* u has requests in work, or none. Returns false when enough are kept idle:
+ * then this one is to be closed.
+ */
+bool origin_on_idle(struct origin *o, struct uplink *u, bool idle);
 void origin_on_room(struct origin *o, struct uplink *u);
 void origin_on_closed(struct origin *o, struct uplink *u);
 const struct uplink_target *origin_target(struct origin *o);
