@@ -61,7 +61,7 @@ static int finish(void **state)
 
 static int enter_worker(void)
 {
-	const char *const paths[] = { inside, "/etc/passwd", "/nowhere", NULL };
+	const char *const paths[] = { inside, "/etc/group", "/nowhere", NULL };
 
 	return jail_worker(paths);
 }
@@ -260,7 +260,7 @@ static void test_allowed(void **state)
 static int act_read_inside(void)
 {
 	char path[96];
-	int fd = open("/etc/passwd", O_RDONLY);
+	int fd = open("/etc/group", O_RDONLY);
 
 	if (fd < 0)
 		return 1;
