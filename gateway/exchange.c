@@ -343,6 +343,7 @@ static void exchange_dial(struct exchange *ex)
 		.private = ex->judged.answer.rule &&
 			   rule_private(ex->judged.answer.rule),
 		.upgrade = ex->req.head->upgrade,
+		.raw = ex->req.head->version == HTTP_RAW,
 		.port = ex->judged.host.port,
 		.host = ex->judged.host,
 	};
@@ -510,6 +511,7 @@ static void exchange_retry(struct exchange *ex)
 		.tls = ex->conn->sni != NULL,
 		.private = ex->tell.private,
 		.upgrade = ex->req.head->upgrade,
+		.raw = ex->req.head->version == HTTP_RAW,
 		.port = ex->judged.host.port,
 		.host = ex->judged.host,
 	};

@@ -80,6 +80,9 @@ static bool judge_authority(bool tls, struct arena *a, struct judgement *j)
 
 static enum rule_scheme judge_scheme(const struct http_head *head, bool tls)
 {
+	if (head->version == HTTP_RAW)
+		return slice_eq(head->scheme, SLICE("tls")) ? RULE_TLS
+							    : RULE_TCP;
 	if (head->upgrade)
 		return tls ? RULE_WSS : RULE_WS;
 	return tls ? RULE_HTTPS : RULE_HTTP;

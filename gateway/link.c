@@ -55,6 +55,10 @@ static int link_give(struct link *l)
 	rc = wire_write(&l->wire, &l->out);
 	if (rc < 0)
 		return rc;
+	if (rc && http_codec_finished(l->codec) && !l->finished) {
+		l->finished = true;
+		wire_finish(&l->wire);
+	}
 	return buf_len(&l->out) != before;
 }
 

@@ -16,6 +16,7 @@ struct link {
 	struct buf in;
 	struct buf out;
 	struct http_codec *codec; /* owned; NULL until HTTP is spoken */
+	bool finished;		  /* our direction is closed */
 	bool end_told;		  /* the codec knows that the peer ended */
 	bool failed;		  /* the codec can't go on: write, then close */
 };

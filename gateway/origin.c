@@ -165,6 +165,7 @@ static void origin_key_pack(const struct origin_key *from,
 	ret->tls = from->tls;
 	ret->private = from->private;
 	ret->upgrade = from->upgrade;
+	ret->raw = from->raw;
 	ret->port = from->port;
 	ret->host.kind = from->host.kind;
 	ret->host.host_len = from->host.host_len;
@@ -193,6 +194,7 @@ static struct origin *origin_new(struct origins *os,
 	o->target = (struct uplink_target){ .origin = o,
 					    .tls = key->tls,
 					    .h1_only = key->upgrade,
+					    .raw = key->raw,
 					    .host = &o->key.host,
 					    .session = &o->session };
 	HASH_ADD(hh, os->by_key, key, sizeof(o->key), o);

@@ -18,6 +18,8 @@ static const char *tell_protocol(enum http_version version)
 		return "http/1.0";
 	case HTTP_1_1:
 		return "http/1.1";
+	case HTTP_RAW:
+		return "tcp";
 	default:
 		return "h2";
 	}
@@ -65,7 +67,7 @@ bool tell_begin(struct tell *t, struct gate *gate, const struct tell_begin *b)
 	struct audit_begin facts = {
 		.id = id_next(&gate->ids, t->start_us),
 		.wall_us = t->start_us,
-		.kind = AUDIT_REQUEST,
+		.kind = b->version == HTTP_RAW ? AUDIT_TUNNEL : AUDIT_REQUEST,
 		.verdict = tell_verdict(b->answer),
 		.sandbox = slice_str(b->sandbox->name),
 		.client = slice_str(b->client),

@@ -205,15 +205,37 @@ int uplink_new(struct gate *gate, const struct uplink_target *to,
 	return 0;
 }
 
+static int uplink_codec(struct uplink *u)
+{
+	struct tls *tls = u->link.wire.tls;
+	const char *scheme = tls ? "https" : "http";
+
+	if (origin_target(u->origin)->raw)
+		return raw_new(HTTP_CLIENT, "tcp", SLICE(""), NULL, NULL,
+			       &u->link.codec);
+	if (tls && tls_is_h2(tls))
+		return h2_new(HTTP_CLIENT, scheme, &http_limits_client, NULL,
+			      NULL, &u->link.codec);
+	return h1_new(HTTP_CLIENT, scheme, &http_limits_client, NULL, NULL,
+		      &u->link.codec);
+}
+
+static const char *uplink_protocol(const struct uplink *u)
+{
+	switch (http_codec_version(u->link.codec)) {
+	case HTTP_RAW:
+		return "tcp";
+	case HTTP_2:
+		return "h2";
+	default:
+		return "http/1.1";
+	}
+}
+
 /* Octets may flow: choose the codec and tell the pool. */
 static void uplink_open(struct uplink *u)
 {
-	bool h2 = u->link.wire.tls && tls_is_h2(u->link.wire.tls);
-	const char *scheme = u->link.wire.tls ? "https" : "http";
-	int rc = h2 ? h2_new(HTTP_CLIENT, scheme, &http_limits_client, NULL,
-			     NULL, &u->link.codec)
-		    : h1_new(HTTP_CLIENT, scheme, &http_limits_client, NULL,
-			     NULL, &u->link.codec);
+	int rc = uplink_codec(u);
 
 	if (rc < 0) {
 		uplink_fail(u, REFUSAL_BUSY, "connection to", err_str(rc));
@@ -311,7 +333,14 @@ static void uplink_pump(struct uplink *u)
 		rc = link_turn(&u->link);
 		uplink_news(u);
 	} while (rc > 0 && --rounds);
-	if (rc < 0) {
+	if (rc == ERR_CUT && u->link.wire.ended && !u->link.failed) {
+		/* What came before is still good, once there is room for it.
+		 * The codec is not told of this end: it is none of a body's.
+		 */
+		u->cut = u->link.end_told = true;
+		rc = 0;
+	}
+	if (rc < 0 || (u->cut && !buf_len(&u->link.in))) {
 		uplink_lost(u);
 		return;
 	}
@@ -359,8 +388,7 @@ int uplink_submit(struct uplink *u, struct up_request *req)
 		u->requests->prev = req;
 	u->requests = req;
 	req->reused = u->served++ > 0;
-	req->protocol =
-		http_codec_version(u->link.codec) == HTTP_2 ? "h2" : "http/1.1";
+	req->protocol = uplink_protocol(u);
 	req->tls_version =
 		u->link.wire.tls ? tls_version(u->link.wire.tls) : NULL;
 	(void)snprintf(req->address, sizeof(req->address), "%s", u->address);

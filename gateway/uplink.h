@@ -37,6 +37,7 @@ struct uplink {
 	struct up_request *requests; /* in work here */
 	uint64_t served;	     /* requests ever submitted */
 	bool idle;		     /* none in work; set by the pool */
+	bool cut;		     /* it ended, not in good order */
 	union resolve_addr addr;     /* that is dialled */
 	char address[UP_ADDRESS_MAX];
 	enum refusal_kind why; /* it could not be opened */
@@ -49,6 +50,7 @@ struct uplink_target {
 	struct origin *origin;
 	bool tls;
 	bool h1_only;			/* do not offer h2 */
+	bool raw;			/* speak neither TLS nor HTTP */
 	const struct authority *host;	/* borrowed */
 	struct tls_session *session;	/* borrowed, or NULL */
 	const union resolve_addr *addr; /* port set */

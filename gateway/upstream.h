@@ -26,6 +26,7 @@ struct origin_key {
 	bool tls;
 	bool private; /* the rule allows private addresses */
 	bool upgrade; /* WebSocket: a connection of HTTP/1.1, for itself */
+	bool raw;     /* a tunnel: a connection without TLS and HTTP */
 	uint16_t port;
 	struct authority host; /* its own port is not looked at */
 };

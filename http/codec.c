@@ -163,6 +163,11 @@ bool http_codec_over(const struct http_codec *codec)
 	return codec->ops->over(codec);
 }
 
+bool http_codec_finished(const struct http_codec *codec)
+{
+	return codec->finished;
+}
+
 void http_codec_slim(struct http_codec *codec)
 {
 	codec->ops->slim(codec);

@@ -85,6 +85,15 @@ int h1_new(enum http_role role, const char *scheme,
 int h2_new(enum http_role role, const char *scheme,
 	   const struct http_limits *limits, http_open_fn *open, void *ctx,
 	   struct http_codec **ret);
+
+/* The codec of a tunnel: one exchange that begins with the first
+ * http_codec_read(), with a head that has only scheme and authority (both
+ * borrowed), and whose bodies are the octets of both directions. An answer of
+ * another status than 200 ends the connection without a word. A client's
+ * answer is 200 as soon as the request is submitted.
+ */
+int raw_new(enum http_role role, const char *scheme, struct slice authority,
+	    http_open_fn *open, void *ctx, struct http_codec **ret);
 void http_codec_free(struct http_codec **codec);
 
 /* Does the HTTP/1 parser library refuse what only a lenient build accepts?
@@ -154,6 +163,11 @@ bool http_codec_idle(const struct http_codec *codec);
  * be read or submitted (HTTP/1.0, connection: close, GOAWAY and empty).
  */
 bool http_codec_over(const struct http_codec *codec);
+
+/* Nothing more is written, while octets may still come: the owner closes its
+ * direction of the connection.
+ */
+bool http_codec_finished(const struct http_codec *codec);
 
 /* Give back what an idle connection does not need. */
 void http_codec_slim(struct http_codec *codec);

@@ -30,6 +30,7 @@ struct http_codec {
 	const struct http_limits *limits; /* borrowed */
 	http_open_fn *open;
 	void *ctx;
+	bool finished; /* see http_codec_finished() */
 	struct http_stream *ready_head, *ready_tail; /* those with news */
 };
 

@@ -22,6 +22,7 @@ enum http_version {
 	HTTP_1_0,
 	HTTP_1_1,
 	HTTP_2,
+	HTTP_RAW, /* none: octets of another protocol (http/raw.c) */
 };
 
 /* Whose end of the wire we are. */
