@@ -202,17 +202,19 @@ int member_grant(struct member *m, const struct config *config,
 int member_set_from(struct member *m, const char *const *from, size_t len)
 {
 	char **copy = calloc(len + 1, sizeof(*copy));
+	size_t done = 0;
 
-	if (!copy)
+	while (copy && done < len && (copy[done] = strdup(from[done])))
+		done++;
+	if (!copy || done < len) {
+		while (done)
+			free(copy[--done]);
+		free(copy);
 		return -ENOMEM;
+	}
 	member_clear_from(m);
 	m->from = copy;
-	for (size_t i = 0; i < len; i++) {
-		copy[i] = strdup(from[i]);
-		if (!copy[i])
-			return -ENOMEM;
-		m->from_len++;
-	}
+	m->from_len = len;
 	return 0;
 }
 
@@ -235,7 +237,7 @@ int member_memfd(const struct member *m)
 		ssize_t n = write(fd, text + at, len - at);
 
 		if (n <= 0) {
-			rc = -errno;
+			rc = n < 0 ? -errno : -EIO;
 			(void)close(fd);
 			free(text);
 			return rc;

@@ -54,7 +54,8 @@ int member_try(const struct member *m, const struct config *config,
 int member_grant(struct member *m, const struct config *config,
 		 struct slice line, struct config_error *ret_err);
 
-/* Copy the source prefixes. Returns 0 or -ENOMEM. */
+/* Copy the source prefixes. Returns 0 or -ENOMEM; then it keeps those it had.
+ */
 int member_set_from(struct member *m, const char *const *from, size_t len);
 
 /* The ruleset's text in a memfd. Returns the descriptor or -errno. */

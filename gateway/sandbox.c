@@ -19,6 +19,8 @@
 #include "base/err.h"
 #include "policy/policy.h"
 
+#define PREFIX_MAPPED 96 /* bits of ::ffff:0:0/96 (RFC 4291, 2.5.5.2) */
+
 struct prefix {
 	struct in6_addr addr;
 	unsigned int bits; /* 0 to 128, of the mapped form */
@@ -149,7 +151,7 @@ static int prefix_parse(struct slice text, struct prefix *ret)
 	if (inet_pton(AF_INET, addr, &v4) == 1) {
 		prefix_map_v4(&v4, &ret->addr);
 		full = 32;
-		extra = 96;
+		extra = PREFIX_MAPPED;
 	} else if (inet_pton(AF_INET6, addr, &ret->addr) != 1) {
 		return ERR_SYNTAX;
 	}
@@ -201,6 +203,9 @@ static bool prefix_holds(const struct prefix *p, const struct in6_addr *addr)
 	unsigned int rest = p->bits % 8;
 	unsigned int mask = 0xffu << (8 - rest) & 0xffu;
 
+	/* "::/0" is every IPv6 sender, and no IPv4 one in its mapped form. */
+	if (p->bits < PREFIX_MAPPED && IN6_IS_ADDR_V4MAPPED(addr))
+		return false;
 	if (memcmp(&p->addr, addr, whole) != 0)
 		return false;
 	return !rest ||

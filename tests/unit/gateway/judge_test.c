@@ -1,0 +1,175 @@
+/* tests/unit/gateway/judge_test.c - from a request head to a verdict. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "gateway/judge.h"
+
+static struct arena arena;
+static struct policy *policy;
+static struct http_head head;
+static struct judgement j;
+
+static int setup(void **state)
+{
+	static const char *const allow[] = { "any https://good.example",
+					     "GET http://good.example/pub/**",
+					     "any https://good.example:8443",
+					     "any https://[2001:db8::1]",
+					     "wss://ws.example/v1" };
+	struct rule_error err;
+	struct ruleset *rs;
+
+	(void)state;
+	arena_init(&arena, 65536);
+	assert_int_equal(ruleset_new(&rs), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(allow); i++)
+		assert_int_equal(ruleset_add(rs, VERDICT_ALLOW,
+					     slice_str(allow[i]), SLICE("t:1"),
+					     &err),
+				 0);
+	assert_int_equal(ruleset_add(rs, VERDICT_DENY,
+				     SLICE("any https://good.example/no"),
+				     SLICE("t:9"), &err),
+			 0);
+	assert_int_equal(policy_compile(rs, &policy), 0);
+	ruleset_free(&rs);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	arena_done(&arena);
+	policy_free(&policy);
+	return 0;
+}
+
+static bool judge(const char *scheme, const char *authority, const char *path,
+		  const char *sni)
+{
+	struct authority name = { 0 };
+	struct judge_facts facts = { .policy = policy,
+				     .sandbox = SLICE("ci"),
+				     .sni = sni ? &name : NULL };
+
+	if (sni)
+		assert_int_equal(host_parse(slice_str(sni), &name), 0);
+	if (!head.method.len)
+		head.method = SLICE("GET");
+	head.scheme = slice_str(scheme);
+	head.authority = slice_str(authority);
+	head.path = slice_str(path);
+	return judge_request(&facts, &head, &arena, &j);
+}
+
+static void says(struct slice s, const char *text)
+{
+	assert_int_equal(s.len, strlen(text));
+	assert_memory_equal(s.ptr, text, s.len);
+}
+
+static void test_allowed(void **state)
+{
+	(void)state;
+	head = (struct http_head){ 0 };
+	assert_true(judge("https", "GOOD.example.:443", "/a?b=c?d",
+			  "good.example"));
+	assert_true(j.judged);
+	says(j.authority, "good.example");
+	assert_int_equal(j.host.port, 443);
+	says(j.path, "/a");
+	says(j.query, "b=c?d");
+	says(j.reason, "rule");
+	assert_true(judge("https", "good.example:8443", "/", "good.example"));
+	says(j.authority, "good.example:8443");
+	assert_true(judge("http", "good.example", "/pub/x", NULL));
+	assert_int_equal(j.host.port, 80);
+	says(j.authority, "good.example");
+}
+
+static void test_names_disagree(void **state)
+{
+	(void)state;
+	head = (struct http_head){ 0 };
+	assert_false(judge("https", "good.example", "/", "evil.example"));
+	assert_false(j.judged);
+	assert_int_equal(j.refusal, REFUSAL_MISDIRECTED);
+	says(j.reason, "misdirected");
+	says(j.to_allow, "");
+	assert_false(judge("https", "good@evil.example", "/", "good.example"));
+	assert_int_equal(j.refusal, REFUSAL_MALFORMED);
+	assert_int_equal(j.host.host_len, 0);
+}
+
+static void test_denied(void **state)
+{
+	(void)state;
+	head = (struct http_head){ 0 };
+	assert_false(judge("https", "good.example", "/no", "good.example"));
+	assert_true(j.judged);
+	assert_int_equal(j.refusal, REFUSAL_DENIED);
+	assert_non_null(memmem(j.detail.ptr, j.detail.len, "t:9", 3));
+	says(j.to_allow, "");
+	assert_false(judge("http", "good.example", "/x", NULL));
+	says(j.reason, "no-rule");
+	says(j.to_allow, "GET http://good.example/x");
+	/* Another port is another place. */
+	assert_false(judge("https", "good.example:444", "/", "good.example"));
+	says(j.reason, "no-rule");
+	assert_false(judge("https", "good.example", "/%zz", "good.example"));
+	says(j.reason, "bad-path");
+	says(j.to_allow, "");
+}
+
+static void test_upgrade_and_connect(void **state)
+{
+	(void)state;
+	head = (struct http_head){ .upgrade = true };
+	assert_false(judge("https", "good.example", "/", "good.example"));
+	assert_int_equal(j.refusal, REFUSAL_DENIED);
+	head = (struct http_head){ .method = SLICE("CONNECT") };
+	assert_false(judge("http", "good.example:443", "", NULL));
+	assert_false(j.judged);
+	assert_int_equal(j.refusal, REFUSAL_METHOD);
+}
+
+/* Without memory for what is to be forwarded nothing is. */
+static void test_no_memory(void **state)
+{
+	struct arena full = arena;
+
+	(void)state;
+	head = (struct http_head){ 0 };
+	arena_init(&arena, 1);
+	assert_false(judge("https", "good.example", "/", "good.example"));
+	assert_false(j.judged);
+	assert_int_equal(j.refusal, REFUSAL_BUSY);
+	assert_false(judge("https", "good.example", "/", "evil.example"));
+	assert_int_equal(j.refusal, REFUSAL_MISDIRECTED);
+	arena_done(&arena);
+	arena = full;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_allowed),
+		cmocka_unit_test(test_names_disagree),
+		cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_upgrade_and_connect),
+		cmocka_unit_test(test_no_memory),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

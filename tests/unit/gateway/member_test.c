@@ -1,0 +1,193 @@
+/* tests/unit/gateway/member_test.c - sandboxes as the parent knows them. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "gateway/member.h"
+
+static struct config *config;
+static struct config_error err;
+
+static int setup(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		config_parse("t.yaml",
+			     SLICE("policies:\n"
+				   "  base:\n"
+				   "    allow: [GET https://good.example]\n"
+				   "  more:\n"
+				   "    deny: [any https://bad.example]\n"),
+			     &config, &err),
+		0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	config_free(&config);
+	return 0;
+}
+
+static void test_names(void **state)
+{
+	static const char *const bad[] = { "",	  "-a",	 ".a",	    "a b",
+					   "a/b", "a\n", "\xc3\xa4" };
+	char longest[SANDBOX_NAME_MAX + 2];
+	struct member *m = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(member_new(slice_str(bad[i]), SLICE(""), &m),
+				 ERR_SYNTAX);
+	memset(longest, 'a', sizeof(longest));
+	assert_int_equal(member_new(slice_of(longest, sizeof(longest) - 1),
+				    SLICE(""), &m),
+			 ERR_SYNTAX);
+	assert_null(m);
+	assert_int_equal(
+		member_new(slice_of(longest, SANDBOX_NAME_MAX), SLICE(""), &m),
+		0);
+	assert_int_equal(strlen(m->name), SANDBOX_NAME_MAX);
+	member_free(&m);
+	assert_null(m);
+	member_free(&m);
+}
+
+static void test_compose(void **state)
+{
+	struct ruleset *before;
+	struct member *m;
+
+	(void)state;
+	assert_int_equal(member_new(SLICE("ci"), SLICE(" base  more "), &m), 0);
+	assert_int_equal(member_compose(m, config, &err), 0);
+	assert_int_equal(ruleset_len(m->rules), 2);
+	/* A policy that is gone: what it had stays. */
+	before = m->rules;
+	(void)snprintf(m->policies, sizeof(m->policies), "base none");
+	assert_int_equal(member_compose(m, config, &err), ERR_UNKNOWN);
+	assert_non_null(strstr(err.text, "none"));
+	assert_ptr_equal(m->rules, before);
+	assert_int_equal(member_try(m, config, &err), ERR_UNKNOWN);
+	assert_ptr_equal(m->rules, before);
+	member_free(&m);
+}
+
+static void test_grant(void **state)
+{
+	struct ruleset *rules, *grants;
+	struct member *m;
+
+	(void)state;
+	assert_int_equal(member_new(SLICE("ci"), SLICE("base"), &m), 0);
+	assert_int_equal(member_compose(m, config, &err), 0);
+	assert_int_equal(
+		member_grant(m, config, SLICE("GET https://a.example"), &err),
+		0);
+	assert_int_equal(ruleset_len(m->rules), 2);
+	rules = m->rules;
+	grants = m->grants;
+	assert_int_equal(member_grant(m, config, SLICE("GET nope://x"), &err),
+			 ERR_SYNTAX);
+	assert_non_null(strchr(err.text, '^'));
+	assert_ptr_equal(m->rules, rules);
+	assert_ptr_equal(m->grants, grants);
+	/* The line is good and the rest does not compose any more. */
+	(void)snprintf(m->policies, sizeof(m->policies), "none");
+	assert_int_equal(
+		member_grant(m, config, SLICE("GET https://b.example"), &err),
+		ERR_UNKNOWN);
+	assert_ptr_equal(m->rules, rules);
+	assert_ptr_equal(m->grants, grants);
+	assert_int_equal(ruleset_len(m->grants), 1);
+	/* A grant outlives a reload. */
+	(void)snprintf(m->policies, sizeof(m->policies), "more");
+	assert_int_equal(member_compose(m, config, &err), 0);
+	assert_int_equal(ruleset_len(m->rules), 2);
+	member_free(&m);
+}
+
+static void test_grants_max(void **state)
+{
+	struct member *m;
+
+	(void)state;
+	assert_int_equal(member_new(SLICE("ci"), SLICE(""), &m), 0);
+	assert_int_equal(ruleset_new(&m->grants), 0);
+	for (int i = 0; i < GRANTS_MAX; i++) {
+		struct rule_error e;
+
+		assert_int_equal(ruleset_add(m->grants, VERDICT_ALLOW,
+					     SLICE("GET https://a.example"),
+					     SLICE("t"), &e),
+				 0);
+	}
+	assert_int_equal(
+		member_grant(m, config, SLICE("GET https://b.example"), &err),
+		ERR_LIMIT);
+	assert_int_equal(ruleset_len(m->grants), GRANTS_MAX);
+	member_free(&m);
+}
+
+static void test_memfd(void **state)
+{
+	struct ruleset *rs;
+	struct rule_error e;
+	struct member *m;
+	char text[1024];
+	ssize_t n;
+	int fd;
+
+	(void)state;
+	assert_int_equal(member_new(SLICE("ci"), SLICE("base more"), &m), 0);
+	assert_int_equal(member_compose(m, config, &err), 0);
+	fd = member_memfd(m);
+	assert_true(fd >= 0);
+	n = pread(fd, text, sizeof(text), 0);
+	assert_true(n > 0);
+	assert_int_equal(ruleset_parse(slice_of(text, (size_t)n), &rs, &e), 0);
+	assert_int_equal(ruleset_len(rs), 2);
+	ruleset_free(&rs);
+	(void)close(fd);
+	member_free(&m);
+}
+
+static void test_from(void **state)
+{
+	static const char *const one[] = { "10.0.0.0/8", "::1" };
+	struct member *m;
+
+	(void)state;
+	assert_int_equal(member_new(SLICE("ci"), SLICE(""), &m), 0);
+	assert_int_equal(member_set_from(m, one, 2), 0);
+	assert_int_equal(m->from_len, 2);
+	assert_string_equal(m->from[1], "::1");
+	assert_int_equal(member_set_from(m, one, 1), 0);
+	assert_int_equal(m->from_len, 1);
+	assert_int_equal(member_set_from(m, NULL, 0), 0);
+	assert_int_equal(m->from_len, 0);
+	member_free(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names), cmocka_unit_test(test_compose),
+		cmocka_unit_test(test_grant), cmocka_unit_test(test_grants_max),
+		cmocka_unit_test(test_memfd), cmocka_unit_test(test_from),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
