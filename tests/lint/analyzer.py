@@ -16,7 +16,7 @@ WANTED = ("-I", "-D", "-std", "-isystem", "-f", "-W")
 DROPPED = ("-fsanitize", "-fno-sanitize", "-DPENSTOCK_SANITIZE")
 
 OPTIONS = [
-    "-O2", "-fanalyzer", "-Werror",
+    "-O2", "-fanalyzer", "-Werror", "-fdiagnostics-path-format=none",
     # gcc 12 says "use of uninitialized value" of arrays and structs that a
     # callee fills through a pointer it cannot see into (bug 104940 and kin).
     "-Wno-analyzer-use-of-uninitialized-value",

@@ -39,7 +39,7 @@ WALK = (
     "member",
     "worker",
     "listen",
-    "conn",
+    "conn conn_impl opening",
     "dnsd",
     "hello",
     "exchange",
