@@ -1,48 +1,20 @@
 /* gateway/conn.c - one connection from a sandbox.
  *
- * The first octets say what is spoken. TLS: the ClientHello names a host, a
- * leaf for it is fetched, the handshake is done and ALPN chooses the codec.
- * Clear HTTP: the codec at once. Anything else is recorded and closed.
- *
- * From OPEN on there is one loop, conn_pump(): octets in, news to the
+ * Until it is known what is spoken, opening.c has it. From OPEN on there is one loop, conn_pump(): octets in, news to the
  * exchanges, octets out, until nothing moves. Exchanges that changed because
  * of upstream post the connection, and it comes round here again.
  */
 
 #include "gateway/conn.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 
 #include "base/base.h"
-#include "base/err.h"
 #include "base/log.h"
-#include "gateway/address.h"
-#include "gateway/exchange.h"
+#include "gateway/conn_impl.h"
 #include "gateway/hello.h"
-#include "gateway/leaf.h"
-#include "gateway/link.h"
 #include "gateway/names.h"
 #include "gateway/tell.h"
-#include "gateway/tls.h"
-
-struct conn {
-	struct gate *gate;
-	uint32_t index, gen;
-	enum conn_state state;
-	struct sandbox *sandbox; /* held */
-	struct link link;
-	struct buf hello; /* octets read before it was known what they are */
-	struct authority name; /* that TLS was opened for */
-	uint16_t port;	       /* that was dialled */
-	char client[ADDRESS_MAX];
-	struct leaf_wait leaf;
-	struct exchange_conn facts; /* for the exchanges */
-	struct loop_post post;
-	struct timer timer;
-};
 
 static const char *const conn_name[] = {
 	[CONN_HELLO] = "hello", [CONN_LEAF] = "leaf",	[CONN_SHAKE] = "shake",
@@ -61,7 +33,7 @@ static const unsigned int conn_next[] = {
 };
 static_assert(ARRAY_SIZE(conn_next) == CONN_STATES, "a state, no way out");
 
-static void conn_set_state(struct conn *c, enum conn_state next)
+void conn_set_state(struct conn *c, enum conn_state next)
 {
 	assert(next == CONN_GONE || conn_next[c->state] & BIT(next));
 	log_debug("conn %u %s: %s -> %s", c->index, c->client,
@@ -69,20 +41,20 @@ static void conn_set_state(struct conn *c, enum conn_state next)
 	c->state = next;
 }
 
-static struct loop_ref conn_ref(const struct conn *c)
+struct loop_ref conn_ref(const struct conn *c)
 {
 	return (struct loop_ref){ .kind = GATE_CONN,
 				  .gen = c->gen & 0xffffff,
 				  .index = c->index };
 }
 
-static void conn_wait(struct conn *c, enum gate_timer name)
+void conn_wait(struct conn *c, enum gate_timer name)
 {
 	timer_start(c->gate->loop, &c->timer, conn_ref(c), (uint8_t)name);
 }
 
 /* The one way out: whatever is in work ends here. */
-static void conn_end(struct conn *c)
+void conn_end(struct conn *c)
 {
 	struct gate *gate = c->gate;
 
@@ -102,8 +74,8 @@ static void conn_end(struct conn *c)
 }
 
 /* Record that no request came of this connection, and end it. */
-static void conn_refuse(struct conn *c, enum audit_kind kind,
-			struct slice reason, struct slice detail)
+void conn_refuse(struct conn *c, enum audit_kind kind, struct slice reason,
+		 struct slice detail)
 {
 	struct tell_note note = {
 		.kind = kind,
@@ -119,169 +91,6 @@ static void conn_refuse(struct conn *c, enum audit_kind kind,
 
 	tell_note(c->gate, &note);
 	conn_end(c);
-}
-
-static struct http_stream *conn_on_open(void *ctx)
-{
-	return exchange_begin(ctx);
-}
-
-/* Octets of an OPEN connection: TLS is done or there is none. */
-static void conn_open(struct conn *c, bool h2)
-{
-	bool tls = c->link.wire.tls != NULL;
-	const char *scheme = tls ? "https" : "http";
-	int rc = h2 ? h2_new(HTTP_SERVER, scheme, &http_limits_server,
-			     conn_on_open, &c->facts, &c->link.codec)
-		    : h1_new(HTTP_SERVER, scheme, &http_limits_server,
-			     conn_on_open, &c->facts, &c->link.codec);
-
-	if (rc < 0) {
-		conn_end(c);
-		return;
-	}
-	c->facts.codec = c->link.codec;
-	c->facts.sni = tls ? &c->name : NULL;
-	c->facts.tls_version = tls ? tls_version(c->link.wire.tls) : NULL;
-	conn_set_state(c, CONN_OPEN);
-	conn_wait(c, TIMER_IDLE);
-	loop_post(c->gate->loop, &c->post, conn_ref(c));
-}
-
-static void conn_shake_failed(struct conn *c, int rc)
-{
-	struct tls_failure f;
-
-	tls_failure(c->link.wire.tls, &f);
-	c->gate->stats->row.handshakes_failed++;
-	if (f.kind == TLS_FAIL_UNTRUSTING) {
-		c->gate->stats->row.untrusting++;
-		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("ca-not-trusted"),
-			    SLICE("the client does not trust the gateway's "
-				  "CA; see the certificates manual"));
-		return;
-	}
-	if (rc == ERR_CUT)
-		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("handshake-cut"),
-			    SLICE("the client closed the connection during "
-				  "the TLS handshake"));
-	else
-		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("handshake-failed"),
-			    slice_str(f.text));
-}
-
-static void conn_shake(struct conn *c)
-{
-	int rc = wire_shake(&c->link.wire);
-
-	if (rc == 1) {
-		c->gate->stats->row.handshakes++;
-		conn_open(c, tls_is_h2(c->link.wire.tls));
-	} else if (rc < 0) {
-		conn_shake_failed(c, rc);
-	}
-}
-
-/* Fetch the leaf; with it begin the handshake. */
-static void conn_leaf(struct conn *c)
-{
-	struct tls_cert *cert;
-	int rc = leaf_ask(c->gate->leaves, authority_host(&c->name), &c->leaf,
-			  &cert);
-
-	if (rc == 0)
-		return;
-	if (rc < 0) {
-		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("no-certificate"),
-			    slice_str(err_str(rc)));
-		return;
-	}
-	if (tls_server_new(c->gate->tls, c->link.wire.fd, &c->hello, cert,
-			   &c->link.wire.tls) < 0) {
-		conn_end(c);
-		return;
-	}
-	conn_set_state(c, CONN_SHAKE);
-	conn_shake(c);
-}
-
-static void conn_tls(struct conn *c)
-{
-	struct hello hello;
-	int rc = hello_parse(buf_slice(&c->hello), &hello);
-
-	if (rc == 0)
-		return;
-	if (rc < 0) {
-		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("bad-hello"),
-			    SLICE("what the client sent is no ClientHello"));
-		return;
-	}
-	if (hello.bad_name) {
-		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("bad-name"),
-			    SLICE("the ClientHello names no valid host"));
-		return;
-	}
-	if (hello.has_name)
-		c->name = hello.name;
-	conn_set_state(c, CONN_LEAF);
-	conn_leaf(c);
-}
-
-static void conn_clear(struct conn *c, bool h2)
-{
-	if (buf_append_slice(&c->link.in, buf_slice(&c->hello)) < 0) {
-		conn_end(c);
-		return;
-	}
-	buf_done(&c->hello);
-	conn_open(c, h2);
-}
-
-/* Gather first octets. Returns false when the connection has gone. */
-static bool conn_gather(struct conn *c)
-{
-	struct wire *w = &c->link.wire;
-	int rc;
-
-	do {
-		rc = wire_read(w, &c->hello);
-	} while (rc > 0);
-	if (rc == 0 || buf_len(&c->hello))
-		return true;
-	conn_end(c); /* it said nothing */
-	return false;
-}
-
-static void conn_hello(struct conn *c)
-{
-	enum hello_kind kind;
-
-	if (!conn_gather(c))
-		return;
-	if (!hello_kind(buf_slice(&c->hello), &kind)) {
-		if (c->link.wire.ended)
-			conn_end(c);
-		return;
-	}
-	switch (kind) {
-	case HELLO_TLS:
-		if (c->link.wire.ended)
-			conn_end(c);
-		else
-			conn_tls(c);
-		break;
-	case HELLO_HTTP1:
-		conn_clear(c, false);
-		break;
-	case HELLO_H2:
-		conn_clear(c, true);
-		break;
-	case HELLO_OTHER:
-		conn_refuse(c, AUDIT_PROTOCOL, SLICE("unknown-protocol"),
-			    SLICE("neither TLS nor HTTP"));
-		break;
-	}
 }
 
 /* Returns true if there was any. */
@@ -378,13 +187,9 @@ static void conn_step(struct conn *c)
 {
 	switch (c->state) {
 	case CONN_HELLO:
-		conn_hello(c);
-		break;
 	case CONN_LEAF:
-		conn_leaf(c);
-		break;
 	case CONN_SHAKE:
-		conn_shake(c);
+		opening_step(c);
 		break;
 	case CONN_OPEN:
 		conn_pump(c);
@@ -461,6 +266,8 @@ void conn_begin(struct gate *gate, int fd, struct sandbox *sandbox,
 	if (loop_add(gate->loop, fd, conn_ref(c),
 		     LOOP_READ | LOOP_WRITE | LOOP_EDGE) < 0)
 		conn_end(c);
+	else
+		opening_begin(c);
 }
 
 void conn_end_all(struct gate *gate, const struct sandbox *sandbox)
@@ -517,7 +324,8 @@ void conn_on_timer(struct gate *gate, struct loop_ref ref, uint8_t name)
 	if (name == TIMER_HELLO && c->state == CONN_HELLO) {
 		conn_refuse(c, AUDIT_PROTOCOL, SLICE("silent"),
 			    SLICE("the client sent nothing that begins TLS or "
-				  "HTTP in time"));
+				  "HTTP in time; where the server speaks "
+				  "first, a tcp:// rule is needed"));
 		return;
 	}
 	if (name == TIMER_HELLO) {

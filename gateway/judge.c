@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/base.h"
+#include "gateway/portal.h"
 
 #define JUDGE_LINE_MAX 1024 /* octets of a suggested rule */
 
@@ -148,6 +149,13 @@ bool judge_request(const struct judge_facts *f, const struct http_head *head,
 					  "requests for sites, not CONNECT."));
 	if (!judge_authority(tls, a, ret))
 		return judge_refuse(ret, REFUSAL_BUSY, SLICE("No memory."));
+	if (portal_is(authority_host(&ret->host))) {
+		ret->portal = true;
+		ret->judged = true;
+		ret->answer.verdict = VERDICT_ALLOW;
+		ret->reason = SLICE("portal");
+		return true;
+	}
 	q = (struct policy_question){
 		.scheme = judge_scheme(head, tls),
 		.method = head->method,
@@ -159,8 +167,11 @@ bool judge_request(const struct judge_facts *f, const struct http_head *head,
 	policy_judge(f->policy, &q, &ret->answer);
 	ret->judged = true;
 	ret->reason = judge_reason(ret->answer.reason);
-	if (ret->answer.verdict == VERDICT_ALLOW)
+	if (ret->answer.verdict == VERDICT_ALLOW) {
+		if (q.scheme == RULE_TLS)
+			ret->reason = SLICE("uninspected");
 		return true;
+	}
 	if (ret->answer.verdict == VERDICT_ASK)
 		ret->refusal = REFUSAL_UNANSWERED;
 	judge_say(f, head, a, ret);

@@ -93,6 +93,12 @@ bool tell_begin(struct tell *t, struct gate *gate, const struct tell_begin *b)
 	return t->kept || gate->count_lost;
 }
 
+/* A tunnel's answer is a form without a status. */
+static uint16_t tell_status(const struct http_head *response)
+{
+	return response && response->version != HTTP_RAW ? response->status : 0;
+}
+
 void tell_end(struct tell *t, struct gate *gate, const struct tell_end *e)
 {
 	const struct http_field *type =
@@ -101,7 +107,7 @@ void tell_end(struct tell *t, struct gate *gate, const struct tell_end *e)
 	struct audit_end facts = {
 		.duration_us = (loop_now_ms(gate->loop) - t->start_ms) * 1000,
 		.outcome = e->outcome,
-		.status = e->response ? e->response->status : 0,
+		.status = tell_status(e->response),
 		.bytes_up = e->bytes_up,
 		.bytes_down = e->bytes_down,
 		.reason = e->reason,

@@ -28,7 +28,8 @@ DOORS = {                                 # these headers leave their room
     "certgen": {"certgen/certgen.h", "certgen/bundle.h"},
     "audit":   {"audit/audit.h", "audit/query.h", "audit/record.h"},
     "policy":  {"policy/policy.h", "policy/load.h"},
-    "gateway": {"gateway/control.h", "gateway/stats.h"},
+    "gateway": {"gateway/control.h", "gateway/stats.h",
+                "gateway/portal.h"},
     "capture": {"capture/capture.h"},
 }
 
@@ -59,6 +60,7 @@ WALK = (
     "sandbox",
     "stats",
     "refusal",
+    "portal",
     "medium",
     "control limits",
 )

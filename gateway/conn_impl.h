@@ -1,0 +1,52 @@
+/* gateway/conn_impl.h - for conn.c and opening.c only: a connection's parts. */
+#ifndef GATEWAY_CONN_IMPL_H
+#define GATEWAY_CONN_IMPL_H
+
+#include "gateway/address.h"
+#include "gateway/conn.h"
+#include "gateway/exchange.h"
+#include "gateway/leaf.h"
+#include "gateway/link.h"
+
+#define CONN_TARGET_MAX (HOST_MAX + 16) /* "host:port" */
+
+struct conn {
+	struct gate *gate;
+	uint32_t index, gen;
+	enum conn_state state;
+	struct sandbox *sandbox; /* held */
+	struct link link;
+	struct buf hello; /* octets read before it was known what they are */
+	struct authority name; /* that TLS was opened for, or was dialled */
+	uint16_t port;	       /* that was dialled */
+	char client[ADDRESS_MAX];
+	char target[CONN_TARGET_MAX]; /* of a tunnel */
+	struct leaf_wait leaf;
+	struct exchange_conn facts; /* for the exchanges */
+	struct loop_post post;
+	struct timer timer;
+};
+
+/* conn.c */
+void conn_set_state(struct conn *c, enum conn_state next);
+struct loop_ref conn_ref(const struct conn *c);
+void conn_wait(struct conn *c, enum gate_timer name);
+
+/* The one way out: whatever is in work ends here, and c is freed. */
+void conn_end(struct conn *c);
+
+/* Record that no request came of this connection, and end it. */
+void conn_refuse(struct conn *c, enum audit_kind kind, struct slice reason,
+		 struct slice detail);
+
+/* opening.c */
+
+/* It was accepted: a rule for its name and port may make it a tunnel at once,
+ * as in some protocols the server speaks first.
+ */
+void opening_begin(struct conn *c);
+
+/* HELLO, LEAF or SHAKE: go on. May end the connection. */
+void opening_step(struct conn *c);
+
+#endif

@@ -1,0 +1,247 @@
+/* gateway/opening.c - what is spoken on a connection, from its first octets.
+ *
+ * A tcp:// rule for the dialled name and port is looked up before anything is
+ * read: then all octets go through. Otherwise the first octets say it. TLS: the
+ * ClientHello names a host; a tls:// rule lets it through as it is, marked as
+ * uninspected; else a leaf for it is fetched, the handshake is done and ALPN
+ * chooses the codec. Clear HTTP: the codec at once. Anything else is recorded
+ * and closed.
+ */
+
+#include <stdio.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "gateway/conn_impl.h"
+#include "gateway/hello.h"
+#include "gateway/tell.h"
+#include "gateway/tls.h"
+#include "policy/policy.h"
+
+static struct http_stream *opening_on_open(void *ctx)
+{
+	return exchange_begin(ctx);
+}
+
+/* HTTP is spoken: TLS is done or there is none. */
+static void opening_done(struct conn *c, bool h2)
+{
+	bool tls = c->link.wire.tls != NULL;
+	const char *scheme = tls ? "https" : "http";
+	int rc = h2 ? h2_new(HTTP_SERVER, scheme, &http_limits_server,
+			     opening_on_open, &c->facts, &c->link.codec)
+		    : h1_new(HTTP_SERVER, scheme, &http_limits_server,
+			     opening_on_open, &c->facts, &c->link.codec);
+
+	if (rc < 0) {
+		conn_end(c);
+		return;
+	}
+	c->facts.codec = c->link.codec;
+	c->facts.sni = tls ? &c->name : NULL;
+	c->facts.tls_version = tls ? tls_version(c->link.wire.tls) : NULL;
+	conn_set_state(c, CONN_OPEN);
+	conn_wait(c, TIMER_IDLE);
+	loop_post(c->gate->loop, &c->post, conn_ref(c));
+}
+
+/* Is there a rule that makes this a tunnel? */
+static bool opening_allows(const struct conn *c, enum rule_scheme scheme)
+{
+	struct policy_question q = { .scheme = scheme,
+				     .host = authority_host(&c->name),
+				     .port = c->port };
+	struct policy_answer answer;
+
+	policy_judge(c->sandbox->policy, &q, &answer);
+	return answer.verdict == VERDICT_ALLOW &&
+	       answer.reason == POLICY_BY_RULE;
+}
+
+/* Octets go through as they are, those that have come first. The exchange
+ * judges and records it like a request.
+ */
+static void opening_tunnel(struct conn *c, const char *scheme)
+{
+	bool v6 = c->name.kind == HOST_IPV6;
+	int rc = buf_append_slice(&c->link.in, buf_slice(&c->hello));
+
+	(void)snprintf(c->target, sizeof(c->target), v6 ? "[%s]:%u" : "%s:%u",
+		       c->name.host, c->port);
+	if (rc == 0)
+		rc = raw_new(HTTP_SERVER, scheme, slice_str(c->target),
+			     opening_on_open, &c->facts, &c->link.codec);
+	if (rc < 0) {
+		conn_end(c);
+		return;
+	}
+	buf_done(&c->hello);
+	c->facts.codec = c->link.codec;
+	conn_set_state(c, CONN_OPEN);
+	conn_wait(c, TIMER_IDLE);
+	c->link.failed = http_codec_read(c->link.codec, &c->link.in) < 0;
+	loop_post(c->gate->loop, &c->post, conn_ref(c));
+}
+
+static void opening_shake_failed(struct conn *c, int rc)
+{
+	struct tls_failure f;
+
+	tls_failure(c->link.wire.tls, &f);
+	c->gate->stats->row.handshakes_failed++;
+	if (f.kind == TLS_FAIL_UNTRUSTING) {
+		c->gate->stats->row.untrusting++;
+		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("ca-not-trusted"),
+			    SLICE("the client does not trust the gateway's "
+				  "CA; see the certificates manual"));
+		return;
+	}
+	if (rc == ERR_CUT)
+		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("handshake-cut"),
+			    SLICE("the client closed the connection during "
+				  "the TLS handshake"));
+	else
+		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("handshake-failed"),
+			    slice_str(f.text));
+}
+
+static void opening_shake(struct conn *c)
+{
+	int rc = wire_shake(&c->link.wire);
+
+	if (rc == 1) {
+		c->gate->stats->row.handshakes++;
+		opening_done(c, tls_is_h2(c->link.wire.tls));
+	} else if (rc < 0) {
+		opening_shake_failed(c, rc);
+	}
+}
+
+/* Fetch the leaf; with it begin the handshake. */
+static void opening_leaf(struct conn *c)
+{
+	struct tls_cert *cert;
+	int rc = leaf_ask(c->gate->leaves, authority_host(&c->name), &c->leaf,
+			  &cert);
+
+	if (rc == 0)
+		return;
+	if (rc < 0) {
+		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("no-certificate"),
+			    slice_str(err_str(rc)));
+		return;
+	}
+	if (tls_server_new(c->gate->tls, c->link.wire.fd, &c->hello, cert,
+			   &c->link.wire.tls) < 0) {
+		conn_end(c);
+		return;
+	}
+	conn_set_state(c, CONN_SHAKE);
+	opening_shake(c);
+}
+
+static void opening_tls(struct conn *c)
+{
+	struct hello hello;
+	int rc = hello_parse(buf_slice(&c->hello), &hello);
+
+	if (rc == 0)
+		return;
+	if (rc < 0) {
+		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("bad-hello"),
+			    SLICE("what the client sent is no ClientHello"));
+		return;
+	}
+	if (hello.bad_name) {
+		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("bad-name"),
+			    SLICE("the ClientHello names no valid host"));
+		return;
+	}
+	if (hello.has_name)
+		c->name = hello.name;
+	if (opening_allows(c, RULE_TLS)) {
+		opening_tunnel(c, "tls");
+		return;
+	}
+	conn_set_state(c, CONN_LEAF);
+	opening_leaf(c);
+}
+
+static void opening_clear(struct conn *c, bool h2)
+{
+	if (buf_append_slice(&c->link.in, buf_slice(&c->hello)) < 0) {
+		conn_end(c);
+		return;
+	}
+	buf_done(&c->hello);
+	opening_done(c, h2);
+}
+
+/* Gather first octets. Returns false when the connection has gone. */
+static bool opening_gather(struct conn *c)
+{
+	struct wire *w = &c->link.wire;
+	int rc;
+
+	do {
+		rc = wire_read(w, &c->hello);
+	} while (rc > 0);
+	if (rc == 0 || buf_len(&c->hello))
+		return true;
+	conn_end(c); /* it said nothing */
+	return false;
+}
+
+static void opening_hello(struct conn *c)
+{
+	enum hello_kind kind;
+
+	if (!opening_gather(c))
+		return;
+	if (!hello_kind(buf_slice(&c->hello), &kind)) {
+		if (c->link.wire.ended)
+			conn_end(c);
+		return;
+	}
+	switch (kind) {
+	case HELLO_TLS:
+		if (c->link.wire.ended)
+			conn_end(c);
+		else
+			opening_tls(c);
+		break;
+	case HELLO_HTTP1:
+		opening_clear(c, false);
+		break;
+	case HELLO_H2:
+		opening_clear(c, true);
+		break;
+	case HELLO_OTHER:
+		conn_refuse(c, AUDIT_PROTOCOL, SLICE("unknown-protocol"),
+			    SLICE("neither TLS nor HTTP"));
+		break;
+	}
+}
+
+void opening_begin(struct conn *c)
+{
+	if (opening_allows(c, RULE_TCP))
+		opening_tunnel(c, "tcp");
+}
+
+void opening_step(struct conn *c)
+{
+	switch (c->state) {
+	case CONN_HELLO:
+		opening_hello(c);
+		break;
+	case CONN_LEAF:
+		opening_leaf(c);
+		break;
+	case CONN_SHAKE:
+		opening_shake(c);
+		break;
+	default:
+		assert(0);
+	}
+}
