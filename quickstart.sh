@@ -60,6 +60,7 @@ trap 'exit 130' INT TERM
 export PENSTOCK_RUN_DIR="$scratch/run"
 export PENSTOCK_STATE_DIR="$scratch/state"
 export PENSTOCK_CONFIG_DIR="$scratch/config"
+export npm_config_cache="$scratch/npm"
 mkdir "$scratch/project"
 cd "$scratch/project"
 
