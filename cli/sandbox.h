@@ -87,6 +87,11 @@ void sandbox_env(const struct sandbox *sb, struct sandbox_args *args);
  */
 int sandbox_filter(struct sandbox_args *args);
 
+/* Put the calling thread under the same program; no_new_privs is set. Returns
+ * 0 or -errno.
+ */
+int sandbox_filter_enter(void);
+
 /* "registry=URL\n" as the caller's npm has it, or an empty text. */
 void sandbox_npmrc(const struct sandbox *sb, char *ret, size_t len);
 

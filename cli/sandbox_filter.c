@@ -8,12 +8,14 @@
  *   more.
  * - Socket families other than UNIX, IPv4, IPv6 and netlink. Some (VSOCK,
  *   QRTR) know no network namespaces and reach the hypervisor or devices.
- * - io_uring makes sockets without the socket call; programs fall back.
  * - For root alone: user namespaces. It cannot be mapped into one, but gains
  *   the power to mount cgroups there, whose files belong to root, and could
  *   freeze or kill what shares its group outside. clone3 takes its flags by
  *   pointer, which no filter can read, so it is not there; libraries fall back.
- * - Keyrings are the caller's, and may hold its tickets.
+ * - What sandbox_calls.h lists: keyrings, which are the caller's and may hold
+ *   its tickets; io_uring, which makes sockets without the socket call; mounts,
+ *   ptrace, bpf, modules and their like, which a user namespace of one's own
+ *   would open again.
  * - The 32-bit socketcall takes its arguments by pointer, which no filter can
  *   read; so 32-bit programs on x86 have no sockets. The x32 calls, which
  *   nobody uses, would have to be checked a third time.
@@ -32,23 +34,66 @@
 #include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/base.h"
+#include "cli/sandbox_calls.h"
+
+/* Numbers of calls; 0 is one that this convention has not. */
+struct filter_list {
+	const uint32_t *nr;
+	size_t len;
+};
+
+#define FILTER_LIST(array)                                                     \
+	{                                                                      \
+		(array), ARRAY_SIZE(array)                                     \
+	}
 
 /* The numbers of one calling convention. */
 struct filter_calls {
 	uint32_t ioctl, socket, socketpair;
 	uint32_t clone, clone3, unshare;
-	uint32_t refused[6]; /* not there, for the sandbox; 0 ends the list */
+	struct filter_list refused; /* EPERM */
+	struct filter_list absent;  /* ENOSYS */
 };
+
+#define FILTER_CALL_NATIVE(name, i386, arm) SYS_##name,
+#define FILTER_CALL_I386(name, i386, arm)   i386,
+#define FILTER_CALL_ARM(name, i386, arm)    arm,
+
+static const uint32_t filter_native_refused[] = {
+	SANDBOX_CALLS_REFUSED(FILTER_CALL_NATIVE)
+#if defined(__x86_64__)
+		SYS_iopl,
+	SYS_ioperm,
+#endif
+};
+
+static const uint32_t filter_native_absent[] = { SANDBOX_CALLS_ABSENT(
+	FILTER_CALL_NATIVE) };
 
 #if defined(__x86_64__)
 #define FILTER_ARCH   AUDIT_ARCH_X86_64
 #define FILTER_COMPAT AUDIT_ARCH_I386
 #define FILTER_X32    0x40000000u /* the x32 numbers begin here */
+
+static const uint32_t filter_compat_refused[] = {
+	SANDBOX_CALLS_REFUSED(FILTER_CALL_I386) 110 /* iopl */,
+	101 /* ioperm */,
+	22 /* umount */,
+	25 /* stime */,
+	404 /* clock_settime64 */,
+	405 /* clock_adjtime64 */,
+};
+
+static const uint32_t filter_compat_absent[] = {
+	SANDBOX_CALLS_ABSENT(FILTER_CALL_I386) 102 /* socketcall */,
+};
+
 static const struct filter_calls filter_compat = {
 	/* arch/x86/entry/syscalls/syscall_32.tbl */
 	.ioctl = 54,
@@ -57,13 +102,21 @@ static const struct filter_calls filter_compat = {
 	.clone = 120,
 	.clone3 = 435,
 	.unshare = 310,
-	.refused = { 102 /* socketcall */, 286 /* add_key */,
-		     287 /* request_key */, 288 /* keyctl */,
-		     425 /* io_uring_setup */ },
+	.refused = FILTER_LIST(filter_compat_refused),
+	.absent = FILTER_LIST(filter_compat_absent),
 };
 #elif defined(__aarch64__)
 #define FILTER_ARCH   AUDIT_ARCH_AARCH64
 #define FILTER_COMPAT AUDIT_ARCH_ARM
+
+static const uint32_t filter_compat_refused[] = {
+	SANDBOX_CALLS_REFUSED(FILTER_CALL_ARM) 404 /* clock_settime64 */,
+	405 /* clock_adjtime64 */,
+};
+
+static const uint32_t filter_compat_absent[] = { SANDBOX_CALLS_ABSENT(
+	FILTER_CALL_ARM) };
+
 static const struct filter_calls filter_compat = {
 	/* arch/arm/tools/syscall.tbl; EABI has no socketcall */
 	.ioctl = 54,
@@ -72,8 +125,8 @@ static const struct filter_calls filter_compat = {
 	.clone = 120,
 	.clone3 = 435,
 	.unshare = 337,
-	.refused = { 309 /* add_key */, 310 /* request_key */, 311 /* keyctl */,
-		     425 /* io_uring_setup */ },
+	.refused = FILTER_LIST(filter_compat_refused),
+	.absent = FILTER_LIST(filter_compat_absent),
 };
 #else
 #error "the system call filter knows x86-64 and arm64"
@@ -86,11 +139,11 @@ static const struct filter_calls filter_native = {
 	.clone = SYS_clone,
 	.clone3 = SYS_clone3,
 	.unshare = SYS_unshare,
-	.refused = { SYS_add_key, SYS_request_key, SYS_keyctl,
-		     SYS_io_uring_setup },
+	.refused = FILTER_LIST(filter_native_refused),
+	.absent = FILTER_LIST(filter_native_absent),
 };
 
-#define FILTER_MAX 128 /* instructions; it has about 90 */
+#define FILTER_MAX 512 /* instructions; it has about 300 */
 
 struct filter {
 	struct sock_filter code[FILTER_MAX];
@@ -174,6 +227,17 @@ static void filter_root(struct filter *f, const struct filter_calls *c)
 	filter_refuse(f, ENOSYS);
 }
 
+static void filter_refuse_all(struct filter *f, const struct filter_list *list,
+			      uint32_t err)
+{
+	for (size_t i = 0; i < list->len; i++) {
+		if (!list->nr[i])
+			continue;
+		filter_if(f, list->nr[i], 0, 1);
+		filter_refuse(f, err);
+	}
+}
+
 /* One convention, from its number to a verdict. */
 static void filter_convention(struct filter *f, const struct filter_calls *c)
 {
@@ -183,10 +247,8 @@ static void filter_convention(struct filter *f, const struct filter_calls *c)
 	filter_socket(f, c->socketpair);
 	if (geteuid() == 0)
 		filter_root(f, c);
-	for (const uint32_t *nr = c->refused; *nr; nr++) {
-		filter_if(f, *nr, 0, 1);
-		filter_refuse(f, ENOSYS);
-	}
+	filter_refuse_all(f, &c->refused, EPERM);
+	filter_refuse_all(f, &c->absent, ENOSYS);
 #ifdef FILTER_X32
 	filter_put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K,
 						   FILTER_X32, 0, 1));
@@ -217,4 +279,15 @@ int sandbox_filter(struct sandbox_args *args)
 
 	filter_build(&f);
 	return sandbox_args_file(args, f.code, f.len * sizeof(f.code[0]));
+}
+
+int sandbox_filter_enter(void)
+{
+	struct filter f = { .len = 0 };
+	struct sock_fprog program = { .filter = f.code };
+
+	filter_build(&f);
+	program.len = (unsigned short)f.len;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno
+									: 0;
 }

@@ -206,10 +206,11 @@ static int watch_loop(struct watch *w)
 			return EXIT_BROKEN;
 		if (n < 0)
 			continue;
-		if (p[0].revents && watch_on_signal(w, &status))
-			break;
+		/* It reports before it runs, and so before the signal. */
 		if (p[1].revents)
 			watch_on_child(w);
+		if (p[0].revents && watch_on_signal(w, &status))
+			break;
 		if (p[2].revents)
 			watch_on_door(w);
 		if (!n && w->door < 0)
