@@ -17,6 +17,7 @@
 #include "gateway/address.h"
 #include "gateway/dns.h"
 #include "gateway/names.h"
+#include "gateway/portal.h"
 #include "gateway/tell.h"
 #include "gateway/wire.h"
 #include "policy/policy.h"
@@ -114,6 +115,15 @@ static void dnsd_refused(struct gate *gate, struct sandbox *sb,
 		tell_note(gate, &note);
 }
 
+/* May this sandbox know the name? */
+static bool dnsd_named(const struct sandbox *sb, const struct dns_query *q)
+{
+	struct slice host = authority_host(&q->host);
+
+	return q->host_valid && q->host.kind == HOST_NAME &&
+	       (portal_is(host) || policy_names_host(sb->policy, host));
+}
+
 /* Decide about one question and print the answer. */
 static size_t dnsd_decide(struct gate *gate, struct sandbox *sb,
 			  const char *client, const struct dns_query *q,
@@ -127,8 +137,7 @@ static size_t dnsd_decide(struct gate *gate, struct sandbox *sb,
 
 	if (q->class != DNS_CLASS_IN)
 		return dns_print(q, DNS_NOTIMP, v4, &v6, SLICE(""), ret);
-	if (!q->host_valid || q->host.kind != HOST_NAME ||
-	    !policy_names_host(sb->policy, authority_host(&q->host))) {
+	if (!dnsd_named(sb, q)) {
 		dnsd_refused(gate, sb, client, q);
 		return dns_print(q, DNS_NXDOMAIN, v4, &v6, why, ret);
 	}

@@ -19,6 +19,7 @@
 #include "base/base.h"
 #include "base/log.h"
 #include "gateway/judge.h"
+#include "gateway/portal.h"
 #include "gateway/tell.h"
 #include "gateway/upstream.h"
 
@@ -227,7 +228,8 @@ static enum audit_outcome exchange_outcome(const struct exchange *ex)
 				       ex->tell.verdict == AUDIT_ALLOW
 			       ? AUDIT_FAILED
 			       : AUDIT_REFUSED;
-	if (ex->state == EXCHANGE_RELAY && ex->rsp.done && !ex->rsp.cut)
+	if ((ex->state == EXCHANGE_RELAY || ex->judged.portal) &&
+	    ex->rsp.done && !ex->rsp.cut)
 		return AUDIT_DONE;
 	return AUDIT_CUT;
 }
@@ -358,6 +360,32 @@ static void exchange_dial(struct exchange *ex)
 				      "origin."));
 }
 
+/* The gateway answers itself. */
+static void exchange_portal(struct exchange *ex)
+{
+	struct exchange_conn *c = ex->conn;
+	struct portal p = {
+		.method = ex->req.head->method,
+		.path = ex->judged.path,
+		.accept = exchange_field(ex, SLICE("accept")),
+		.user_agent = exchange_field(ex, SLICE("user-agent")),
+		.sandbox = slice_str(c->sandbox->name),
+		.policy = c->sandbox->policy,
+		.ca_pem = c->gate->ca_pem,
+	};
+
+	if (portal_make(&p, &ex->arena, &ex->rsp.head, &ex->rsp.body) < 0) {
+		exchange_refuse(ex, REFUSAL_BUSY, SLICE("No memory."));
+		return;
+	}
+	c->gate->stats->row.allowed++;
+	ex->rsp.end = true;
+	exchange_set_state(ex, EXCHANGE_REFUSE);
+	exchange_wait(ex, TIMER_HEAD);
+	exchange_discard(ex);
+	exchange_wake_down(ex);
+}
+
 /* The head is whole. */
 static void exchange_judge(struct exchange *ex)
 {
@@ -377,6 +405,8 @@ static void exchange_judge(struct exchange *ex)
 				      "nothing is forwarded."));
 	else if (!allowed)
 		exchange_refuse(ex, ex->judged.refusal, ex->judged.detail);
+	else if (ex->judged.portal)
+		exchange_portal(ex);
 	else
 		exchange_dial(ex);
 	/* The rule lives with the policy, which may change from here on. */

@@ -12,6 +12,7 @@
 #include "audit/audit.h"
 #include "base/id.h"
 #include "base/loop.h"
+#include "base/slice.h"
 #include "base/table.h"
 #include "gateway/limits.h"
 #include "gateway/stats.h"
@@ -40,6 +41,7 @@ struct gate {
 	struct names *names;	     /* borrowed, shared */
 	struct spool *spool;	     /* owned */
 	struct stats *stats;	     /* borrowed, shared: this worker's */
+	struct slice ca_pem; /* the CA's certificate; borrowed; or empty */
 	struct id_source ids;
 	struct table conns;	/* struct conn */
 	struct table exchanges; /* struct exchange */

@@ -24,7 +24,9 @@ struct judge_facts {
 };
 
 struct judgement {
-	bool judged;		     /* the policy was asked */
+	bool judged; /* the policy was asked */
+	bool portal; /* for the gateway itself (portal.h): allowed unasked, and
+		      * nothing goes upstream */
 	struct policy_answer answer; /* with judged */
 	struct authority host;	     /* its port is always set */
 	/* The same as text, to be forwarded: in the arena, without the

@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +24,8 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "certgen/bundle.h"
+#include "certgen/certgen.h"
 #include "gateway/address.h"
 #include "gateway/control.h"
 #include "gateway/guard.h"
@@ -182,6 +185,23 @@ static int main_tls(struct parent *p)
 	return rc;
 }
 
+/* The CA's certificate, for the portal to show. certgen is ready before us, so
+ * a certificate that is not there is worth a word; leaves are minted anyway.
+ */
+static void main_ca(struct parent *p)
+{
+	int fd = open(p->ca_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd < 0 ? -1 : read(fd, p->ca_pem, sizeof(p->ca_pem));
+
+	if (n > 0 && bundle_check(slice_of(p->ca_pem, (size_t)n)) == 0)
+		p->ca_pem_len = (size_t)n;
+	else
+		log_warn("%s: no certificate; the portal shows none",
+			 p->ca_path);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 /* Memory that workers write and the parent reads. */
 static int main_stats(struct parent *p)
 {
@@ -313,6 +333,7 @@ static int main_run(struct parent *p, const struct options *o,
 		rc = h1_self_test();
 	if (rc == 0)
 		rc = main_tls(p);
+	main_ca(p);
 	if (rc == 0)
 		rc = guard_learn_own();
 	if (rc == 0)
@@ -344,7 +365,7 @@ int main(int argc, char **argv)
 {
 	static struct parent parent;
 	char control[PATH_LEN], certgen[PATH_LEN], spool[PATH_LEN];
-	char names[PATH_LEN], good[PATH_LEN];
+	char names[PATH_LEN], good[PATH_LEN], ca[PATH_LEN];
 	struct options o;
 
 	if (!main_options(&o, argc, argv)) {
@@ -360,6 +381,7 @@ int main(int argc, char **argv)
 	    !main_path(o.run, CERTGEN_SOCKET, certgen) ||
 	    !main_path(o.run, SPOOL_DIR, spool) ||
 	    !main_path(o.run, CONFIG_GOOD, good) ||
+	    !main_path(o.state, CERTGEN_CA_CERT, ca) ||
 	    !main_path(o.state, "names", names)) {
 		log_error("the directories' paths are too long");
 		return EXIT_FAILURE;
@@ -368,6 +390,7 @@ int main(int argc, char **argv)
 	parent.config_path = o.config;
 	parent.good_path = good;
 	parent.certgen_socket = certgen;
+	parent.ca_path = ca;
 	parent.spool_dir = spool;
 	parent.idle_exit_s = o.idle_exit_s;
 	memcpy(parent.durations_ms, o.durations_ms, sizeof(o.durations_ms));

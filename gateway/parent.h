@@ -16,6 +16,7 @@
 #include "base/table.h"
 #include "gateway/limits.h"
 #include "gateway/member.h"
+#include "gateway/portal.h"
 #include "gateway/stats.h"
 #include "gateway/worker.h"
 
@@ -60,12 +61,15 @@ struct parent {
 	const char *config_path;
 	const char *good_path; /* where a copy of it is kept while in force */
 	const char *certgen_socket;
+	const char *ca_path;
 	const char *spool_dir;
 	uint32_t idle_exit_s; /* 0: never */
 	/* What was read and made. */
 	struct config *config;
 	struct tls_ctx *tls;
 	struct names *names;
+	char ca_pem[PORTAL_CA_MAX]; /* for the portal */
+	size_t ca_pem_len;
 	struct stats *stats; /* WORKERS_MAX of them, shared */
 	uint32_t durations_ms[GATE_TIMERS];
 	int control; /* listening */

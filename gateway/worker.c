@@ -357,6 +357,7 @@ static int worker_init(struct worker *w, const struct worker_setup *setup)
 	g->tls = setup->tls;
 	g->names = setup->names;
 	g->stats = setup->stats;
+	g->ca_pem = setup->ca_pem;
 	g->count_lost = setup->count_lost;
 	g->ids.writer = setup->writer;
 	g->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);

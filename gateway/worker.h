@@ -22,6 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/slice.h"
+
 struct stats;
 struct names;
 struct tls_ctx;
@@ -43,6 +45,7 @@ struct worker_setup {
 	struct stats *stats;	    /* this worker's row */
 	const char *certgen_socket; /* path */
 	const char *spool_dir;
+	struct slice ca_pem;	/* or empty */
 	const char *const *dns; /* resolvers, or none */
 	size_t dns_len;
 	const uint32_t *durations_ms; /* GATE_TIMERS of them */

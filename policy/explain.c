@@ -109,6 +109,22 @@ void policy_explain(const struct policy *p, const struct policy_question *q,
 		look(ctx, p->rules[i].rule, false, bad);
 }
 
+size_t policy_len(const struct policy *p)
+{
+	return p->rules_len;
+}
+
+const struct rule *policy_at(const struct policy *p, size_t i)
+{
+	assert(i < p->rules_len);
+	return p->rules[i].rule;
+}
+
+enum verdict policy_default(const struct policy *p)
+{
+	return p->fallback;
+}
+
 /* What rules cannot say is left out: "any" for a method with odd octets. */
 static void suggest_method(struct text *t, struct slice method)
 {

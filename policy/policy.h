@@ -123,6 +123,15 @@ void policy_judge(const struct policy *p, const struct policy_question *q,
  */
 bool policy_names_host(const struct policy *p, struct slice host);
 
+/* The rules as they were written, in order; they live with the policy. i is
+ * less than policy_len().
+ */
+size_t policy_len(const struct policy *p);
+const struct rule *policy_at(const struct policy *p, size_t i);
+
+/* The verdict where no rule matches. */
+enum verdict policy_default(const struct policy *p);
+
 /* Look at every rule in turn: calls back with each and a phrase why it
  * matched or did not. For explain.
  */

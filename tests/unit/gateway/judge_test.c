@@ -112,6 +112,26 @@ static void test_names_disagree(void **state)
 	assert_int_equal(j.host.host_len, 0);
 }
 
+/* The gateway's own pages: no rule is asked, but the names must agree. */
+static void test_portal(void **state)
+{
+	(void)state;
+	head = (struct http_head){ 0 };
+	assert_true(judge("http", "Penstock.Internal.", "/policy?x", NULL));
+	assert_true(j.portal);
+	assert_int_equal(j.answer.verdict, VERDICT_ALLOW);
+	assert_null(j.answer.rule);
+	says(j.reason, "portal");
+	says(j.path, "/policy");
+	assert_true(
+		judge("https", "penstock.internal", "/", "penstock.internal"));
+	assert_false(judge("https", "penstock.internal", "/", "good.example"));
+	assert_false(j.portal);
+	assert_int_equal(j.refusal, REFUSAL_MISDIRECTED);
+	assert_false(judge("http", "x.penstock.internal", "/", NULL));
+	assert_false(j.portal);
+}
+
 static void test_denied(void **state)
 {
 	(void)state;
@@ -166,6 +186,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_allowed),
 		cmocka_unit_test(test_names_disagree),
+		cmocka_unit_test(test_portal),
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_upgrade_and_connect),
 		cmocka_unit_test(test_no_memory),
