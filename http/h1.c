@@ -65,6 +65,10 @@ void h1_settle(struct h1 *h1)
 
 	if (!s)
 		return;
+	if (h1->state == H1_RAW && h1->half && s->in_over != s->out_over) {
+		h1->codec.finished = s->out_over;
+		return;
+	}
 	if (h1->state == H1_RAW && s->in_over != s->out_over) {
 		s->in_over = s->out_over = true;
 		h1->keep = false;
@@ -102,6 +106,7 @@ void h1_switch(struct h1 *h1)
 
 	h1->state = H1_RAW;
 	h1->keep = false;
+	h1->half = h1_is_server(h1) && s->out->head->version == HTTP_RAW;
 	h1->writer.switched = true;
 	h1->writer.framing = HTTP_CLOSE;
 	s->in_over = s->out_over = false;

@@ -235,6 +235,10 @@ static void plan_response(struct h1_writer *w, const struct http_head *head)
 		w->switched = true;
 		w->framing = HTTP_CLOSE;
 	} else if (slice_eq(w->method, SLICE("CONNECT")) &&
+		   head->version == HTTP_RAW) {
+		w->switched = true; /* the octets behind it go through us */
+		w->framing = HTTP_CLOSE;
+	} else if (slice_eq(w->method, SLICE("CONNECT")) &&
 		   head->status / 100 == 2) {
 		w->tunnel = w->mute = true;
 	} else if (h1_is_bodiless(w->method, head->status)) {
@@ -271,7 +275,7 @@ static void put_connection(struct lines *l, const struct h1_writer *w,
 	bool te = w->role == HTTP_CLIENT && http_head_find(head, SLICE("te"));
 	struct slice value = slice_of(NULL, 0);
 
-	if (w->tunnel)
+	if (w->tunnel || (w->switched && !head->upgrade))
 		return;
 	if (head->upgrade) {
 		put_field(l, SLICE("connection"), SLICE("Upgrade"));

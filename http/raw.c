@@ -231,6 +231,9 @@ static int raw_submit(struct http_codec *c, struct http_stream *s)
 	if (!raw_ready(c))
 		return -EBUSY;
 	raw_attach(raw, s);
+	/* A CONNECT without a body had ended; its tunnel has just begun. */
+	if (s->out->head->version != HTTP_RAW)
+		s->out->end = false;
 	if (raw_head(raw, s) < 0) {
 		raw->stream = NULL;
 		s->attached = false;

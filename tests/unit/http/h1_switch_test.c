@@ -150,6 +150,36 @@ static void test_server(void **state)
 	rig_done(&r);
 }
 
+/* CONNECT to a tunnel: octets both ways, and each direction ends by itself. */
+static void test_connect(void **state)
+{
+	struct http_head *head;
+	struct rig r;
+
+	(void)state;
+	server_init(&r, "CONNECT a:22 HTTP/1.1\r\nHost: a:22\r\n\r\nearly");
+	assert_true(r.in.end);
+	assert_int_equal(buf_len(&r.inbuf), 5);
+	head = rig_head(&r, "x: y");
+	head->status = 200;
+	head->version = HTTP_RAW;
+	r.in.end = false; /* as the tunnel's codec does */
+	r.out.head = head;
+	assert_int_equal(buf_append(&r.out.body, "banner", 6), 0);
+	rig_turn(&r);
+	rig_turn(&r);
+	rig_assert_written(&r, "HTTP/1.1 200 OK\r\nx: y\r\n\r\nbanner");
+	assert_true(slice_eq(buf_slice(&r.in.body), SLICE("early")));
+	rig_feed_end(&r);
+	assert_true(r.in.end);
+	assert_int_equal(r.closed, 0);
+	assert_false(http_codec_finished(r.codec));
+	r.out.end = true;
+	rig_turn(&r);
+	assert_int_equal(r.closed, 1);
+	rig_done(&r);
+}
+
 /* The origin does not switch: what was pipelined is the next request. */
 static void test_server_refused(void **state)
 {
@@ -172,6 +202,7 @@ int main(void)
 		cmocka_unit_test(test_client),
 		cmocka_unit_test(test_not_granted),
 		cmocka_unit_test(test_server),
+		cmocka_unit_test(test_connect),
 		cmocka_unit_test(test_server_refused),
 	};
 
