@@ -314,6 +314,7 @@ static bool leaves_answer(struct leaves *l, struct frame_in *in)
 	uint32_t number = bytes_u32(&in->body);
 	struct slice first = bytes_str(&in->body);
 	struct leaf *leaf = leaf_by_number(l, number);
+	uint64_t soon_s = loop_wall_us(l->gate->loop) / 1000000 + 1;
 	struct slice key;
 	uint64_t until_s;
 
@@ -336,6 +337,8 @@ static bool leaves_answer(struct leaves *l, struct frame_in *in)
 	if (tls_cert_new(first, key, &leaf->cert) < 0)
 		return false;
 	leaf->renew_s = until_s > LEAF_RENEW_S ? until_s - LEAF_RENEW_S : 0;
+	if (leaf->renew_s < soon_s)
+		leaf->renew_s = soon_s; /* all who wait get it */
 	l->gate->stats->row.leaves_minted++;
 	leaf_settle(l, leaf, LEAF_READY, 0);
 	return true;
