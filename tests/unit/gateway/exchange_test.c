@@ -410,6 +410,171 @@ static void test_table_full(void **state)
 	(void)close(second);
 }
 
+/* A client that speaks HTTP/2 in the clear, with one stream. */
+struct h2_client {
+	int fd;
+	struct http_codec *codec;
+	struct buf in, out;
+	struct http_stream stream;
+	struct http_flow req, rsp;
+	struct arena arena;
+	struct http_head *head;
+	unsigned int news;
+};
+
+static void h2_turn(struct h2_client *c)
+{
+	struct http_stream *s;
+	unsigned int news;
+	uint8_t *to = buf_reserve(&c->in, 16384);
+	ssize_t n = recv(c->fd, to, 16384, 0);
+
+	if (n > 0)
+		buf_commit(&c->in, (size_t)n);
+	(void)http_codec_read(c->codec, &c->in);
+	(void)http_codec_write(c->codec, &c->out);
+	n = send(c->fd, buf_data(&c->out), buf_len(&c->out), MSG_NOSIGNAL);
+	if (n > 0)
+		buf_consume(&c->out, (size_t)n);
+	while ((s = http_codec_next(c->codec, &news)))
+		c->news |= news;
+	rig_turns(1);
+}
+
+static void h2_until(struct h2_client *c, unsigned int news)
+{
+	for (int i = 0; i < 500 && (c->news & news) != news; i++)
+		h2_turn(c);
+	assert_int_equal(c->news & news, news);
+}
+
+static void h2_begin(struct h2_client *c, const char *authority,
+		     size_t body_len)
+{
+	*c = (struct h2_client){ .fd = rig_client() };
+	buf_init(&c->in, WIRE_IN_MAX);
+	buf_init(&c->out, WIRE_OUT_MAX);
+	arena_init(&c->arena, EXCHANGE_ARENA_MAX);
+	buf_init(&c->req.body, http_limits_server.body_bytes);
+	buf_init(&c->rsp.body, http_limits_client.body_bytes);
+	c->head = http_head_new(&c->arena);
+	assert_non_null(c->head);
+	c->head->method = body_len ? SLICE("POST") : SLICE("GET");
+	c->head->scheme = SLICE("http");
+	c->head->authority = slice_str(authority);
+	c->head->path = SLICE("/");
+	c->head->framing = body_len ? HTTP_STREAM : HTTP_NO_BODY;
+	c->req.head = c->head;
+	c->req.end = !body_len;
+	c->stream = (struct http_stream){ .in = &c->rsp,
+					  .out = &c->req,
+					  .arena = &c->arena };
+	while (body_len--)
+		assert_int_equal(buf_append(&c->req.body, "x", 1), 0);
+	assert_int_equal(h2_new(HTTP_CLIENT, "http", &http_limits_client, NULL,
+				NULL, &c->codec),
+			 0);
+	assert_int_equal(http_codec_submit(c->codec, &c->stream), 0);
+	for (int i = 0; i < 5; i++)
+		h2_turn(c);
+}
+
+static void h2_done(struct h2_client *c)
+{
+	http_codec_free(&c->codec);
+	buf_done(&c->in);
+	buf_done(&c->out);
+	buf_done(&c->req.body);
+	buf_done(&c->rsp.body);
+	arena_done(&c->arena);
+	(void)close(c->fd);
+}
+
+static void test_h2_refused(void **state)
+{
+	struct h2_client c;
+
+	(void)state;
+	/* While its body is on the way: the answer is whole all the same. */
+	h2_begin(&c, "other.example", 100);
+	h2_until(&c, HTTP_NEWS_HEAD | HTTP_NEWS_CLOSED);
+	assert_int_equal(c.rsp.head->status, 403);
+	assert_true(c.rsp.end);
+	assert_false(c.news & HTTP_NEWS_FAULT);
+	rig_row(0, AUDIT_REFUSED, 403, "no-rule");
+	assert_int_equal(rig.gate.exchanges.count, 0);
+	h2_done(&c);
+}
+
+/* The stream is reset while its origin is dialled, and while it answers. */
+static void test_h2_reset(void **state)
+{
+	struct h2_client c;
+	int origin;
+
+	(void)state;
+	rig.resolve_later = true;
+	h2_begin(&c, "good.example", 0);
+	assert_int_equal(rig.gate.exchanges.count, 1);
+	http_codec_reset(c.codec, &c.stream, HTTP_FAULT_CANCEL);
+	for (int i = 0; i < 5; i++)
+		h2_turn(&c);
+	rig_row(0, AUDIT_CUT, 0, "client-gone");
+	rig_resolved();
+	h2_done(&c);
+	h2_begin(&c, "good.example", 100);
+	origin = rig_accept();
+	rig_expect(origin, "xxx");
+	rig_send(origin, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhel");
+	h2_until(&c, HTTP_NEWS_HEAD | HTTP_NEWS_BODY);
+	http_codec_reset(c.codec, &c.stream, HTTP_FAULT_CANCEL);
+	for (int i = 0; i < 5; i++)
+		h2_turn(&c);
+	rig_row(1, AUDIT_CUT, 200, "client-gone");
+	rig_expect_end(origin);
+	assert_int_equal(rig.gate.exchanges.count, 0);
+	h2_done(&c);
+	(void)close(origin);
+}
+
+/* An early answer of an HTTP/1 origin, to a stream that still sends. */
+static void test_h2_early_answer(void **state)
+{
+	struct h2_client c;
+	int origin;
+
+	(void)state;
+	h2_begin(&c, "good.example", 100);
+	origin = rig_accept();
+	rig_expect(origin, "xxx");
+	rig_send(origin, "HTTP/1.1 413 No\r\ncontent-length: 5\r\n\r\nlarge");
+	(void)close(origin);
+	h2_until(&c, HTTP_NEWS_HEAD | HTTP_NEWS_CLOSED);
+	assert_int_equal(c.rsp.head->status, 413);
+	assert_true(c.rsp.end);
+	assert_false(c.rsp.cut);
+	rig_row(0, AUDIT_DONE, 413, "rule");
+	h2_done(&c);
+}
+
+/* The origin breaks off: the stream may not look whole. */
+static void test_h2_origin_gone(void **state)
+{
+	struct h2_client c;
+	int origin;
+
+	(void)state;
+	h2_begin(&c, "good.example", 0);
+	origin = rig_accept();
+	rig_expect(origin, "\r\n\r\n");
+	rig_send(origin, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhel");
+	(void)close(origin);
+	h2_until(&c, HTTP_NEWS_FAULT | HTTP_NEWS_CLOSED);
+	assert_false(c.rsp.end);
+	rig_row(0, AUDIT_CUT, 200, "origin-cut");
+	h2_done(&c);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
 
 int main(void)
@@ -435,6 +600,10 @@ int main(void)
 		TEST(test_answer_with_timeout),
 		TEST(test_slow_reader),
 		TEST(test_table_full),
+		TEST(test_h2_refused),
+		TEST(test_h2_reset),
+		TEST(test_h2_early_answer),
+		TEST(test_h2_origin_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

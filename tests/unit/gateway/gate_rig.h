@@ -45,6 +45,7 @@ struct rig_row {
 	enum audit_outcome outcome;
 	enum audit_kind kind;
 	uint16_t status;
+	uint64_t duration_us;
 	uint64_t bytes_up, bytes_down;
 	char reason[64];
 	char detail[256];
@@ -177,6 +178,7 @@ void spool_end(struct spool *s, uint32_t slot, const struct audit_end *e)
 	row->ended = true;
 	row->outcome = e->outcome;
 	row->status = e->status;
+	row->duration_us = e->duration_us;
 	row->bytes_up = e->bytes_up;
 	row->bytes_down = e->bytes_down;
 	if (e->reason.len)
