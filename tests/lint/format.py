@@ -29,7 +29,7 @@ def tool(name, version):
 
 
 def skip(name):
-    print(f"skipped: {name} {VERSION} is not here, others format differently")
+    print(f"skipped: {name} {VERSION} is not here, others judge differently")
     sys.exit(SKIPPED)
 
 
