@@ -244,6 +244,7 @@ static void judge_with(struct inquiry *in, const struct path *path,
 	walk_host(&f, in->host);
 	walk_ranges(&f);
 	decide(&f, ret);
+	in->path = NULL; /* it is the caller's, and goes with it */
 }
 
 static void judge_bad(struct policy_answer *ret)

@@ -184,7 +184,7 @@ static int read_file(const char *path, struct slice *ret)
 static int load_file(struct load *l, const char *path, read_root_fn *read,
 		     struct config **ret)
 {
-	struct slice text;
+	struct slice text = { 0 };
 	int rc = read_file(path, &text);
 
 	if (rc < 0) {
@@ -325,6 +325,7 @@ struct config_policy *config_find(const struct config *c, const char *name,
 	struct near near = near_begin(name);
 	struct config_policy *found = find_own(c, &near);
 
+	assert(c);
 	if (!found)
 		found = find_own(c->outer, &near);
 	if (found)

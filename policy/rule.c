@@ -421,7 +421,7 @@ static int read_query(struct parse *p, struct slice target)
 static int read_target(struct parse *p, size_t start)
 {
 	struct slice target = peek_word(p);
-	struct host h;
+	struct host h = { .kind = RULE_NAME };
 	bool given;
 	int rc;
 

@@ -34,6 +34,7 @@ void load_fail(struct load *l, const struct doc_node *node, size_t at,
 {
 	struct config_error err;
 
+	assert(node);
 	if (l->errors++ >= LOAD_ERRORS_MAX)
 		return;
 	doc_error(l->src, node->line,
