@@ -43,6 +43,7 @@ static int start_options(struct sandbox_args *args)
 		return -ENOBUFS;
 	for (size_t i = 0; i < w->len; i++)
 		len += strlen(w->ptr[i]) + 1;
+	assert(len);
 	text = malloc(len);
 	if (!text)
 		return -ENOMEM;
@@ -85,6 +86,7 @@ static _Noreturn void start_exec(const struct sandbox_args *args, int sock,
 {
 	sigset_t none;
 
+	assert(w->len);
 	(void)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	(void)fcntl(sock, F_SETFD, 0);
 	for (size_t i = 0; i < args->files_len; i++)

@@ -38,7 +38,8 @@ static void status_piece(void *ctx, struct frame_in *in)
 	struct status_text *t = ctx;
 	struct slice piece = bytes_str(&in->body);
 
-	if (in->type != CONTROL_TEXT || piece.len > sizeof(t->mem) - t->len)
+	if (in->type != CONTROL_TEXT || !piece.len ||
+	    piece.len > sizeof(t->mem) - t->len)
 		return;
 	memcpy(t->mem + t->len, piece.ptr, piece.len);
 	t->len += piece.len;
