@@ -135,6 +135,7 @@ static int parent_configure(struct parent *p, const struct config *config,
 		rc = member_new(slice_str(cs->name), slice_str(policies), &m);
 	if (rc < 0)
 		return parent_say(ret_err, cs->name, rc);
+	assert(m);
 	memcpy(m->policies, policies, sizeof(policies));
 	rc = member_compose(m, config, ret_err);
 	if (rc == 0)
