@@ -39,6 +39,11 @@ void wire_ready(struct wire *w, unsigned int events)
 		w->readable = true;
 	if (events & (LOOP_WRITE | LOOP_HANGUP))
 		w->writable = true;
+	/* A read may have stopped because the library had to write first: a
+	 * key update of TLS 1.3 is answered from within it.
+	 */
+	if (events & LOOP_WRITE && w->tls)
+		w->readable = true;
 }
 
 int wire_shake(struct wire *w)

@@ -69,6 +69,18 @@ static void test_readiness(void **state)
 	assert_null(buf.mem);
 }
 
+/* Inside TLS a read can wait for room to write. */
+static void test_tls_readiness(void **state)
+{
+	(void)state;
+	wire_ready(&wire, LOOP_WRITE);
+	assert_false(wire.readable);
+	wire.tls = (struct tls *)(void *)&buf; /* not looked into */
+	wire_ready(&wire, LOOP_WRITE);
+	wire.tls = NULL;
+	assert_true(wire.readable);
+}
+
 static void test_full_buffer(void **state)
 {
 	struct buf small;
@@ -163,9 +175,10 @@ static void test_no_delay(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_readiness), TEST(test_full_buffer),
-		TEST(test_ends),      TEST(test_slow_peer),
-		TEST(test_gone),      TEST(test_no_delay),
+		TEST(test_readiness),	TEST(test_tls_readiness),
+		TEST(test_full_buffer), TEST(test_ends),
+		TEST(test_slow_peer),	TEST(test_gone),
+		TEST(test_no_delay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
