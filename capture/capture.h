@@ -46,4 +46,16 @@ enum capture_frame {
 #define CAPTURE_ADDR_V6	   "2001:db8::2"
 #define CAPTURE_NAMESERVER "192.0.2.1"
 
+/* On a gateway host: the addresses of the transparent listeners, which no
+ * device has, so that only TPROXY leads to them; the mark of the packets that
+ * it leads there, and the routing table, rule and protocol that make these
+ * local. DNS is on port 53, as an answer bears its listener's port.
+ */
+#define CAPTURE_LISTEN_V4 CAPTURE_NAMESERVER
+#define CAPTURE_LISTEN_V6 "2001:db8::1"
+#define CAPTURE_MARK	  0x7053
+#define CAPTURE_ROUTES	  28755 /* table */
+#define CAPTURE_PRIORITY  7053	/* of the rule: after local, before main */
+#define CAPTURE_PROTOCOL  80	/* who made rule and route */
+
 #endif

@@ -69,7 +69,7 @@ static int enter_listeners(struct enter *e)
 
 static int enter_rules(struct enter *e)
 {
-	int rc = rules_build(&e->rules);
+	int rc = rules_build(false, &e->rules);
 
 	return rc ? rc : nft_install(&e->rules);
 }
@@ -81,28 +81,7 @@ static int enter_verify(struct enter *e)
 
 static int enter_hand_over(struct enter *e)
 {
-	static struct frame_out out;
-	const struct listen_set *l = &e->listeners;
-	uint8_t n = (uint8_t)l->len;
-	int fds[FRAME_FDS_MAX];
-	size_t len = 0;
-	int rc;
-
-	static_assert(3 * LISTEN_FAMILIES <= FRAME_FDS_MAX, "one frame");
-	for (size_t i = 0; i < l->len; i++) {
-		fds[i] = l->tcp[i];
-		fds[l->len + i] = l->udp[i];
-		fds[2 * l->len + i] = l->dns[i];
-		len += 3;
-	}
-	frame_begin(&out, CAPTURE_LISTENERS);
-	frame_put_u8(&out, n);
-	frame_put_u8(&out, n);
-	frame_put_u8(&out, n);
-	rc = frame_send(e->sock, &out, fds, len);
-	if (rc == 1)
-		listen_close(&e->listeners);
-	return rc == 1 ? 0 : rc ? rc : -EAGAIN;
+	return listen_hand_over(&e->listeners, e->sock);
 }
 
 static int enter_wait(struct enter *e)

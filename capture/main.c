@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "capture/enter.h"
+#include "capture/host.h"
 #include "capture/launch.h"
 
 static const struct {
@@ -20,9 +21,25 @@ static const struct {
 
 static int main_usage(void)
 {
-	(void)fprintf(stderr, "usage: penstock-capture enter|launch --socket "
-			      "FD -- COMMAND...\n");
+	(void)fprintf(stderr,
+		      "usage: penstock-capture apply|verify|keep|listen|show|"
+		      "remove [OPTION...]\n"
+		      "       penstock-capture enter|launch --socket FD -- "
+		      "COMMAND...\n");
 	return 2;
+}
+
+static bool main_is_host(const char *word)
+{
+	static const char *const words[] = {
+		"apply", "verify", "keep", "listen", "show", "remove",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (!strcmp(word, words[i]))
+			return true;
+	}
+	return false;
 }
 
 static bool main_fd(const char *text, int *ret)
@@ -42,6 +59,8 @@ int main(int argc, char **argv)
 {
 	int sock;
 
+	if (argc > 1 && main_is_host(argv[1]))
+		return host_main(argc - 1, argv + 1);
 	if (argc < 6 || strcmp(argv[2], "--socket") != 0 ||
 	    !main_fd(argv[3], &sock) || strcmp(argv[4], "--") != 0)
 		return main_usage();

@@ -11,7 +11,7 @@
 
 #include <libmnl/libmnl.h>
 
-#define NETLINK_BATCH_MAX 32768 /* bytes; the rules take about 4 KiB */
+#define NETLINK_BATCH_MAX (168 * 1024) /* bytes; a sandbox takes 4 KiB */
 
 struct netlink {
 	struct mnl_socket *sock; /* owned */

@@ -111,8 +111,7 @@ static int route_family(struct netlink *nl, int family)
 	return rc ? rc : route_add_default(nl, &a);
 }
 
-/* Is ::1 there? Not in a kernel without IPv6 or with it switched off. */
-static int route_has_ipv6(bool *ret)
+int route_has_ipv6(bool *ret)
 {
 	struct sockaddr_in6 sa = {
 		.sin6_family = AF_INET6,

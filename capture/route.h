@@ -11,4 +11,9 @@
  */
 int route_install(bool *ret_ipv6);
 
+/* Is ::1 there? Not in a kernel without IPv6 or with it switched off. Returns
+ * 0 or -errno.
+ */
+int route_has_ipv6(bool *ret);
+
 #endif

@@ -19,6 +19,11 @@
  *     }
  *   }
  *
+ *     attached only: what is bound to a device (SO_BINDTODEVICE) leaves by it
+ *     chain leave { type filter hook postrouting priority 0; policy drop;
+ *       oifname lo counter accept
+ *     }
+ *
  * Every address is local, so what a process sends comes back in by lo: capture
  * has its say on the way out, guard on the way in. Loopback stays the
  * sandbox's own, for its development servers, but for port 53: the gateway is
@@ -30,17 +35,16 @@
 
 #include "capture/rules.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h> /* before the kernel's, which give way to it */
+
 #include <libnftnl/chain.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
-#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,302 +52,156 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "capture/capture.h"
+#include "capture/phrase.h"
 
 #define PORT_DNS  53
 #define PORT_QUIC 443
 
-#define IP4_DADDR  16 /* offset in the network header (RFC 791) */
-#define IP6_DADDR  24 /* (RFC 8200) */
-#define PORT_DADDR 2  /* offset in the transport header, TCP and UDP */
+#define IP4_DADDR 16 /* offset in the network header (RFC 791) */
+#define IP6_DADDR 24 /* (RFC 8200) */
 
 /* From the kernel's view, ct state is a bit for each enum ip_conntrack_info. */
 #define STATE_ESTABLISHED BIT(IP_CT_ESTABLISHED + 1)
 #define STATE_RELATED	  BIT(IP_CT_RELATED + 1)
 
-static const struct {
-	const char *name, *type;
-	uint32_t hook;
-	int32_t prio;
-	uint32_t policy;
-} rules_chains[] = {
-	{ "capture", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST, NF_ACCEPT },
-	{ "guard", "filter", NF_INET_LOCAL_IN, NF_IP_PRI_FILTER, NF_DROP },
+static const struct rules_chain rules_capture_chain = {
+	"capture", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST, NF_ACCEPT, NULL,
 };
-static_assert(ARRAY_SIZE(rules_chains) == RULES_CHAINS, "a chain too many");
-
-/* The rule being written. The error sticks: ask rules_end(). */
-struct rules_out {
-	struct rules *rules;
-	struct nftnl_rule *rule;
-	bool bad;
+/* Before the container engine's own, which may lead DNS to its resolver. */
+static const struct rules_chain rules_attached_chain = {
+	"capture", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST - 1,
+	NF_ACCEPT, NULL,
 };
-
-static void rules_begin(struct rules_out *out, const char *chain)
-{
-	struct nftnl_rule *rule = nftnl_rule_alloc();
-
-	out->rule = rule;
-	if (!rule || nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, RULES_TABLE) ||
-	    nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain)) {
-		out->bad = true;
-		return;
-	}
-	nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, NFPROTO_INET);
-}
-
-/* A new expression at the end of the rule, or NULL. */
-static struct nftnl_expr *rules_expr(struct rules_out *out, const char *name)
-{
-	struct nftnl_expr *expr = out->bad ? NULL : nftnl_expr_alloc(name);
-
-	if (expr)
-		nftnl_rule_add_expr(out->rule, expr);
-	else
-		out->bad = true;
-	return expr;
-}
-
-static void rules_count(struct rules_out *out)
-{
-	(void)rules_expr(out, "counter");
-}
-
-/* The verdict has been written: the rule is whole. */
-static void rules_end(struct rules_out *out)
-{
-	struct rules *rules = out->rules;
-
-	if (out->rule && !out->bad) {
-		assert(rules->len < RULES_MAX);
-		rules->rule[rules->len++] = out->rule;
-	} else if (out->rule) {
-		nftnl_rule_free(out->rule);
-	}
-	out->rule = NULL;
-}
-
-/* Conditions. Each loads into register 1 and compares. */
-
-static void rules_cmp(struct rules_out *out, uint32_t op, const void *data,
-		      uint32_t len)
-{
-	struct nftnl_expr *expr = rules_expr(out, "cmp");
-
-	if (!expr)
-		return;
-	nftnl_expr_set_u32(expr, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(expr, NFTNL_EXPR_CMP_OP, op);
-	if (nftnl_expr_set(expr, NFTNL_EXPR_CMP_DATA, data, len))
-		out->bad = true;
-}
-
-static void rules_meta_is(struct rules_out *out, uint32_t key, uint8_t value)
-{
-	struct nftnl_expr *expr = rules_expr(out, "meta");
-
-	if (!expr)
-		return;
-	nftnl_expr_set_u32(expr, NFTNL_EXPR_META_KEY, key);
-	nftnl_expr_set_u32(expr, NFTNL_EXPR_META_DREG, NFT_REG_1);
-	rules_cmp(out, NFT_CMP_EQ, &value, sizeof(value));
-}
-
-static void rules_payload_is(struct rules_out *out, uint32_t base,
-			     uint32_t offset, const void *data, uint32_t len)
-{
-	struct nftnl_expr *expr = rules_expr(out, "payload");
-
-	if (!expr)
-		return;
-	nftnl_expr_set_u32(expr, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
-	nftnl_expr_set_u32(expr, NFTNL_EXPR_PAYLOAD_BASE, base);
-	nftnl_expr_set_u32(expr, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
-	nftnl_expr_set_u32(expr, NFTNL_EXPR_PAYLOAD_LEN, len);
-	rules_cmp(out, NFT_CMP_EQ, data, len);
-}
-
-static void rules_dport_is(struct rules_out *out, uint8_t proto, uint16_t port)
-{
-	uint16_t wire = htons(port);
-
-	rules_meta_is(out, NFT_META_L4PROTO, proto);
-	rules_payload_is(out, NFT_PAYLOAD_TRANSPORT_HEADER, PORT_DADDR, &wire,
-			 sizeof(wire));
-}
-
-/* ct KEY & mask, compared with 0. */
-static void rules_ct_bits(struct rules_out *out, uint32_t key, uint32_t mask,
-			  uint32_t op)
-{
-	struct nftnl_expr *ct = rules_expr(out, "ct");
-	struct nftnl_expr *bits = ct ? rules_expr(out, "bitwise") : NULL;
-	const uint32_t zero = 0;
-
-	if (!bits)
-		return;
-	nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_KEY, key);
-	nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_DREG, NFT_REG_1);
-	nftnl_expr_set_u32(bits, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(bits, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
-	nftnl_expr_set_u32(bits, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
-	nftnl_expr_set_u32(bits, NFTNL_EXPR_BITWISE_LEN, sizeof(mask));
-	if (nftnl_expr_set(bits, NFTNL_EXPR_BITWISE_MASK, &mask,
-			   sizeof(mask)) ||
-	    nftnl_expr_set(bits, NFTNL_EXPR_BITWISE_XOR, &zero, sizeof(zero)))
-		out->bad = true;
-	rules_cmp(out, op, &zero, sizeof(zero));
-}
-
-/* Verdicts. Each counts, then ends the rule. */
-
-static void rules_accept(struct rules_out *out)
-{
-	struct nftnl_expr *expr;
-
-	rules_count(out);
-	expr = rules_expr(out, "immediate");
-	if (expr) {
-		nftnl_expr_set_u32(expr, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-		nftnl_expr_set_u32(expr, NFTNL_EXPR_IMM_VERDICT, NF_ACCEPT);
-	}
-	rules_end(out);
-}
-
-static void rules_reject(struct rules_out *out, uint32_t type, uint8_t code)
-{
-	struct nftnl_expr *expr;
-
-	rules_count(out);
-	expr = rules_expr(out, "reject");
-	if (expr) {
-		nftnl_expr_set_u32(expr, NFTNL_EXPR_REJECT_TYPE, type);
-		nftnl_expr_set_u8(expr, NFTNL_EXPR_REJECT_CODE, code);
-	}
-	rules_end(out);
-}
-
-static void rules_redirect(struct rules_out *out, uint16_t port)
-{
-	uint16_t wire = htons(port);
-	struct nftnl_expr *imm, *redir;
-
-	rules_count(out);
-	imm = rules_expr(out, "immediate");
-	redir = imm ? rules_expr(out, "redir") : NULL;
-	if (redir) {
-		nftnl_expr_set_u32(imm, NFTNL_EXPR_IMM_DREG, NFT_REG_1);
-		if (nftnl_expr_set(imm, NFTNL_EXPR_IMM_DATA, &wire,
-				   sizeof(wire)))
-			out->bad = true;
-		nftnl_expr_set_u32(redir, NFTNL_EXPR_REDIR_REG_PROTO_MIN,
-				   NFT_REG_1);
-		nftnl_expr_set_u32(redir, NFTNL_EXPR_REDIR_REG_PROTO_MAX,
-				   NFT_REG_1);
-		nftnl_expr_set_u32(redir, NFTNL_EXPR_REDIR_FLAGS,
-				   NF_NAT_RANGE_PROTO_SPECIFIED);
-	}
-	rules_end(out);
-}
+static const struct rules_chain rules_guard_chain = {
+	"guard", "filter", NF_INET_LOCAL_IN, NF_IP_PRI_FILTER, NF_DROP, NULL,
+};
+/* What is bound to a device takes a route that leads out. */
+static const struct rules_chain rules_leave_chain = {
+	"leave",	  "filter", NF_INET_POST_ROUTING,
+	NF_IP_PRI_FILTER, NF_DROP,  NULL,
+};
 
 /* The chains, in the words above. */
 
-static void rules_accept_loopback(struct rules_out *out, const char *chain)
+static void rules_accept_loopback(struct phrase *out, const char *chain)
 {
 	const struct in6_addr v6 = IN6ADDR_LOOPBACK_INIT;
 	const uint8_t v4 = IN_LOOPBACKNET; /* the first octet: a /8 */
 
-	rules_begin(out, chain);
-	rules_meta_is(out, NFT_META_NFPROTO, NFPROTO_IPV4);
-	rules_payload_is(out, NFT_PAYLOAD_NETWORK_HEADER, IP4_DADDR, &v4,
-			 sizeof(v4));
-	rules_accept(out);
+	phrase_begin(out, chain, "loopback, IPv4");
+	phrase_meta_is(out, NFT_META_NFPROTO, NFPROTO_IPV4);
+	phrase_payload_is(out, NFT_PAYLOAD_NETWORK_HEADER, IP4_DADDR, &v4,
+			  sizeof(v4));
+	phrase_accept(out);
 
-	rules_begin(out, chain);
-	rules_meta_is(out, NFT_META_NFPROTO, NFPROTO_IPV6);
-	rules_payload_is(out, NFT_PAYLOAD_NETWORK_HEADER, IP6_DADDR, &v6,
-			 sizeof(v6));
-	rules_accept(out);
+	phrase_begin(out, chain, "loopback, IPv6");
+	phrase_meta_is(out, NFT_META_NFPROTO, NFPROTO_IPV6);
+	phrase_payload_is(out, NFT_PAYLOAD_NETWORK_HEADER, IP6_DADDR, &v6,
+			  sizeof(v6));
+	phrase_accept(out);
 }
 
-static void rules_capture(struct rules_out *out, const char *chain)
+static void rules_capture(struct phrase *out, const char *chain)
 {
-	rules_begin(out, chain);
-	rules_dport_is(out, IPPROTO_UDP, PORT_DNS);
-	rules_redirect(out, CAPTURE_DNS_PORT);
+	phrase_begin(out, chain, "DNS over UDP, to the gateway");
+	phrase_dport_is(out, IPPROTO_UDP, PORT_DNS);
+	phrase_redirect(out, CAPTURE_DNS_PORT);
 
-	rules_begin(out, chain);
-	rules_dport_is(out, IPPROTO_TCP, PORT_DNS);
-	rules_redirect(out, CAPTURE_DNS_PORT);
+	phrase_begin(out, chain, "DNS over TCP, to the gateway");
+	phrase_dport_is(out, IPPROTO_TCP, PORT_DNS);
+	phrase_redirect(out, CAPTURE_DNS_PORT);
 
 	rules_accept_loopback(out, chain);
 
-	rules_begin(out, chain);
-	rules_meta_is(out, NFT_META_L4PROTO, IPPROTO_TCP);
-	rules_redirect(out, CAPTURE_TCP_PORT);
+	phrase_begin(out, chain, "TCP, to the gateway");
+	phrase_meta_is(out, NFT_META_L4PROTO, IPPROTO_TCP);
+	phrase_redirect(out, CAPTURE_TCP_PORT);
 }
 
-static void rules_guard(struct rules_out *out, const char *chain)
+static void rules_guard(struct phrase *out, const char *chain)
 {
-	rules_begin(out, chain);
-	rules_dport_is(out, IPPROTO_TCP, CAPTURE_TCP_PORT);
-	rules_ct_bits(out, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_EQ);
-	rules_reject(out, NFT_REJECT_TCP_RST, 0);
+	phrase_begin(out, chain, "straight to the listener: refused");
+	phrase_dport_is(out, IPPROTO_TCP, CAPTURE_TCP_PORT);
+	phrase_ct_bits(out, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_EQ);
+	phrase_reject(out, NFT_REJECT_TCP_RST, 0);
 
-	rules_begin(out, chain);
-	rules_ct_bits(out, NFT_CT_STATE, STATE_ESTABLISHED | STATE_RELATED,
-		      NFT_CMP_NEQ);
-	rules_accept(out);
+	phrase_begin(out, chain, "what has begun");
+	phrase_ct_bits(out, NFT_CT_STATE, STATE_ESTABLISHED | STATE_RELATED,
+		       NFT_CMP_NEQ);
+	phrase_accept(out);
 
 	rules_accept_loopback(out, chain);
 
-	rules_begin(out, chain);
-	rules_dport_is(out, IPPROTO_UDP, PORT_QUIC);
-	rules_reject(out, NFT_REJECT_ICMPX_UNREACH,
-		     NFT_REJECT_ICMPX_PORT_UNREACH);
+	phrase_begin(out, chain, "QUIC: refused, so that clients take TCP");
+	phrase_dport_is(out, IPPROTO_UDP, PORT_QUIC);
+	phrase_reject(out, NFT_REJECT_ICMPX_UNREACH,
+		      NFT_REJECT_ICMPX_PORT_UNREACH);
 
-	rules_begin(out, chain);
-	rules_meta_is(out, NFT_META_L4PROTO, IPPROTO_UDP);
-	rules_reject(out, NFT_REJECT_ICMPX_UNREACH,
-		     NFT_REJECT_ICMPX_PORT_UNREACH);
+	phrase_begin(out, chain, "UDP: refused");
+	phrase_meta_is(out, NFT_META_L4PROTO, IPPROTO_UDP);
+	phrase_reject(out, NFT_REJECT_ICMPX_UNREACH,
+		      NFT_REJECT_ICMPX_PORT_UNREACH);
 
-	rules_begin(out, chain);
-	rules_reject(out, NFT_REJECT_ICMPX_UNREACH,
-		     NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
+	phrase_begin(out, chain, "all else: refused");
+	phrase_reject(out, NFT_REJECT_ICMPX_UNREACH,
+		      NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
 }
 
-static struct nftnl_chain *rules_chain(size_t i)
+static void rules_leave(struct phrase *out, const char *chain)
+{
+	phrase_begin(out, chain, "stays inside");
+	phrase_device_is(out, NFT_META_OIFNAME, "lo");
+	phrase_accept(out);
+}
+
+static int rules_set_hook(struct nftnl_chain *chain,
+			  const struct rules_chain *what)
+{
+	if (nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, what->type) ||
+	    (what->device &&
+	     nftnl_chain_set_str(chain, NFTNL_CHAIN_DEV, what->device)))
+		return -ENOMEM;
+	nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, what->hook);
+	nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, what->prio);
+	nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, what->policy);
+	return 0;
+}
+
+int rules_add_chain(struct rules *rules, const struct rules_chain *what)
 {
 	struct nftnl_chain *chain = nftnl_chain_alloc();
 
+	assert(rules->chains < RULES_CHAINS);
 	if (!chain)
-		return NULL;
+		return -ENOMEM;
 	if (nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, RULES_TABLE) ||
-	    nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME,
-				rules_chains[i].name) ||
-	    nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE,
-				rules_chains[i].type)) {
+	    nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, what->name) ||
+	    (what->type && rules_set_hook(chain, what))) {
 		nftnl_chain_free(chain);
-		return NULL;
+		return -ENOMEM;
 	}
-	nftnl_chain_set_u32(chain, NFTNL_CHAIN_FAMILY, NFPROTO_INET);
-	nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, rules_chains[i].hook);
-	nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, rules_chains[i].prio);
-	nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, rules_chains[i].policy);
-	return chain;
+	nftnl_chain_set_u32(chain, NFTNL_CHAIN_FAMILY, rules->family);
+	rules->chain[rules->chains++] = chain;
+	return 0;
 }
 
-int rules_build(struct rules *ret)
+int rules_build(bool attached, struct rules *ret)
 {
-	struct rules rules = { 0 };
-	struct rules_out out = { .rules = &rules };
+	struct rules rules = {
+		.family = NFPROTO_INET,
+		.owner = RULES_OWNER_SANDBOX,
+	};
+	struct phrase out = { .rules = &rules };
 
-	for (size_t i = 0; i < RULES_CHAINS; i++) {
-		rules.chain[i] = rules_chain(i);
-		if (!rules.chain[i])
-			out.bad = true;
-	}
-	rules_capture(&out, rules_chains[0].name);
-	rules_guard(&out, rules_chains[1].name);
+	if (rules_add_chain(&rules, attached ? &rules_attached_chain
+					     : &rules_capture_chain) ||
+	    rules_add_chain(&rules, &rules_guard_chain) ||
+	    (attached && rules_add_chain(&rules, &rules_leave_chain)))
+		out.bad = true;
+	rules_capture(&out, rules_capture_chain.name);
+	rules_guard(&out, rules_guard_chain.name);
+	if (attached)
+		rules_leave(&out, rules_leave_chain.name);
 	if (out.bad) {
 		rules_done(&rules);
 		return -ENOMEM;
@@ -354,10 +212,8 @@ int rules_build(struct rules *ret)
 
 void rules_done(struct rules *rules)
 {
-	for (size_t i = 0; i < RULES_CHAINS; i++) {
-		if (rules->chain[i])
-			nftnl_chain_free(rules->chain[i]);
-	}
+	for (size_t i = 0; i < rules->chains; i++)
+		nftnl_chain_free(rules->chain[i]);
 	for (size_t i = 0; i < rules->len; i++)
 		nftnl_rule_free(rules->rule[i]);
 	*rules = (struct rules){ 0 };
@@ -370,15 +226,17 @@ static const char *rules_word(const char *s)
 
 int rules_print_chain(const struct nftnl_chain *chain, char *ret, size_t len)
 {
+	const char *device = nftnl_chain_get_str(chain, NFTNL_CHAIN_DEV);
 	int n = snprintf(
-		ret, len, "%u %s %s type %s hook %u prio %d policy %u",
+		ret, len, "%u %s %s type %s hook %u prio %d policy %u%s%s",
 		nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY),
 		rules_word(nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE)),
 		rules_word(nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME)),
 		rules_word(nftnl_chain_get_str(chain, NFTNL_CHAIN_TYPE)),
 		nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM),
 		nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO),
-		nftnl_chain_get_u32(chain, NFTNL_CHAIN_POLICY));
+		nftnl_chain_get_u32(chain, NFTNL_CHAIN_POLICY),
+		device ? " device " : "", device ? device : "");
 
 	return n < 0 || (size_t)n >= len ? ERR_LIMIT : 0;
 }

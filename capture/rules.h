@@ -1,17 +1,19 @@
-/* capture/rules.h - the rules of a captured namespace, as objects.
+/* capture/rules.h - the rules of one table, as objects.
  *
- * Pure: builds them and prints them; installing is nft.h, comparing with what
- * the kernel has is verify.h.
+ * Pure: builds those of a captured namespace and prints any; the gateway
+ * host's are built in appliance.h. Installing, and comparing with what the
+ * kernel has, is nft.h.
  */
 #ifndef CAPTURE_RULES_H
 #define CAPTURE_RULES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define RULES_TABLE    "penstock"
-#define RULES_CHAINS   2
-#define RULES_MAX      16  /* rules in all chains */
+#define RULES_CHAINS   4
+#define RULES_MAX      160 /* rules in all chains */
 #define RULES_TEXT_MAX 768 /* bytes of one chain or rule as text */
 
 struct nftnl_chain;
@@ -19,12 +21,35 @@ struct nftnl_rule;
 
 struct rules {
 	struct nftnl_chain *chain[RULES_CHAINS]; /* owned */
-	struct nftnl_rule *rule[RULES_MAX];	 /* owned; in order */
+	size_t chains;
+	struct nftnl_rule *rule[RULES_MAX]; /* owned; in order */
 	size_t len;
+	uint32_t family;   /* NFPROTO_… of the table */
+	const char *owner; /* the table's comment; borrowed. It tells ours
+			    * from another's of the same name */
 };
 
-/* Returns 0 or -ENOMEM. */
-int rules_build(struct rules *ret);
+/* What a chain is; type NULL for one that others jump to. */
+struct rules_chain {
+	const char *name, *type;
+	uint32_t hook;
+	int32_t prio;
+	uint32_t policy;
+	const char *device; /* of the netdev family; or NULL */
+};
+
+#define RULES_OWNER_SANDBOX   "penstock sandbox"
+#define RULES_OWNER_APPLIANCE "penstock appliance"
+
+/* The rules of a namespace in which every address is local. attached: it has
+ * devices, and rules of its owner's, which ours go before. Returns 0 or
+ * -ENOMEM.
+ */
+int rules_build(bool attached, struct rules *ret);
+
+/* Add a chain. Returns 0 or -ENOMEM. */
+int rules_add_chain(struct rules *rules, const struct rules_chain *what);
+
 void rules_done(struct rules *rules);
 
 /* The words of a chain or a rule that have a meaning: neither handles nor

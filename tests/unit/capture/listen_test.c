@@ -36,7 +36,7 @@ static void world_make(void)
 	CHECK(route_install(&ipv6) == 0);
 	CHECK(listen_open(ipv6, &set) == 0);
 	CHECK(set.len == (ipv6 ? 2u : 1u));
-	CHECK(rules_build(&rules) == 0);
+	CHECK(rules_build(false, &rules) == 0);
 	CHECK(nft_install(&rules) == 0);
 	CHECK(nft_verify(&rules) == 0);
 }

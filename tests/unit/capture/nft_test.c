@@ -21,7 +21,7 @@ static struct rules rules;
 
 static void install(void)
 {
-	CHECK(rules_build(&rules) == 0);
+	CHECK(rules_build(false, &rules) == 0);
 	CHECK(nft_install(&rules) == 0);
 }
 
@@ -40,7 +40,7 @@ static void test_installed_rules_verify(void **state)
 
 static void in_nothing(void)
 {
-	CHECK(rules_build(&rules) == 0);
+	CHECK(rules_build(false, &rules) == 0);
 	CHECK(nft_verify(&rules) == ERR_STALE);
 }
 
@@ -118,7 +118,7 @@ static void test_the_policy_of_a_chain_counts(void **state)
 /* Without capabilities nothing is installed and nothing verifies. */
 static void in_weakness(void)
 {
-	CHECK(rules_build(&rules) == 0);
+	CHECK(rules_build(false, &rules) == 0);
 	CHECK(userns_drop() == 0);
 	CHECK(nft_install(&rules) == -EPERM);
 	CHECK(nft_verify(&rules) < 0);

@@ -66,7 +66,7 @@ static void test_rules_are_these(void **state)
 	char text[RULES_TEXT_MAX];
 
 	(void)state;
-	assert_int_equal(rules_build(&rules), 0);
+	assert_int_equal(rules_build(false, &rules), 0);
 	assert_int_equal(rules.len, ARRAY_SIZE(golden));
 	for (size_t i = 0; i < rules.len; i++) {
 		assert_int_equal(
@@ -83,7 +83,7 @@ static void test_chains_are_these(void **state)
 	char text[RULES_TEXT_MAX];
 
 	(void)state;
-	assert_int_equal(rules_build(&rules), 0);
+	assert_int_equal(rules_build(false, &rules), 0);
 	assert_int_equal(rules_print_chain(rules.chain[0], text, sizeof(text)),
 			 0);
 	assert_string_equal(
@@ -102,7 +102,7 @@ static void test_no_room_is_an_error(void **state)
 	size_t whole;
 
 	(void)state;
-	assert_int_equal(rules_build(&rules), 0);
+	assert_int_equal(rules_build(false, &rules), 0);
 	assert_int_equal(rules_print_rule(rules.rule[0], text, sizeof(text)),
 			 0);
 	whole = strlen(text);

@@ -1,0 +1,338 @@
+/* capture/host.c - penstock-capture on a gateway host.
+ *
+ *   apply    install rules, and the route they need; read back and compare
+ *   verify   read back and compare only
+ *   keep     apply, then verify every HOST_KEEP_S and repair what was changed
+ *   listen   open the transparent listeners and send them over a socket
+ *   show     what each rule has seen
+ *   remove   take all of it away
+ *
+ * apply changes nothing when it fails: the route is installed first, does
+ * nothing by itself, and is taken back when the kernel refuses the rules,
+ * which it takes in one transaction.
+ */
+
+#include "capture/host.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <linux/netfilter.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "capture/appliance.h"
+#include "capture/capture.h"
+#include "capture/divert.h"
+#include "capture/listen.h"
+#include "capture/nft.h"
+#include "capture/route.h"
+
+#define HOST_KEEP_S 10
+
+static const char host_usage[] =
+	"usage: penstock-capture apply|verify|keep "
+	"--interface IF... --source CIDR... [--port N]\n"
+	"       penstock-capture listen --socket FD [--port N]\n"
+	"       penstock-capture show|remove\n";
+
+struct host {
+	struct appliance what;
+	int sock;     /* -1: none */
+	int ready_fd; /* -1: none */
+};
+
+static int host_say(const char *what, int rc)
+{
+	(void)fprintf(stderr, CAPTURE_PROGRAM ": %s: %s\n", what, err_str(rc));
+	return CAPTURE_EXIT;
+}
+
+/* In words that say what to do. */
+static int host_explain(const char *step, int rc)
+{
+	const char *why = NULL;
+
+	if (rc == -EPERM || rc == -EACCES)
+		why = "this needs root, or CAP_NET_ADMIN";
+	else if (rc == -EEXIST)
+		why = "a table 'inet penstock' is there that is not ours; look "
+		      "at it with: nft list table inet penstock";
+	else if (rc == -ENOENT || rc == -EOPNOTSUPP || rc == -EPROTONOSUPPORT)
+		why = "the kernel lacks a module; as root: modprobe -a "
+		      "nf_tables nft_tproxy nft_fib_inet nft_ct "
+		      "nft_reject_inet";
+	if (!why)
+		return host_say(step, rc);
+	(void)fprintf(stderr, CAPTURE_PROGRAM ": %s: %s\n", step, why);
+	return CAPTURE_EXIT;
+}
+
+static int host_interfaces(const struct appliance *a)
+{
+	for (size_t i = 0; i < a->interfaces; i++) {
+		if (if_nametoindex(a->interface[i]))
+			continue;
+		(void)fprintf(stderr,
+			      CAPTURE_PROGRAM ": there is no interface '%s'\n",
+			      a->interface[i]);
+		return CAPTURE_EXIT;
+	}
+	return 0;
+}
+
+/* Two that lead the same packets to different listeners cannot both win. */
+static int host_alone(void)
+{
+	char table[NFT_NAME_MAX];
+	int rc = nft_foreign(table);
+
+	if (rc < 0)
+		return host_explain("cannot read the nftables rules", rc);
+	if (rc == 0)
+		return 0;
+	(void)fprintf(stderr,
+		      CAPTURE_PROGRAM ": the nftables table '%s' captures "
+				      "connections already; nothing has been "
+				      "changed\n",
+		      table);
+	return CAPTURE_EXIT;
+}
+
+static int host_check(const struct rules *rules)
+{
+	int rc = divert_verify();
+
+	return rc ? rc : nft_verify(rules);
+}
+
+static int host_install(const struct rules *rules)
+{
+	bool there = false;
+	int rc = nft_whose(rules, &there);
+
+	if (!rc)
+		rc = divert_install();
+	if (rc)
+		return rc;
+	rc = nft_replace(rules);
+	if (rc && !there)
+		(void)divert_remove();
+	return rc;
+}
+
+static int host_apply(const struct host *h, const struct rules *rules)
+{
+	int rc = host_interfaces(&h->what);
+
+	if (!rc)
+		rc = host_alone();
+	if (rc)
+		return rc;
+	rc = host_install(rules);
+	if (rc)
+		return host_explain("cannot install the capture", rc);
+	rc = host_check(rules);
+	return rc ? host_say("the rules are not what was asked for", rc) : 0;
+}
+
+static int host_verify(const struct host *h, const struct rules *rules)
+{
+	int rc = host_check(rules);
+
+	(void)h;
+	if (rc == ERR_STALE) {
+		(void)fprintf(stderr, CAPTURE_PROGRAM
+			      ": the capture in the kernel is not what was "
+			      "asked for\n");
+		return 1;
+	}
+	return rc ? host_explain("cannot read the capture back", rc) : 0;
+}
+
+/* Ends only with its caller. A rule that somebody removed is back within
+ * HOST_KEEP_S; what cannot be repaired is said each time.
+ */
+static int host_keep(const struct host *h, const struct rules *rules)
+{
+	const struct timespec nap = { .tv_sec = HOST_KEEP_S };
+	int rc = host_apply(h, rules);
+
+	if (rc)
+		return rc;
+	if (h->ready_fd >= 0) {
+		(void)!write(h->ready_fd, "", 1);
+		(void)close(h->ready_fd);
+	}
+	for (;;) {
+		(void)nanosleep(&nap, NULL);
+		if (host_verify(h, rules) == 0)
+			continue;
+		if (host_install(rules) == 0 && host_check(rules) == 0)
+			(void)fprintf(stderr, CAPTURE_PROGRAM
+				      ": the capture was changed and has been "
+				      "restored\n");
+	}
+}
+
+static int host_listen(const struct host *h)
+{
+	struct listen_set set;
+	bool ipv6 = false;
+	int rc = route_has_ipv6(&ipv6);
+
+	if (!rc)
+		rc = listen_open_transparent(ipv6, h->what.port, &set);
+	if (rc)
+		return host_explain("cannot open the transparent listeners",
+				    rc);
+	rc = listen_hand_over(&set, h->sock);
+	return rc ? host_say("cannot hand the listeners over", rc) : 0;
+}
+
+static void host_row(void *ctx, const char *chain, const char *what,
+		     uint64_t packets, uint64_t bytes)
+{
+	size_t *len = ctx;
+
+	if (!(*len)++)
+		(void)printf("%12s %14s  %-8s %s\n", "PACKETS", "BYTES",
+			     "CHAIN", "RULE");
+	(void)printf("%12" PRIu64 " %14" PRIu64 "  %-8s %s\n", packets, bytes,
+		     chain, what);
+}
+
+static int host_show(void)
+{
+	size_t len = 0;
+	int rc = nft_show(host_row, &len);
+
+	if (rc)
+		return host_explain("cannot read the rules", rc);
+	if (!len)
+		(void)fputs("nothing is captured here\n", stderr);
+	return len ? 0 : 1;
+}
+
+static int host_remove(void)
+{
+	const struct rules ours = {
+		.family = NFPROTO_INET,
+		.owner = RULES_OWNER_APPLIANCE,
+	};
+	int rc = nft_remove(&ours);
+
+	if (!rc)
+		rc = divert_remove();
+	return rc ? host_explain("cannot remove the capture", rc) : 0;
+}
+
+static bool host_number(const char *text, long max, long *ret)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno || *end || end == text || n < 1 || n > max)
+		return false;
+	*ret = n;
+	return true;
+}
+
+static bool host_option(struct host *h, int c, const char *arg)
+{
+	long n;
+
+	switch (c) {
+	case 'i':
+		return appliance_add_interface(&h->what, arg) == 0;
+	case 's':
+		return appliance_add_source(&h->what, arg) == 0;
+	case 'p':
+		if (!host_number(arg, 65535, &n) || n == 53)
+			return false;
+		h->what.port = (uint16_t)n;
+		return true;
+	case 'f':
+	case 'r':
+		if (!host_number(arg, 65535, &n))
+			return false;
+		*(c == 'f' ? &h->sock : &h->ready_fd) = (int)n;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool host_parse(struct host *h, int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "interface", required_argument, NULL, 'i' },
+		{ "source", required_argument, NULL, 's' },
+		{ "port", required_argument, NULL, 'p' },
+		{ "socket", required_argument, NULL, 'f' },
+		{ "ready-fd", required_argument, NULL, 'r' },
+		{ 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (host_option(h, c, optarg))
+			continue;
+		if (c != '?')
+			(void)fprintf(stderr,
+				      CAPTURE_PROGRAM ": '%s' does not fit "
+						      "there\n",
+				      optarg);
+		return false;
+	}
+	return optind == argc;
+}
+
+static int host_rules(const struct host *h,
+		      int (*run)(const struct host *h,
+				 const struct rules *rules))
+{
+	static struct rules rules;
+	int rc = appliance_build(&h->what, &rules);
+
+	if (rc)
+		return host_say("cannot build the rules", rc);
+	rc = run(h, &rules);
+	rules_done(&rules);
+	return rc;
+}
+
+int host_main(int argc, char **argv)
+{
+	static struct host h = { .sock = -1, .ready_fd = -1 };
+	bool asked;
+
+	h.what.port = CAPTURE_TCP_PORT;
+	if (!host_parse(&h, argc, argv)) {
+		(void)fputs(host_usage, stderr);
+		return 2;
+	}
+	asked = h.what.interfaces || h.what.sources;
+	if (!strcmp(argv[0], "show") && !asked)
+		return host_show();
+	if (!strcmp(argv[0], "remove") && !asked)
+		return host_remove();
+	if (!strcmp(argv[0], "listen") && !asked && h.sock >= 0)
+		return host_listen(&h);
+	if (!strcmp(argv[0], "apply") && asked)
+		return host_rules(&h, host_apply);
+	if (!strcmp(argv[0], "verify") && asked)
+		return host_rules(&h, host_verify);
+	if (!strcmp(argv[0], "keep") && asked)
+		return host_rules(&h, host_keep);
+	(void)fputs(host_usage, stderr);
+	return 2;
+}
