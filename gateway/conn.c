@@ -27,7 +27,7 @@ static const unsigned int conn_next[] = {
 	[CONN_HELLO] = BIT(CONN_LEAF) | BIT(CONN_OPEN),
 	[CONN_LEAF] = BIT(CONN_SHAKE),
 	[CONN_SHAKE] = BIT(CONN_OPEN),
-	[CONN_OPEN] = BIT(CONN_DRAIN),
+	[CONN_OPEN] = BIT(CONN_DRAIN) | BIT(CONN_HELLO),
 	[CONN_DRAIN] = 0,
 	[CONN_GONE] = 0,
 };
@@ -125,6 +125,8 @@ static void conn_settle(struct conn *c)
 {
 	bool gone = c->link.wire.tls && c->link.wire.ended;
 
+	if (opening_again(c))
+		return;
 	if (link_over(&c->link)) {
 		conn_linger(c);
 		return;
@@ -249,14 +251,17 @@ void conn_begin(struct gate *gate, int fd, struct sandbox *sandbox,
 	c->link = link;
 	buf_init(&c->hello, HELLO_MAX);
 	address_print(peer, c->client);
-	conn_name_of(gate, to, &c->name);
-	c->port = address_port(to);
+	if (to) {
+		conn_name_of(gate, to, &c->name);
+		c->port = address_port(to);
+	}
 	c->leaf.post = &c->post;
 	c->leaf.ref = conn_ref(c);
 	c->facts = (struct exchange_conn){
 		.gate = gate,
 		.sandbox = sandbox,
 		.client = c->client,
+		.proxy = !to,
 		.post = &c->post,
 		.ref = conn_ref(c),
 	};

@@ -5,7 +5,8 @@
  *   HELLO	the first octets are gathered; nothing is known but addresses
  *   LEAF	TLS: certgen makes the certificate; the octets wait
  *   SHAKE	the TLS handshake is under way
- *   OPEN	HTTP is spoken; exchanges come and go
+ *   OPEN	HTTP is spoken; exchanges come and go. After a CONNECT to a
+ *		carrier it is HELLO again
  *   DRAIN	all is said; what the peer still sends is thrown away until it
  *		ends, so that it can read our last answer
  *   GONE	to be freed by whoever brought it there
@@ -29,7 +30,8 @@ enum conn_state {
 };
 
 /* Begin one. Takes fd in every case; holds sandbox. peer is who connected, to
- * is where it believes to have connected.
+ * is where it believes to have connected; NULL: to a proxy, and it will say
+ * (CONNECT, an absolute target, SOCKS5).
  */
 void conn_begin(struct gate *gate, int fd, struct sandbox *sandbox,
 		const union resolve_addr *peer, const union resolve_addr *to);

@@ -7,6 +7,7 @@
 #include "gateway/exchange.h"
 #include "gateway/leaf.h"
 #include "gateway/link.h"
+#include "gateway/socks.h"
 
 #define CONN_TARGET_MAX (HOST_MAX + 16) /* "host:port" */
 
@@ -21,6 +22,7 @@ struct conn {
 	uint16_t port;	       /* that was dialled */
 	char client[ADDRESS_MAX];
 	char target[CONN_TARGET_MAX]; /* of a tunnel */
+	struct socks socks;	      /* on a proxy's connection */
 	struct leaf_wait leaf;
 	struct exchange_conn facts; /* for the exchanges */
 	struct loop_post post;
@@ -45,6 +47,12 @@ void conn_refuse(struct conn *c, enum audit_kind kind, struct slice reason,
  * as in some protocols the server speaks first.
  */
 void opening_begin(struct conn *c);
+
+/* If a CONNECT was answered and its answer sent, what comes next is looked at
+ * as on a new connection to the place it named. Returns true if so; c may have
+ * gone then.
+ */
+bool opening_again(struct conn *c);
 
 /* HELLO, LEAF or SHAKE: go on. May end the connection. */
 void opening_step(struct conn *c);

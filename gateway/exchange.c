@@ -336,16 +336,22 @@ static void exchange_discard(struct exchange *ex)
 		exchange_wake_down(ex);
 }
 
+/* Octets rather than HTTP go upstream. */
+static bool exchange_raw(const struct exchange *ex)
+{
+	return ex->req.head->version == HTTP_RAW || ex->judged.tunnel;
+}
+
 static void exchange_dial(struct exchange *ex)
 {
 	struct gate *gate = ex->conn->gate;
 	struct origin_key key = {
 		.sandbox = ex->conn->sandbox->id,
-		.tls = ex->conn->sni != NULL,
+		.tls = ex->conn->tls && !exchange_raw(ex),
 		.private = ex->judged.answer.rule &&
 			   rule_private(ex->judged.answer.rule),
 		.upgrade = ex->req.head->upgrade,
-		.raw = ex->req.head->version == HTTP_RAW,
+		.raw = exchange_raw(ex),
 		.port = ex->judged.host.port,
 		.host = ex->judged.host,
 	};
@@ -358,6 +364,35 @@ static void exchange_dial(struct exchange *ex)
 		exchange_refuse(ex, REFUSAL_BUSY,
 				SLICE("Too many requests wait for this "
 				      "origin."));
+}
+
+/* An answer of our own that refuses nothing. */
+static void exchange_say(struct exchange *ex)
+{
+	ex->rsp.end = true;
+	exchange_set_state(ex, EXCHANGE_REFUSE);
+	exchange_wait(ex, TIMER_HEAD);
+	exchange_discard(ex);
+	exchange_wake_down(ex);
+}
+
+/* CONNECT, as a carrier: what comes next on the connection goes to target. It
+ * has no record of its own; the requests inside it have.
+ */
+static void exchange_carry(struct exchange *ex)
+{
+	struct http_head *head = http_head_new(&ex->arena);
+
+	if (!head) {
+		exchange_refuse(ex, REFUSAL_BUSY, SLICE("No memory."));
+		return;
+	}
+	head->status = 200;
+	head->version = HTTP_1_1;
+	ex->rsp.head = head;
+	ex->conn->target = ex->judged.host;
+	ex->conn->targeted = true;
+	exchange_say(ex);
 }
 
 /* The gateway answers itself. */
@@ -379,11 +414,7 @@ static void exchange_portal(struct exchange *ex)
 		return;
 	}
 	c->gate->stats->row.allowed++;
-	ex->rsp.end = true;
-	exchange_set_state(ex, EXCHANGE_REFUSE);
-	exchange_wait(ex, TIMER_HEAD);
-	exchange_discard(ex);
-	exchange_wake_down(ex);
+	exchange_say(ex);
 }
 
 /* The head is whole. */
@@ -392,12 +423,17 @@ static void exchange_judge(struct exchange *ex)
 	struct exchange_conn *c = ex->conn;
 	struct judge_facts facts = { .policy = c->sandbox->policy,
 				     .sandbox = slice_str(c->sandbox->name),
-				     .sni = c->sni };
+				     .sni = c->sni,
+				     .proxy = c->proxy };
 	bool allowed;
 
 	exchange_set_state(ex, EXCHANGE_JUDGE);
 	timer_stop(c->gate->loop, &ex->timer);
 	allowed = judge_request(&facts, ex->req.head, &ex->arena, &ex->judged);
+	if (ex->judged.carrier) {
+		exchange_carry(ex);
+		return;
+	}
 	tell_count_request(c->gate, c->sandbox);
 	if (!exchange_record(ex))
 		exchange_refuse(ex, REFUSAL_LEDGER,
@@ -538,10 +574,10 @@ static void exchange_retry(struct exchange *ex)
 				     .owner = ex };
 	struct origin_key key = {
 		.sandbox = ex->conn->sandbox->id,
-		.tls = ex->conn->sni != NULL,
+		.tls = ex->conn->tls && !exchange_raw(ex),
 		.private = ex->tell.private,
 		.upgrade = ex->req.head->upgrade,
-		.raw = ex->req.head->version == HTTP_RAW,
+		.raw = exchange_raw(ex),
 		.port = ex->judged.host.port,
 		.host = ex->judged.host,
 	};

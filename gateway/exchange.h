@@ -40,11 +40,16 @@ enum exchange_state {
 struct exchange_conn {
 	struct gate *gate;
 	struct sandbox *sandbox;
-	const struct authority *sni; /* NULL: clear */
-	const char *tls_version;     /* NULL: clear */
-	const char *client;	     /* "addr:port" */
-	struct http_codec *codec;    /* borrowed */
-	struct loop_post *post;	     /* the connection's: it has to look */
+	const struct authority *sni; /* names must agree with it; or NULL */
+	bool tls;		     /* inside TLS */
+	bool proxy;		     /* CONNECT is served */
+	bool targeted;		     /* CONNECT was answered; target says where
+				      * the next octets go */
+	struct authority target;
+	const char *tls_version;  /* NULL: clear */
+	const char *client;	  /* "addr:port" */
+	struct http_codec *codec; /* borrowed */
+	struct loop_post *post;	  /* the connection's: it has to look */
 	struct loop_ref ref;
 	struct exchange *exchanges; /* in work */
 };

@@ -54,8 +54,10 @@ static bool judge_names(const struct judge_facts *f,
 		struct slice detail = SLICE("The names do not agree.");
 
 		(void)refusal_say(a, &detail,
-				  "TLS was opened for %s, but the request is "
-				  "for %s; both must be the same.",
+				  "%s %s, but the request is for %s; both must "
+				  "be the same.",
+				  tls ? "TLS was opened for"
+				      : "The proxy was asked for",
 				  f->sni->host, j->host.host);
 		return judge_refuse(j, REFUSAL_MISDIRECTED, detail);
 	}
@@ -133,6 +135,76 @@ static void judge_suggest(const struct policy_question *q, struct arena *a,
 	(void)arena_copy(a, slice_str(line), &j->to_allow);
 }
 
+/* The policy said no: why, and what would change it. */
+static bool judge_deny(const struct judge_facts *f,
+		       const struct http_head *head,
+		       const struct policy_question *q, struct arena *a,
+		       struct judgement *j)
+{
+	if (j->answer.verdict == VERDICT_ASK)
+		j->refusal = REFUSAL_UNANSWERED;
+	judge_say(f, head, a, j);
+	judge_suggest(q, a, j);
+	return false;
+}
+
+/* CONNECT. A tcp:// rule makes it a tunnel; otherwise it only says where the
+ * requests inside it go, and is let through if any of them could be allowed.
+ */
+static bool judge_connect(const struct judge_facts *f,
+			  const struct http_head *head, struct arena *a,
+			  struct judgement *j)
+{
+	struct slice host = authority_host(&j->host);
+	struct policy_question q = { .scheme = RULE_TCP,
+				     .host = host,
+				     .port = j->host.port };
+	bool by_rule;
+
+	if (!f->proxy)
+		return judge_refuse(j, REFUSAL_METHOD,
+				    SLICE("This listener is no proxy: it takes "
+					  "requests for sites, not CONNECT."));
+	policy_judge(f->policy, &q, &j->answer);
+	j->judged = true;
+	j->reason = judge_reason(j->answer.reason);
+	by_rule = j->answer.reason == POLICY_BY_RULE;
+	j->tunnel = by_rule && j->answer.verdict == VERDICT_ALLOW;
+	j->carrier = !by_rule &&
+		     (portal_is(host) || policy_names_host(f->policy, host));
+	if (j->tunnel || j->carrier)
+		return true;
+	if (j->host.port == 443) {
+		q.scheme = RULE_HTTPS;
+		q.method = SLICE("GET");
+		q.path = SLICE("/");
+	}
+	return judge_deny(f, head, &q, a, j);
+}
+
+bool judge_target(const struct judge_facts *f, const struct authority *target)
+{
+	struct slice host = authority_host(target);
+	struct policy_question q = { .scheme = RULE_TCP,
+				     .host = host,
+				     .port = target->port };
+	struct policy_answer answer;
+
+	policy_judge(f->policy, &q, &answer);
+	if (answer.reason == POLICY_BY_RULE)
+		return answer.verdict == VERDICT_ALLOW;
+	return portal_is(host) || policy_names_host(f->policy, host);
+}
+
+static bool judge_portal(struct judgement *j)
+{
+	j->portal = true;
+	j->judged = true;
+	j->answer.verdict = VERDICT_ALLOW;
+	j->reason = SLICE("portal");
+	return true;
+}
+
 bool judge_request(const struct judge_facts *f, const struct http_head *head,
 		   struct arena *a, struct judgement *ret)
 {
@@ -143,19 +215,12 @@ bool judge_request(const struct judge_facts *f, const struct http_head *head,
 	(void)slice_cut(head->path, '?', &ret->path, &ret->query);
 	if (!judge_names(f, head, a, ret))
 		return false;
-	if (slice_eq(head->method, SLICE("CONNECT")))
-		return judge_refuse(ret, REFUSAL_METHOD,
-				    SLICE("This listener is no proxy: it takes "
-					  "requests for sites, not CONNECT."));
 	if (!judge_authority(tls, a, ret))
 		return judge_refuse(ret, REFUSAL_BUSY, SLICE("No memory."));
-	if (portal_is(authority_host(&ret->host))) {
-		ret->portal = true;
-		ret->judged = true;
-		ret->answer.verdict = VERDICT_ALLOW;
-		ret->reason = SLICE("portal");
-		return true;
-	}
+	if (slice_eq(head->method, SLICE("CONNECT")))
+		return judge_connect(f, head, a, ret);
+	if (portal_is(authority_host(&ret->host)))
+		return judge_portal(ret);
 	q = (struct policy_question){
 		.scheme = judge_scheme(head, tls),
 		.method = head->method,
@@ -167,14 +232,9 @@ bool judge_request(const struct judge_facts *f, const struct http_head *head,
 	policy_judge(f->policy, &q, &ret->answer);
 	ret->judged = true;
 	ret->reason = judge_reason(ret->answer.reason);
-	if (ret->answer.verdict == VERDICT_ALLOW) {
-		if (q.scheme == RULE_TLS)
-			ret->reason = SLICE("uninspected");
-		return true;
-	}
-	if (ret->answer.verdict == VERDICT_ASK)
-		ret->refusal = REFUSAL_UNANSWERED;
-	judge_say(f, head, a, ret);
-	judge_suggest(&q, a, ret);
-	return false;
+	if (ret->answer.verdict != VERDICT_ALLOW)
+		return judge_deny(f, head, &q, a, ret);
+	if (q.scheme == RULE_TLS)
+		ret->reason = SLICE("uninspected");
+	return true;
 }

@@ -18,14 +18,19 @@
 
 struct judge_facts {
 	const struct policy *policy;
-	struct slice sandbox;	     /* its name */
-	const struct authority *sni; /* the name that TLS was opened for, or the
-				      * address that was dialled; NULL: clear */
+	struct slice sandbox; /* its name */
+	/* The name that TLS was opened for or CONNECT named, or the address
+	 * that was dialled; the request must agree. NULL: clear.
+	 */
+	const struct authority *sni;
+	bool proxy; /* CONNECT is served here */
 };
 
 struct judgement {
-	bool judged; /* the policy was asked */
-	bool portal; /* for the gateway itself (portal.h): allowed unasked, and
+	bool judged;  /* the policy was asked */
+	bool tunnel;  /* a CONNECT that a tcp:// rule allows */
+	bool carrier; /* a CONNECT for requests that are judged by themselves */
+	bool portal;  /* for the gateway itself (portal.h): allowed unasked, and
 		      * nothing goes upstream */
 	struct policy_answer answer; /* with judged */
 	struct authority host;	     /* its port is always set */
@@ -40,6 +45,10 @@ struct judgement {
 	struct slice to_allow;	   /* the line to add, or empty; in the arena */
 	struct slice reason;	   /* slug for the ledger */
 };
+
+/* May a proxy's client go to this host and port, to be judged there? */
+bool judge_target(const struct judge_facts *facts,
+		  const struct authority *target);
 
 /* Total: always fills *ret. True means allowed. */
 bool judge_request(const struct judge_facts *facts,

@@ -159,7 +159,8 @@ static void listen_welcome(struct gate *gate, struct listener *l, int fd,
 	else if (l->kind == LISTEN_DNS_TCP)
 		dnsd_begin(gate, fd, sb, peer);
 	else
-		conn_begin(gate, fd, sb, peer, &to);
+		conn_begin(gate, fd, sb, peer,
+			   l->kind == LISTEN_PROXY ? NULL : &to);
 }
 
 /* Out of descriptors: turn one connection away rather than spin. */

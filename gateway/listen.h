@@ -12,6 +12,7 @@ enum listen_kind {
 	LISTEN_TCP, /* captured connections */
 	LISTEN_DNS_UDP,
 	LISTEN_DNS_TCP,
+	LISTEN_PROXY, /* clients that know that they speak to a proxy */
 };
 
 /* Serve fd, taking it in every case. sandbox: an id, or 0 for the instance's

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "gateway/conn_impl.h"
 #include "gateway/hello.h"
+#include "gateway/judge.h"
 #include "gateway/tell.h"
 #include "gateway/tls.h"
 #include "policy/policy.h"
@@ -38,7 +39,8 @@ static void opening_done(struct conn *c, bool h2)
 		return;
 	}
 	c->facts.codec = c->link.codec;
-	c->facts.sni = tls ? &c->name : NULL;
+	c->facts.sni = tls || c->facts.targeted ? &c->name : NULL;
+	c->facts.tls = tls;
 	c->facts.tls_version = tls ? tls_version(c->link.wire.tls) : NULL;
 	conn_set_state(c, CONN_OPEN);
 	conn_wait(c, TIMER_IDLE);
@@ -140,6 +142,17 @@ static void opening_leaf(struct conn *c)
 	opening_shake(c);
 }
 
+/* The proxy was asked for one host, and TLS names another. */
+static void opening_misdirected(struct conn *c, const struct authority *name)
+{
+	char why[2 * HOST_MAX + 64];
+
+	(void)snprintf(why, sizeof(why),
+		       "the proxy was asked for %s, but TLS for %s",
+		       c->name.host, name->host);
+	conn_refuse(c, AUDIT_HANDSHAKE, SLICE("misdirected"), slice_str(why));
+}
+
 static void opening_tls(struct conn *c)
 {
 	struct hello hello;
@@ -155,6 +168,11 @@ static void opening_tls(struct conn *c)
 	if (hello.bad_name) {
 		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("bad-name"),
 			    SLICE("the ClientHello names no valid host"));
+		return;
+	}
+	if (c->facts.targeted && hello.has_name &&
+	    !slice_eq(authority_host(&hello.name), authority_host(&c->name))) {
+		opening_misdirected(c, &hello.name);
 		return;
 	}
 	if (hello.has_name)
@@ -192,12 +210,66 @@ static bool opening_gather(struct conn *c)
 	return false;
 }
 
+/* From here on as if the connection had been made to its target. */
+static void opening_redirect(struct conn *c, const struct authority *target)
+{
+	c->name = *target;
+	c->port = target->port;
+	c->facts.targeted = true;
+	c->facts.target = *target;
+	c->facts.proxy = false;
+	c->link.wire.readable = true;
+	conn_wait(c, TIMER_HELLO);
+	if (opening_allows(c, RULE_TCP))
+		opening_tunnel(c, "tcp");
+	else
+		opening_step(c);
+}
+
+/* SOCKS5: a rule for the name lets it through; what it carries is judged. */
+static void opening_socks(struct conn *c)
+{
+	struct authority target;
+	int rc = socks_read(&c->socks, &c->hello, &c->link.out, &target);
+	bool good = false;
+
+	if (rc == 1) {
+		struct judge_facts facts = { .policy = c->sandbox->policy };
+
+		c->name = target;
+		c->port = target.port;
+		good = judge_target(&facts, &target);
+		(void)socks_reply(&c->link.out,
+				  good ? SOCKS_GRANTED : SOCKS_DENIED);
+	}
+	if (wire_write(&c->link.wire, &c->link.out) < 0) {
+		conn_end(c);
+		return;
+	}
+	if (rc == 0)
+		return;
+	if (good)
+		opening_redirect(c, &target);
+	else
+		conn_refuse(c, AUDIT_PROTOCOL,
+			    rc == 1 ? SLICE("no-rule") : SLICE("bad-socks"),
+			    rc == 1 ? SLICE("no rule of this sandbox names "
+					    "this host")
+				    : SLICE("no SOCKS5 request that is served "
+					    "here"));
+}
+
 static void opening_hello(struct conn *c)
 {
 	enum hello_kind kind;
 
 	if (!opening_gather(c))
 		return;
+	if (c->facts.proxy && buf_len(&c->hello) &&
+	    (c->socks.greeted || buf_data(&c->hello)[0] == SOCKS_VERSION)) {
+		opening_socks(c);
+		return;
+	}
 	if (!hello_kind(buf_slice(&c->hello), &kind)) {
 		if (c->link.wire.ended)
 			conn_end(c);
@@ -225,8 +297,27 @@ static void opening_hello(struct conn *c)
 
 void opening_begin(struct conn *c)
 {
-	if (opening_allows(c, RULE_TCP))
+	if (!c->facts.proxy && opening_allows(c, RULE_TCP))
 		opening_tunnel(c, "tcp");
+}
+
+bool opening_again(struct conn *c)
+{
+	struct authority target = c->facts.target;
+
+	if (!c->facts.proxy || !c->facts.targeted || c->facts.exchanges ||
+	    buf_len(&c->link.out))
+		return false;
+	if (buf_append_slice(&c->hello, buf_slice(&c->link.in)) < 0) {
+		conn_end(c);
+		return true;
+	}
+	buf_done(&c->link.in);
+	http_codec_free(&c->link.codec);
+	c->facts.codec = NULL;
+	conn_set_state(c, CONN_HELLO);
+	opening_redirect(c, &target);
+	return true;
 }
 
 void opening_step(struct conn *c)

@@ -49,7 +49,7 @@ static void tell_head(const struct tell_begin *b, struct audit_begin *ret)
 		ret->scheme = head->scheme;
 		ret->host = head->authority;
 	} else {
-		ret->scheme = b->sni ? SLICE("https") : SLICE("http");
+		ret->scheme = b->tls ? SLICE("https") : SLICE("http");
 		if (b->sni)
 			ret->host = authority_host(b->sni);
 	}

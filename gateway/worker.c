@@ -35,6 +35,7 @@ struct worker {
 	struct gate gate;
 	int door;
 	struct timer tick;
+	struct timer drain; /* what is in work then, is cut */
 	struct frame_in in; /* large; not for the stack */
 	struct frame_out out;
 };
@@ -112,7 +113,10 @@ static void worker_on_timer(void *ctx, struct loop_ref ref, uint8_t name)
 		resolve_on_timer(g->resolver);
 		break;
 	case GATE_TICK:
-		worker_on_tick(w);
+		if (name == TIMER_DRAIN)
+			loop_stop(g->loop);
+		else
+			worker_on_tick(w);
 		break;
 	default:
 		assert(0);
@@ -279,6 +283,7 @@ static int worker_on_remove(struct worker *w)
 static int worker_on_drain(struct worker *w)
 {
 	w->gate.draining = true;
+	timer_start(w->gate.loop, &w->drain, worker_tick_ref, TIMER_DRAIN);
 	listen_remove_all(&w->gate);
 	dnsd_end_all(&w->gate, NULL);
 	conn_drain_all(&w->gate);

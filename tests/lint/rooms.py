@@ -43,7 +43,7 @@ WALK = (
     "listen",
     "conn conn_impl opening",
     "dnsd",
-    "hello",
+    "hello socks",
     "exchange",
     "judge",
     "origin",
