@@ -1,10 +1,13 @@
 /* capture/capture.h - the front of penstock-capture: what its callers know.
  *
  *   penstock-capture enter --socket FD -- COMMAND...
+ *   penstock-capture seal --socket FD -- COMMAND...
  *   penstock-capture launch --socket FD -- COMMAND...
  *
  * `enter` makes a user and network namespace whose every packet ends at its
  * own listeners, hands those to the caller, waits for GO and becomes COMMAND.
+ * `seal` does the same with a namespace that has nothing but lo: no listener,
+ * so it hands over none, and no packet gets farther than 127.0.0.1 and ::1.
  * `launch` is the last step inside the sandbox: it gives back the signals that
  * the layers around it ignore, says who it is, and becomes COMMAND. Both talk
  * over FD, a SEQPACKET socket with the frames of base/frame.h:

@@ -62,6 +62,12 @@ static int enter_routes(struct enter *e)
 	return route_install(&e->ipv6);
 }
 
+static int enter_loopback(struct enter *e)
+{
+	(void)e;
+	return route_loopback();
+}
+
 static int enter_listeners(struct enter *e)
 {
 	return listen_open(e->ipv6, &e->listeners);
@@ -129,6 +135,18 @@ static const struct enter_step {
 	{ enter_drop, "give up its capabilities", HINT_NONE },
 };
 
+/* Without a route, an address or a listener: every connection is refused by
+ * the kernel at once, but those to 127.0.0.1 and ::1.
+ */
+static const struct enter_step enter_seal_steps[] = {
+	{ enter_namespaces, "make a user and network namespace", HINT_USERNS },
+	{ enter_tie, "tie itself to its caller", HINT_NONE },
+	{ enter_loopback, "bring up the namespace's lo", HINT_USERNS },
+	{ enter_hand_over, "report to its caller", HINT_NONE },
+	{ enter_wait, "get leave from its caller", HINT_NONE },
+	{ enter_drop, "give up its capabilities", HINT_NONE },
+};
+
 static const char *enter_hint(enum enter_hint hint, int rc)
 {
 	switch (hint) {
@@ -158,7 +176,8 @@ static void enter_explain(const struct enter_step *step, int rc)
 		(void)fprintf(stderr, "  %s\n", hint);
 }
 
-int enter_main(int sock, char **command)
+static int enter_walk(int sock, char **command, const struct enter_step *steps,
+		      size_t len)
 {
 	struct enter e = {
 		.sock = sock,
@@ -168,11 +187,11 @@ int enter_main(int sock, char **command)
 			       .dns = { -1, -1 } },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(enter_steps); i++) {
-		int rc = enter_steps[i].run(&e);
+	for (size_t i = 0; i < len; i++) {
+		int rc = steps[i].run(&e);
 
 		if (rc) {
-			enter_explain(&enter_steps[i], rc);
+			enter_explain(&steps[i], rc);
 			return CAPTURE_EXIT;
 		}
 	}
@@ -182,4 +201,15 @@ int enter_main(int sock, char **command)
 	(void)fprintf(stderr, CAPTURE_PROGRAM ": cannot run %s: %s\n",
 		      command[0], strerror(errno));
 	return errno == ENOENT ? 127 : 126;
+}
+
+int enter_main(int sock, char **command)
+{
+	return enter_walk(sock, command, enter_steps, ARRAY_SIZE(enter_steps));
+}
+
+int enter_seal(int sock, char **command)
+{
+	return enter_walk(sock, command, enter_seal_steps,
+			  ARRAY_SIZE(enter_seal_steps));
 }

@@ -1,4 +1,4 @@
-/* capture/enter.h - `penstock-capture enter`. */
+/* capture/enter.h - `penstock-capture enter` and `seal`. */
 #ifndef CAPTURE_ENTER_H
 #define CAPTURE_ENTER_H
 
@@ -7,5 +7,8 @@
  * status and one message on standard error.
  */
 int enter_main(int sock, char **command);
+
+/* The same with no listener and no way to anywhere. */
+int enter_seal(int sock, char **command);
 
 #endif

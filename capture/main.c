@@ -16,16 +16,18 @@ static const struct {
 	int (*run)(int sock, char **command);
 } main_words[] = {
 	{ "enter", enter_main },
+	{ "seal", enter_seal },
 	{ "launch", launch_main },
 };
 
 static int main_usage(void)
 {
-	(void)fprintf(stderr,
-		      "usage: penstock-capture apply|verify|keep|listen|show|"
-		      "remove [OPTION...]\n"
-		      "       penstock-capture enter|launch --socket FD -- "
-		      "COMMAND...\n");
+	(void)fprintf(
+		stderr,
+		"usage: penstock-capture apply|verify|keep|listen|show|"
+		"remove [OPTION...]\n"
+		"       penstock-capture enter|seal|launch --socket FD -- "
+		"COMMAND...\n");
 	return 2;
 }
 

@@ -134,6 +134,18 @@ int route_has_ipv6(bool *ret)
 	return 0;
 }
 
+int route_loopback(void)
+{
+	struct netlink nl;
+	int rc = netlink_open(NETLINK_ROUTE, &nl);
+
+	if (rc)
+		return rc;
+	rc = route_link_up(&nl);
+	netlink_close(&nl);
+	return rc;
+}
+
 int route_install(bool *ret_ipv6)
 {
 	struct netlink nl;

@@ -11,6 +11,9 @@
  */
 int route_install(bool *ret_ipv6);
 
+/* Bring lo up and no more. Returns 0 or -errno. */
+int route_loopback(void);
+
 /* Is ::1 there? Not in a kernel without IPv6 or with it switched off. Returns
  * 0 or -errno.
  */

@@ -18,12 +18,16 @@
 
 int cmd_allow(int argc, char **argv);
 int cmd_down(int argc, char **argv);
+int cmd_exec(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
+int cmd_ps(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_sandboxes(int argc, char **argv);
+int cmd_shell(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_stop(int argc, char **argv);
 int cmd_up(int argc, char **argv);
 
 #endif

@@ -12,6 +12,10 @@ static const struct {
 	const char *what;
 } commands[] = {
 	{ "run", cmd_run, "run a command in a sandbox" },
+	{ "ps", cmd_ps, "list the sandboxes and their processes" },
+	{ "exec", cmd_exec, "run a command in a running sandbox" },
+	{ "shell", cmd_shell, "open a shell in a running sandbox" },
+	{ "stop", cmd_stop, "end a running sandbox" },
 	{ "log", cmd_log, "show what was refused, or all requests" },
 	{ "allow", cmd_allow, "add a rule to a running sandbox" },
 	{ "policy", cmd_policy, "check, explain and show policies" },

@@ -35,6 +35,8 @@ struct sandbox {
 	struct words binds;	/* "rw", PATH, "ro", PATH …: as asked */
 	struct words asked_env; /* NAME or NAME=VALUE, as asked */
 	char **command;		/* borrowed; NULL-terminated */
+	bool no_fs;		/* all files of the host are shown */
+	bool blocked;		/* no gateway, no network at all */
 };
 
 /* What bubblewrap is given. */

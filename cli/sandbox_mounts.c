@@ -19,6 +19,7 @@
 
 #include "cli/sandbox.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -114,7 +115,7 @@ static const char *mounts_objection(const struct sandbox *sb)
 
 bool sandbox_mounts_check(const struct sandbox *sb)
 {
-	const char *why = mounts_objection(sb);
+	const char *why = sb->no_fs ? NULL : mounts_objection(sb);
 
 	if (why) {
 		(void)fprintf(stderr,
@@ -165,6 +166,46 @@ static void mounts_add_system(struct sandbox_args *args)
 		words_add_all(&args->options, "--symlink", target, path, NULL);
 		words_add(&args->bound, path);
 	}
+}
+
+static int mounts_is_shown(const struct dirent *entry)
+{
+	static const char *const own[] = { ".", "..", "proc", "dev" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		if (!strcmp(entry->d_name, own[i]))
+			return 0;
+	}
+	return 1;
+}
+
+/* --no-fs: what the host's root holds, each in a root of our own, which has
+ * room for our files.
+ */
+static int mounts_add_host(struct sandbox_args *args)
+{
+	struct dirent **names = NULL;
+	int n = scandir("/", &names, mounts_is_shown, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		char path[PATH_MAX], target[PATH_MAX];
+		ssize_t len;
+
+		(void)snprintf(path, sizeof(path), "/%s", names[i]->d_name);
+		free(names[i]);
+		len = readlink(path, target, sizeof(target) - 1);
+		if (len > 0) {
+			target[len] = '\0';
+			words_add_all(&args->options, "--symlink", target, path,
+				      NULL);
+			words_add(&args->bound, path);
+		} else {
+			mounts_bind(args, "--bind-try", path);
+		}
+	}
+	free(names);
+	words_add_all(&args->options, "--proc", "/proc", "--dev", "/dev", NULL);
+	return n < 0 ? -errno : 0;
 }
 
 /* nftw() passes nothing through; this is cold code of one thread. */
@@ -261,7 +302,8 @@ static void mounts_hide_control(const struct sandbox *sb,
 static void mounts_add_binds(const struct sandbox *sb,
 			     struct sandbox_args *args)
 {
-	mounts_bind(args, "--bind", sb->cwd);
+	if (!sb->no_fs)
+		mounts_bind(args, "--bind", sb->cwd);
 	for (size_t i = 0; i + 1 < sb->binds.len; i += 2) {
 		bool rw = !strcmp(sb->binds.ptr[i], "rw");
 
@@ -433,22 +475,32 @@ static void mounts_add_namespaces(const struct sandbox *sb,
 	words_addf(&args->options, "%d", fd);
 }
 
+/* The system as it is, and empty rooms beside it. */
+static int mounts_add_room(const struct sandbox *sb, struct sandbox_args *args)
+{
+	int rc;
+
+	mounts_add_system(args);
+	rc = mounts_hide_etc(args);
+	if (!rc)
+		mounts_add_empty(sb, args);
+	return rc;
+}
+
 int sandbox_mounts(const struct sandbox *sb, struct sandbox_args *args)
 {
 	int rc;
 
 	mounts_add_namespaces(sb, args);
-	mounts_add_system(args);
-	rc = mounts_hide_etc(args);
+	rc = sb->no_fs ? mounts_add_host(args) : mounts_add_room(sb, args);
 	if (rc)
 		return rc;
-	mounts_add_empty(sb, args);
 	mounts_close_proc(args);
 	sandbox_tools(sb, args);
 	mounts_add_binds(sb, args);
 	mounts_hide_control(sb, args);
 	mounts_add_names(sb, args);
-	rc = mounts_add_trust(sb, args);
+	rc = sb->blocked ? 0 : mounts_add_trust(sb, args);
 	if (!rc)
 		rc = mounts_add_launch(args);
 	if (rc)

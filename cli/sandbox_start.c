@@ -67,7 +67,8 @@ static void start_words(const struct sandbox *sb, int sock, int options,
 		w->bad = true;
 		return;
 	}
-	words_add_all(w, program, "enter", "--socket", NULL);
+	words_add_all(w, program, sb->blocked ? "seal" : "enter", "--socket",
+		      NULL);
 	words_addf(w, "%d", sock);
 	words_add_all(w, "--", "bwrap", "--args", NULL);
 	words_addf(w, "%d", options);

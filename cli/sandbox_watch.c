@@ -27,12 +27,14 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/base.h"
 #include "base/err.h"
 #include "base/frame.h"
 #include "cli/cli.h"
+#include "cli/roster.h"
 
 #define WATCH_KNOCK_MS	200  /* between attempts at a door that is closed */
 #define WATCH_ANSWER_MS 5000 /* for the answer to ADD */
@@ -47,6 +49,7 @@ struct watch {
 	bool terminal; /* we were in its foreground */
 	struct termios modes;
 	bool modes_known;
+	struct roster entry; /* as ps, exec and stop find us */
 };
 
 static int watch_send_add(struct watch *w, int door)
@@ -134,6 +137,21 @@ static void watch_on_door(struct watch *w)
 	w->door = -1;
 }
 
+/* Its parent is process 1 inside, into which nobody inside can reach. */
+static int watch_enlist_init(struct watch *w)
+{
+	struct proc_stat command, init;
+	pid_t pid = proc_of_pidfd(w->command);
+	int rc = pid < 0 ? pid : proc_read(pid, &command);
+
+	if (!rc)
+		rc = proc_read(command.parent, &init);
+	if (rc)
+		return rc;
+	w->entry.init = init.id;
+	return roster_update(&w->sb->in, &w->entry);
+}
+
 static void watch_on_child(struct watch *w)
 {
 	static struct frame_in in;
@@ -142,6 +160,7 @@ static void watch_on_child(struct watch *w)
 	if (rc == 1 && in.type == CAPTURE_STARTED && in.fds_len == 1 &&
 	    w->command < 0) {
 		w->command = in.fds[0];
+		(void)watch_enlist_init(w); /* ps and exec miss it, ignoring */
 		return;
 	}
 	if (rc == 1)
@@ -200,7 +219,8 @@ static int watch_loop(struct watch *w)
 			{ .fd = w->door, .events = POLLIN },
 		};
 		int n = poll(p, ARRAY_SIZE(p),
-			     w->door < 0 ? WATCH_KNOCK_MS : -1);
+			     w->door < 0 && !w->sb->blocked ? WATCH_KNOCK_MS
+							    : -1);
 
 		if (n < 0 && errno != EINTR)
 			return EXIT_BROKEN;
@@ -270,16 +290,54 @@ static void watch_reclaim(const struct watch *w, int status)
 	(void)signal(SIGTTOU, old);
 }
 
+static int watch_enlist(struct watch *w)
+{
+	struct roster *r = &w->entry;
+	struct proc_stat self, outer;
+	int rc = proc_read(getpid(), &self);
+
+	if (!rc)
+		rc = proc_read(w->child->pid, &outer);
+	if (rc)
+		return rc;
+	memcpy(r->name, w->sb->name, sizeof(r->name));
+	memcpy(r->project, w->sb->cwd, sizeof(r->project));
+	r->runner = self.id;
+	r->outer = outer.id;
+	r->since = time(NULL);
+	return roster_add(&w->sb->in, r);
+}
+
 /* What did not become a running command. */
 static int watch_fail(struct watch *w, int rc)
 {
-	(void)fprintf(stderr,
-		      "penstock run: the gateway did not take the sandbox: "
-		      "%s\n",
-		      rc == ERR_DENIED ? watch_why : err_str(rc));
+	if (rc == -EEXIST)
+		(void)fprintf(stderr,
+			      "penstock run: a sandbox named %s is running\n",
+			      w->sb->name);
+	else
+		(void)fprintf(stderr,
+			      "penstock run: the gateway did not take the "
+			      "sandbox: %s\n",
+			      rc == ERR_DENIED ? watch_why : err_str(rc));
 	(void)kill(w->child->pid, SIGKILL);
 	(void)waitpid(w->child->pid, NULL, 0);
 	return EXIT_BROKEN;
+}
+
+static int watch_until_end(struct watch *w)
+{
+	int status, rc = w->sb->blocked ? 0 : watch_knock(w);
+
+	if (rc)
+		return watch_fail(w, rc);
+	watch_terminal(w);
+	rc = watch_let_go(w);
+	if (rc)
+		return watch_fail(w, rc);
+	status = watch_loop(w);
+	watch_reclaim(w, status);
+	return status;
 }
 
 int sandbox_watch(const struct sandbox *sb, struct sandbox_child *child,
@@ -293,18 +351,13 @@ int sandbox_watch(const struct sandbox *sb, struct sandbox_child *child,
 		.signals = -1,
 		.command = -1,
 	};
-	int status;
 	int rc = watch_signals(&w);
 
 	if (!rc)
-		rc = watch_knock(&w);
+		rc = watch_enlist(&w);
 	if (rc)
 		return watch_fail(&w, rc);
-	watch_terminal(&w);
-	rc = watch_let_go(&w);
-	if (rc)
-		return watch_fail(&w, rc);
-	status = watch_loop(&w);
-	watch_reclaim(&w, status);
-	return status;
+	rc = watch_until_end(&w);
+	roster_remove(&sb->in, sb->name);
+	return rc;
 }

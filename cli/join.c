@@ -1,0 +1,217 @@
+/* cli/join.c - become a process of a sandbox that runs.
+ *
+ *   penstock exec ── setns to all namespaces of process 1 inside
+ *                 ── fork: a pid namespace begins with a child
+ *        child:   no capabilities, the filter, the sandbox's environment
+ *                 ── exec ──▶ COMMAND
+ *
+ * The order is what makes it safe. From before the first step until the
+ * command's own program is there, nobody inside can look at the child or hold
+ * it: it is not dumpable, which for a program that began outside is a matter
+ * of capabilities outside. The environment is read from bubblewrap outside,
+ * which nobody inside has ever been able to change.
+ *
+ * When we are killed the kernel kills the child; when the sandbox ends, its
+ * pid namespace takes it along.
+ */
+
+#include "cli/join.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "cli/cli.h"
+#include "cli/sandbox.h"
+#include "cli/words.h"
+
+#define JOIN_NAMESPACES                                                        \
+	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |           \
+	 CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+
+/* Strings with NUL behind each. */
+static void join_split(const char *text, size_t len, struct words *ret)
+{
+	for (size_t at = 0; at < len; at += strlen(text + at) + 1)
+		words_add(ret, text + at);
+}
+
+static int join_environment(const struct roster *r, struct words *ret)
+{
+	char *text = NULL;
+	int fd = proc_open(&r->outer);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = proc_file(r->outer.pid, "environ", WORDS_TEXT_MAX, &text);
+	(void)close(fd);
+	if (n < 0)
+		return (int)n;
+	join_split(text, (size_t)n, ret);
+	free(text);
+	return words_ok(ret) ? 0 : -ENOBUFS;
+}
+
+static int join_namespaces(const struct roster *r)
+{
+	int fd, rc = 0;
+
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return -errno;
+	fd = proc_open(&r->init);
+	if (fd < 0)
+		return fd;
+	if (setns(fd, JOIN_NAMESPACES) < 0)
+		rc = -errno;
+	(void)close(fd);
+	return rc;
+}
+
+static int join_drop(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
+			     SECBIT_NO_SETUID_FIXUP |
+			     SECBIT_NO_SETUID_FIXUP_LOCKED;
+
+	if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0)
+		return -errno;
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0;
+	     cap++) {
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+			return -errno;
+	}
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
+	    syscall(SYS_capset, &head, none) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	return sandbox_filter_enter();
+}
+
+/* Our parent stands outside the pid namespace and so has no number in it; the
+ * one that we are given when it dies has.
+ */
+static int join_tie(void)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return -errno;
+	return getppid() == 0 ? 0 : -ESRCH;
+}
+
+static _Noreturn void join_become(const char *who, struct words *env,
+				  char **const *commands)
+{
+	const char *dir;
+	sigset_t none;
+	int rc = join_tie();
+
+	(void)close_range(3, ~0u, 0);
+	environ = env->ptr;
+	dir = getenv("PWD");
+	if (!dir || chdir(dir) < 0)
+		(void)chdir("/");
+	if (!rc)
+		rc = join_drop();
+	if (rc) {
+		(void)fprintf(stderr, "penstock %s: %s\n", who, err_str(rc));
+		_exit(EXIT_BROKEN);
+	}
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	errno = ENOENT;
+	for (; *commands && errno == ENOENT; commands++) {
+		if ((*commands)[0])
+			(void)execvp((*commands)[0], *commands);
+	}
+	rc = errno;
+	(void)fprintf(stderr, "penstock %s: cannot run %s: %s\n", who,
+		      commands[-1][0], strerror(rc));
+	_exit(rc == ENOENT ? 127 : 126);
+}
+
+/* The terminal's own signals reach the command without us; what somebody sent
+ * to us is handed on.
+ */
+static int join_wait(pid_t child, const sigset_t *set)
+{
+	siginfo_t si;
+	int status;
+
+	for (;;) {
+		int sig = sigwaitinfo(set, &si);
+
+		if (sig > 0 && sig != SIGCHLD && si.si_code <= 0)
+			(void)kill(child, sig);
+		if (waitpid(child, &status, WNOHANG) == child)
+			break;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* A shell inside cannot give the terminal back; see sandbox_watch.c. */
+static void join_reclaim(void)
+{
+	(void)signal(SIGTTOU, SIG_IGN);
+	if (tcgetpgrp(STDIN_FILENO) != getpgrp())
+		(void)tcsetpgrp(STDIN_FILENO, getpgrp());
+}
+
+static int join_stay(const char *who, struct words *env, char **const *commands)
+{
+	bool terminal =
+		isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
+	sigset_t set;
+	pid_t child;
+	int status;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGQUIT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	child = fork();
+	if (!child)
+		join_become(who, env, commands);
+	if (child < 0) {
+		(void)fprintf(stderr, "penstock %s: %s\n", who,
+			      strerror(errno));
+		return EXIT_BROKEN;
+	}
+	status = join_wait(child, &set);
+	if (terminal)
+		join_reclaim();
+	return status;
+}
+
+int join_run(const char *who, const struct roster *r, char **const *commands)
+{
+	struct words env = { 0 };
+	int rc = join_environment(r, &env);
+
+	if (!rc)
+		rc = join_namespaces(r);
+	if (rc)
+		(void)fprintf(stderr, "penstock %s: cannot enter %s: %s\n", who,
+			      r->name, err_str(rc));
+	rc = rc ? EXIT_BROKEN : join_stay(who, &env, commands);
+	words_done(&env);
+	return rc;
+}
