@@ -61,13 +61,25 @@ static void tell_head(const struct tell_begin *b, struct audit_begin *ret)
 	ret->query = b->query;
 }
 
+/* A CONNECT that is let through here is a tunnel; a carrier has no record. */
+static enum audit_kind tell_kind(const struct tell_begin *b)
+{
+	bool connect = b->head && slice_eq(b->head->method, SLICE("CONNECT"));
+
+	if (b->version == HTTP_RAW)
+		return AUDIT_TUNNEL;
+	return connect && tell_verdict(b->answer) == AUDIT_ALLOW
+		       ? AUDIT_TUNNEL
+		       : AUDIT_REQUEST;
+}
+
 bool tell_begin(struct tell *t, struct gate *gate, const struct tell_begin *b)
 {
 	const struct rule *rule = b->answer ? b->answer->rule : NULL;
 	struct audit_begin facts = {
 		.id = id_next(&gate->ids, t->start_us),
 		.wall_us = t->start_us,
-		.kind = b->version == HTTP_RAW ? AUDIT_TUNNEL : AUDIT_REQUEST,
+		.kind = tell_kind(b),
 		.verdict = tell_verdict(b->answer),
 		.sandbox = slice_str(b->sandbox->name),
 		.client = slice_str(b->client),
