@@ -80,22 +80,45 @@ static uint64_t dnsd_hash(struct slice name)
 	return h;
 }
 
-/* Was this name refused a moment ago? Remembers it if not. */
-static bool dnsd_repeats(struct gate *gate, struct sandbox *sb,
+/* May this sandbox be refused one name more in this second? */
+static bool dnsd_may_refuse(const struct gate *gate, struct sandbox *sb)
+{
+	uint64_t now_s = loop_now_ms(gate->loop) / 1000;
+
+	if (sb->refusals_s != now_s) {
+		sb->refusals_s = now_s;
+		sb->refusals = 0;
+	}
+	if (sb->refusals == DNS_REFUSALS_S)
+		return false;
+	sb->refusals++;
+	return true;
+}
+
+/* Was this name refused a moment ago? */
+static bool dnsd_repeats(const struct gate *gate, const struct sandbox *sb,
 			 struct slice name)
+{
+	uint64_t hash = dnsd_hash(name);
+	size_t at = hash % DNS_MERGE_SIZE;
+
+	return sb->refused[at].hash == hash &&
+	       loop_now_ms(gate->loop) < sb->refused[at].until_ms;
+}
+
+static void dnsd_remember(const struct gate *gate, struct sandbox *sb,
+			  struct slice name)
 {
 	uint64_t now_ms = loop_now_ms(gate->loop);
 	uint64_t hash = dnsd_hash(name);
 	size_t at = hash % DNS_MERGE_SIZE;
 
-	if (sb->refused[at].hash == hash && now_ms < sb->refused[at].until_ms)
-		return true;
 	sb->refused[at].hash = hash;
 	sb->refused[at].until_ms = now_ms + DNS_MERGE_S * 1000;
-	return false;
 }
 
-static void dnsd_refused(struct gate *gate, struct sandbox *sb,
+/* False: it is too much, and there is no answer. */
+static bool dnsd_refused(struct gate *gate, struct sandbox *sb,
 			 const char *client, const struct dns_query *q)
 {
 	struct tell_note note = {
@@ -110,9 +133,27 @@ static void dnsd_refused(struct gate *gate, struct sandbox *sb,
 		.detail = SLICE("no rule of this sandbox names this host"),
 	};
 
-	gate->stats->row.dns_refused++;
-	if (!dnsd_repeats(gate, sb, note.host))
+	if (!dnsd_repeats(gate, sb, note.host)) {
+		if (!dnsd_may_refuse(gate, sb))
+			return false;
+		dnsd_remember(gate, sb, note.host);
 		tell_note(gate, &note);
+	}
+	gate->stats->row.dns_refused++;
+	return true;
+}
+
+/* The slot of a name, or -ENOSPC. */
+static int dnsd_slot(struct gate *gate, struct sandbox *sb, struct slice name)
+{
+	int slot = names_find(gate->names, name);
+
+	if (slot)
+		return slot;
+	if (sb->names == NAMES_SANDBOX)
+		return -ENOSPC;
+	sb->names++;
+	return names_slot(gate->names, name);
 }
 
 /* May this sandbox know the name? */
@@ -138,13 +179,14 @@ static size_t dnsd_decide(struct gate *gate, struct sandbox *sb,
 	if (q->class != DNS_CLASS_IN)
 		return dns_print(q, DNS_NOTIMP, v4, &v6, SLICE(""), ret);
 	if (!dnsd_named(sb, q)) {
-		dnsd_refused(gate, sb, client, q);
+		if (!dnsd_refused(gate, sb, client, q))
+			return 0;
 		return dns_print(q, DNS_NXDOMAIN, v4, &v6, why, ret);
 	}
 	gate->stats->row.dns_answered++;
 	if (q->type != DNS_A && q->type != DNS_AAAA)
 		return dns_print(q, DNS_NO_DATA, v4, &v6, SLICE(""), ret);
-	slot = names_slot(gate->names, authority_host(&q->host));
+	slot = dnsd_slot(gate, sb, authority_host(&q->host));
 	if (slot < 0)
 		return dns_print(q, DNS_SERVFAIL, v4, &v6, SLICE(""), ret);
 	v4 = names_v4((uint32_t)slot);

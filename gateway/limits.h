@@ -69,6 +69,17 @@
 #define DNS_MERGE_S    10
 #define DNS_MERGE_SIZE 32
 
+/* Refused names that one sandbox is answered in one second, per worker. Each
+ * is a record; a flood of them would fill the spool, and then the requests of
+ * all sandboxes are refused. Beyond it questions get no answer.
+ */
+#define DNS_REFUSALS_S 200
+
+/* Names that one sandbox is given an address for, per worker. The table has
+ * room for 131,071, of all sandboxes, and forgets none.
+ */
+#define NAMES_SANDBOX 4096
+
 /* Rules that may be granted to one sandbox at run time. */
 #define GRANTS_MAX 1000
 

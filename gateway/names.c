@@ -37,6 +37,7 @@
 #define NAMES_SLOTS  (1u << 17) /* addresses in 198.18.0.0/15 */
 #define NAMES_LEN    253	/* octets of a name */
 #define NAMES_PROBES 1024
+#define NAMES_SAMPLE 2048 /* slots looked at to see how full a table is */
 
 enum names_state {
 	NAMES_EMPTY,   /* may be claimed */
@@ -81,7 +82,26 @@ static int names_map(int fd, struct names *n)
 	return 0;
 }
 
-/* Does fd hold a table of ours? Returns 1, 0 or -errno. */
+/* Is the table nearly full? Then names that are new find no place, and those
+ * that are in it were most likely put there to that end. The hash spreads
+ * names evenly, so the first slots stand for all.
+ */
+static bool names_crowded(int fd)
+{
+	struct names_slot slot[16];
+	unsigned int ready = 0;
+
+	for (size_t i = 0; i < NAMES_SAMPLE; i += ARRAY_SIZE(slot)) {
+		if (pread(fd, slot, sizeof(slot),
+			  (off_t)(i * sizeof(slot[0]))) != sizeof(slot))
+			return false;
+		for (size_t k = 0; k < ARRAY_SIZE(slot); k++)
+			ready += slot[k].state == NAMES_READY;
+	}
+	return ready > NAMES_SAMPLE / 4 * 3;
+}
+
+/* Does fd hold a table of ours, with room? Returns 1, 0 or -errno. */
 static int names_check(int fd)
 {
 	char magic[sizeof(names_magic)];
@@ -96,7 +116,7 @@ static int names_check(int fd)
 	if (got < 0)
 		return -errno;
 	return got == sizeof(magic) &&
-	       !memcmp(magic, names_magic, sizeof(magic));
+	       !memcmp(magic, names_magic, sizeof(magic)) && !names_crowded(fd);
 }
 
 /* Write an empty table. All its blocks are asked for now: to run out of disk
@@ -212,6 +232,23 @@ int names_slot(struct names *n, struct slice name)
 		at = (at + 1) % usable;
 	}
 	return -ENOSPC;
+}
+
+int names_find(struct names *n, struct slice name)
+{
+	const uint32_t usable = NAMES_SLOTS - 2;
+	uint32_t at = (uint32_t)(hash_of(&n->head->key, name) % usable);
+
+	for (int i = 0; i < NAMES_PROBES; i++) {
+		struct names_slot *slot = &n->slots[at + 1];
+
+		if (slice_eq(names_read(slot), name))
+			return (int)(at + 1);
+		if (atomic_load(&slot->state) == NAMES_EMPTY)
+			break;
+		at = (at + 1) % usable;
+	}
+	return 0;
 }
 
 struct slice names_name(const struct names *n, uint32_t slot)

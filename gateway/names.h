@@ -14,7 +14,8 @@
 
 struct names;
 
-/* Map the table at path, creating it. A file of another layout is replaced.
+/* Map the table at path, creating it. A file of another layout is replaced,
+ * and so is one that is nearly full.
  * Returns 0 or -errno.
  */
 int names_open(const char *path, struct names **ret);
@@ -25,6 +26,9 @@ void names_close(struct names **n);
  * -EINVAL.
  */
 int names_slot(struct names *n, struct slice name);
+
+/* The slot that name has, or 0 if it has none yet. */
+int names_find(struct names *n, struct slice name);
 
 /* The name of a slot; empty if it has none. Borrowed from the table. */
 struct slice names_name(const struct names *n, uint32_t slot);

@@ -29,6 +29,9 @@ struct sandbox {
 		uint64_t hash;
 		uint64_t until_ms;
 	} refused[DNS_MERGE_SIZE];
+	uint64_t refusals_s; /* the second that refusals are counted in */
+	uint32_t refusals;   /* names refused in it, see DNS_REFUSALS_S */
+	uint32_t names;	     /* first asked for by it, see NAMES_SANDBOX */
 };
 
 struct sandboxes;
