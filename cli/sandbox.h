@@ -20,7 +20,9 @@
 #define SANDBOX_DIR    "/.penstock"
 #define SANDBOX_CA     SANDBOX_DIR "/ca.pem"	 /* our CA alone */
 #define SANDBOX_BUNDLE SANDBOX_DIR "/bundle.pem" /* the system's and ours */
-#define SANDBOX_LAUNCH SANDBOX_DIR "/launch"	 /* penstock-capture */
+#define SANDBOX_JAVA   SANDBOX_DIR "/java.p12"	 /* the same, for Java */
+#define SANDBOX_AGENTS SANDBOX_DIR "/AGENTS.md"
+#define SANDBOX_LAUNCH SANDBOX_DIR "/launch" /* penstock-capture */
 
 #define SANDBOX_BUNDLE_FILE "bundle.pem" /* in the run directory */
 
@@ -40,7 +42,7 @@ struct sandbox {
 };
 
 /* What bubblewrap is given. */
-#define SANDBOX_FILES_MAX 16
+#define SANDBOX_FILES_MAX 32
 #define SANDBOX_PATH_MAX  65536 /* octets of $PATH */
 
 struct sandbox_args {
@@ -50,6 +52,7 @@ struct sandbox_args {
 	char path[SANDBOX_PATH_MAX];  /* PATH inside */
 	int files[SANDBOX_FILES_MAX]; /* owned; inherited by bubblewrap */
 	size_t files_len;
+	bool java_options; /* a Java must be told where its store is */
 };
 
 void sandbox_done(struct sandbox *sb);
@@ -80,6 +83,12 @@ int sandbox_mounts(const struct sandbox *sb, struct sandbox_args *args);
  * system: adds to args->bound and sets args->path.
  */
 void sandbox_tools(const struct sandbox *sb, struct sandbox_args *args);
+
+/* Trust stores with the gateway's CA, and AGENTS.md; after all other mounts.
+ * Also sets args->java_options. Returns 0 or < 0, with a message on standard
+ * error.
+ */
+int sandbox_trust(const struct sandbox *sb, struct sandbox_args *args);
 
 /* The whole environment inside. */
 void sandbox_env(const struct sandbox *sb, struct sandbox_args *args);

@@ -14,6 +14,7 @@
 
 #include "base/base.h"
 #include "base/slice.h"
+#include "gateway/portal.h"
 
 /* How a terminal looks and who sits at it. */
 static const char *const env_kept[] = {
@@ -76,6 +77,21 @@ static const char *const env_bundle[] = {
 	"NIX_SSL_CERT_FILE",
 	"HTTPLIB2_CA_CERTS",
 	"npm_config_cafile",
+	"YARN_HTTPS_CA_FILE_PATH",
+	"PERL_LWP_SSL_CA_FILE",
+	"BUNDLE_SSL_CA_CERT",
+	"COMPOSER_CAFILE",
+	"HEX_CACERTS_PATH",
+	"CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+	"WEBSOCKET_CLIENT_CA_BUNDLE",
+	"JULIA_SSL_CA_ROOTS_PATH",
+};
+
+/* These have a store built in, and take the system's when told to. */
+static const char *const env_system[] = {
+	"UV_NATIVE_TLS=true",
+	"UV_SYSTEM_CERTS=true",
+	"DENO_TLS_CA_STORE=system,mozilla",
 };
 
 static void env_keep(struct words *env, const char *name)
@@ -152,8 +168,15 @@ void sandbox_env(const struct sandbox *sb, struct sandbox_args *args)
 		env_keep_address(env, env_registries[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(env_bundle); i++)
 		words_addf(env, "%s=" SANDBOX_BUNDLE, env_bundle[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(env_system); i++)
+		words_add(env, env_system[i]);
 	/* Node adds this to the store that it has built in. */
 	words_add(env, "NODE_EXTRA_CA_CERTS=" SANDBOX_CA);
+	if (args->java_options)
+		words_add(env, "JAVA_TOOL_OPTIONS="
+			       "-Djavax.net.ssl.trustStore=" SANDBOX_JAVA
+			       " -Djavax.net.ssl.trustStoreType=PKCS12");
+	words_add(env, "PENSTOCK_PORTAL=http://" PORTAL_HOST "/");
 	words_addf(env, "PATH=%s", args->path);
 	words_addf(env, "HOME=%s", sb->home);
 	words_addf(env, "PWD=%s", sb->cwd);

@@ -11,7 +11,8 @@
  *   the project       writable, at its own path
  *   --rw, --ro        as asked, in that order
  *   control plane     hidden, wherever one of the above shows it
- *   our own files     resolver, hosts, trust store, npm's registry
+ *   our own files     resolver, hosts, trust stores (sandbox_trust.c), npm's
+ *                     registry
  *
  * Sockets are invisible because the directories that hold them are, and
  * abstract ones because they belong to the network namespace.
@@ -30,8 +31,6 @@
 
 #include "base/base.h"
 #include "base/err.h"
-#include "certgen/bundle.h"
-#include "certgen/certgen.h"
 
 #define MOUNTS_ETC_MAX	 100000 /* entries of /etc that are looked at */
 #define MOUNTS_ETC_FDS	 16
@@ -40,15 +39,6 @@
 static const char *const mounts_system[] = {
 	"/usr",	  "/bin",    "/sbin", "/lib", "/lib32",
 	"/lib64", "/libx32", "/etc",  "/opt", "/nix",
-};
-
-/* Where the system's programs look for trusted CAs, of all distributions. */
-static const char *const mounts_bundles[] = {
-	"/etc/ssl/certs/ca-certificates.crt",
-	"/etc/ssl/cert.pem",
-	"/etc/ssl/ca-bundle.pem",
-	"/etc/pki/tls/certs/ca-bundle.crt",
-	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
 };
 
 /* No project can hold one of these: it would show what the sandbox is to be
@@ -390,46 +380,6 @@ static void mounts_add_names(const struct sandbox *sb,
 		       "nameserver " CAPTURE_NAMESERVER "\n");
 }
 
-/* Files of ours go in by value: bubblewrap is already without the powers that
- * may be needed to reach them.
- */
-static void mounts_copy(struct sandbox_args *args, const char *path,
-			const char *to)
-{
-	int fd = sandbox_args_copy(args, path);
-
-	words_add_all(&args->options, "--perms", "0444", "--ro-bind-data",
-		      NULL);
-	words_addf(&args->options, "%d", fd);
-	words_add(&args->options, to);
-}
-
-static int mounts_add_trust(const struct sandbox *sb, struct sandbox_args *args)
-{
-	char ca[INSTANCE_PATH_MAX], bundle[INSTANCE_PATH_MAX];
-	char real[PATH_MAX];
-	int rc = -ENAMETOOLONG;
-
-	if (instance_path(sb->in.state_dir, CERTGEN_CA_CERT, ca) &&
-	    instance_path(sb->in.run_dir, SANDBOX_BUNDLE_FILE, bundle))
-		rc = bundle_write(ca, bundle);
-	if (rc) {
-		(void)fprintf(stderr,
-			      "penstock run: cannot make a trust store of %s "
-			      "and the system's: %s\n",
-			      ca, err_str(rc));
-		return rc;
-	}
-	mounts_copy(args, ca, SANDBOX_CA);
-	mounts_copy(args, bundle, SANDBOX_BUNDLE);
-	for (size_t i = 0; i < ARRAY_SIZE(mounts_bundles); i++) {
-		if (realpath(mounts_bundles[i], real) &&
-		    words_cover(&args->bound, real))
-			mounts_copy(args, bundle, real);
-	}
-	return 0;
-}
-
 static void mounts_add_npmrc(const struct sandbox *sb,
 			     struct sandbox_args *args)
 {
@@ -500,7 +450,7 @@ int sandbox_mounts(const struct sandbox *sb, struct sandbox_args *args)
 	mounts_add_binds(sb, args);
 	mounts_hide_control(sb, args);
 	mounts_add_names(sb, args);
-	rc = sb->blocked ? 0 : mounts_add_trust(sb, args);
+	rc = sb->blocked ? 0 : sandbox_trust(sb, args);
 	if (!rc)
 		rc = mounts_add_launch(args);
 	if (rc)

@@ -78,6 +78,24 @@ static void status_print(struct slice text, bool json)
 		(void)puts("}");
 }
 
+/* What an operator can do something about. */
+static void status_advise(struct slice text)
+{
+	while (text.len) {
+		struct slice line, name, value;
+
+		(void)slice_cut(text, '\n', &line, &text);
+		if (slice_cut(line, ' ', &name, &value) &&
+		    slice_eq(name, SLICE("untrusting")) &&
+		    !slice_eq(value, SLICE("0")))
+			(void)puts("\nSome client does not trust the CA. "
+				   "Which: penstock log --reason "
+				   "ca-not-trusted\nWhat to do: "
+				   "http://penstock.internal/instructions "
+				   "(from the sandbox), penstock ca export");
+	}
+}
+
 int cmd_status(int argc, char **argv)
 {
 	static struct frame_out out;
@@ -104,5 +122,7 @@ int cmd_status(int argc, char **argv)
 			     (int)instance_pid(&in), in.run_dir, in.state_dir,
 			     in.conf_dir);
 	status_print(slice_of(text.mem, text.len), json);
+	if (!json)
+		status_advise(slice_of(text.mem, text.len));
 	return 0;
 }

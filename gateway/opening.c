@@ -95,7 +95,8 @@ static void opening_shake_failed(struct conn *c, int rc)
 		c->gate->stats->row.untrusting++;
 		conn_refuse(c, AUDIT_HANDSHAKE, SLICE("ca-not-trusted"),
 			    SLICE("the client does not trust the gateway's "
-				  "CA; see the certificates manual"));
+				  "CA; how to: http://penstock.internal/"
+				  "instructions, from the sandbox"));
 		return;
 	}
 	if (rc == ERR_CUT)
