@@ -1,7 +1,7 @@
 /* cli/up.c - penstock up: run an instance in the foreground.
  *
- * Starts certgen, audit and the gateway, in this order, each ready before the
- * next begins, and replaces any that ends. On TERM or INT they end in the
+ * Starts capture (where it is configured), certgen, audit and the gateway, in
+ * this order, each ready before the next begins, and replaces any that ends. On TERM or INT they end in the
  * opposite order: when the gateway has gone, audit drains what it left, so no
  * record waits for the next start. A gateway that ends by itself with status
  * 0 (nobody needs it, --idle-exit) ends the instance.
@@ -27,7 +27,9 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "capture/capture.h"
 #include "cli/cli.h"
+#include "cli/inlet.h"
 #include "cli/instance.h"
 #include "cli/words.h"
 #include "gateway/control.h"
@@ -46,6 +48,7 @@ static const char up_usage[] =
 
 /* The processes of an instance, in the order they start. */
 enum up_process {
+	UP_CAPTURE, /* nftables, where the configuration has `capture:` */
 	UP_CERTGEN, /* the CA's key, nothing else */
 	UP_AUDIT,   /* the ledger, nothing else */
 	UP_GATEWAY, /* all octets of sandboxes and origins */
@@ -54,6 +57,7 @@ enum up_process {
 };
 
 static const char *const up_program[] = {
+	[UP_CAPTURE] = CAPTURE_PROGRAM,
 	[UP_CERTGEN] = "penstock-certgen",
 	[UP_AUDIT] = "penstock-audit",
 	[UP_GATEWAY] = "penstock-gateway",
@@ -65,6 +69,9 @@ struct up {
 	char config[INSTANCE_PATH_MAX];
 	char spool[INSTANCE_PATH_MAX];
 	char certgen[INSTANCE_PATH_MAX];
+	struct words capture; /* options of penstock-capture */
+	bool keeps_capture;   /* it is for us to install and keep */
+	struct inlet inlet;
 	const char *idle_exit; /* or NULL */
 	struct words waits;    /* --wait options passed through, for tests */
 	bool debug;
@@ -104,9 +111,16 @@ static void up_words(const struct up *u, enum up_process which, int ready,
 		     struct words *w)
 {
 	words_add(w, up_program[which]);
+	if (which == UP_CAPTURE)
+		words_add(w, "keep");
 	words_addf(w, "--ready-fd=%d", ready);
-	words_addf(w, "--state=%s", u->in.state_dir);
+	if (which != UP_CAPTURE)
+		words_addf(w, "--state=%s", u->in.state_dir);
 	switch (which) {
+	case UP_CAPTURE:
+		for (size_t i = 0; i < u->capture.len; i++)
+			words_add(w, u->capture.ptr[i]);
+		break;
 	case UP_CERTGEN:
 		words_addf(w, "--socket=%s", u->certgen);
 		break;
@@ -144,6 +158,9 @@ static void up_become(const struct up *u, enum up_process which, int ready,
 	(void)setpgid(0, 0);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	if (which == UP_GATEWAY && u->inlet.len &&
+	    inlet_place(&u->inlet, &ready) < 0)
+		_exit(EXIT_BROKEN);
 	up_words(u, which, ready, &w);
 	if (!words_ok(&w) || !instance_program(up_program[which], path))
 		_exit(EXIT_BROKEN);
@@ -244,6 +261,11 @@ static void up_reap(struct up *u)
 	}
 }
 
+static bool up_has(const struct up *u, enum up_process which)
+{
+	return which != UP_CAPTURE || u->keeps_capture;
+}
+
 /* Start again what has ended, not too often. Returns how long to wait for the
  * next try, in milliseconds; -1: nothing to do.
  */
@@ -254,7 +276,7 @@ static int up_replace(struct up *u)
 	for (int i = 0; i < UP_PROCESSES && !u->stopping; i++) {
 		uint64_t since = up_now_ms() - u->started_ms[i];
 
-		if (u->pid[i])
+		if (u->pid[i] || !up_has(u, (enum up_process)i))
 			continue;
 		if (since < UP_RESPAWN_MS) {
 			wait_ms = (int)(UP_RESPAWN_MS - since);
@@ -346,6 +368,27 @@ static bool up_check(const struct up *u)
 	return false;
 }
 
+/* Where captured traffic arrives. Sockets that were handed to us come with
+ * rules that somebody else keeps (systemd/); otherwise both are ours.
+ */
+static bool up_inlet(struct up *u)
+{
+	if (inlet_inherit(&u->inlet) < 0 ||
+	    inlet_words(u->config, &u->capture) < 0 || !words_ok(&u->capture))
+		return false;
+	if (!u->capture.len || u->inlet.len)
+		return true;
+	if (geteuid() != 0) {
+		(void)fprintf(stderr,
+			      "penstock up: capture: in %s needs root, or "
+			      "sockets from systemd (penstock.socket)\n",
+			      u->config);
+		return false;
+	}
+	u->keeps_capture = true;
+	return inlet_open(&u->capture, &u->inlet) == 0;
+}
+
 static int up_prepare(struct up *u)
 {
 	char good[INSTANCE_PATH_MAX];
@@ -373,6 +416,8 @@ static int up_prepare(struct up *u)
 	/* It was in force in an instance that has gone. */
 	if (instance_path(u->in.run_dir, CONFIG_GOOD, good))
 		(void)unlink(good);
+	if (!up_inlet(u))
+		return EXIT_BROKEN;
 	return up_signals(u) < 0 ? EXIT_BROKEN : 0;
 }
 
@@ -396,7 +441,8 @@ int cmd_up(int argc, char **argv)
 	log_init("up", u.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, 0);
 	rc = up_prepare(&u);
 	for (int i = 0; rc == 0 && i < UP_PROCESSES; i++) {
-		if (up_start(&u, (enum up_process)i) < 0) {
+		if (up_has(&u, (enum up_process)i) &&
+		    up_start(&u, (enum up_process)i) < 0) {
 			(void)fprintf(stderr,
 				      "penstock up: %s did not start; what it "
 				      "says stands above\n",

@@ -255,7 +255,8 @@ static int crew_brief(struct parent *p, uint32_t index)
 	for (size_t i = 0; rc == 0 && i < p->listeners_len; i++) {
 		frame_begin(&p->out, WORKER_LISTEN);
 		frame_put_u32(&p->out, 0);
-		crew_tell(p, index, NULL, &p->listeners[i], 1);
+		frame_put_u8(&p->out, p->listeners[i].kind);
+		crew_tell(p, index, NULL, &p->listeners[i].fd, 1);
 	}
 	return rc;
 }

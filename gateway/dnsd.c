@@ -9,7 +9,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <netinet/in.h>
+#include <linux/in6.h>
 
 #include "base/base.h"
 #include "base/bytes.h"
@@ -211,31 +214,121 @@ static size_t dnsd_answer(struct gate *gate, struct sandbox *sb,
 	return dnsd_decide(gate, sb, client, &q, ret);
 }
 
+/* A datagram: what it says, who sent it and, where the socket was asked to
+ * tell it (TPROXY), which address it was sent to.
+ */
+struct dnsd_datagram {
+	uint8_t packet[DNS_MAX];
+	size_t len;
+	union resolve_addr from, to;
+	bool has_to;
+};
+
+union dnsd_control {
+	char mem[CMSG_SPACE(sizeof(struct sockaddr_in6))];
+	struct cmsghdr align;
+};
+
+/* Returns false when there is none. */
+static bool dnsd_recv(int fd, struct dnsd_datagram *d)
+{
+	union dnsd_control control;
+	struct iovec iov = { d->packet, sizeof(d->packet) };
+	struct msghdr msg = {
+		.msg_name = &d->from,
+		.msg_namelen = sizeof(d->from),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT);
+
+	d->has_to = false;
+	if (n < 0)
+		return false;
+	d->len = (size_t)n;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c;
+	     c = CMSG_NXTHDR(&msg, c)) {
+		bool v4 = c->cmsg_level == SOL_IP &&
+			  c->cmsg_type == IP_ORIGDSTADDR;
+
+		if (!v4 && (c->cmsg_level != SOL_IPV6 ||
+			    c->cmsg_type != IPV6_ORIGDSTADDR))
+			continue;
+		memcpy(&d->to, CMSG_DATA(c),
+		       v4 ? sizeof(d->to.v4) : sizeof(d->to.v6));
+		d->has_to = true;
+	}
+	return true;
+}
+
+/* The answer comes from the address that was asked, or it is no answer. */
+static void dnsd_set_source(struct msghdr *msg, const union resolve_addr *to)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	struct in_pktinfo v4 = { 0 };
+	struct in6_pktinfo v6 = { 0 };
+
+	if (to->sa.sa_family == AF_INET) {
+		v4.ipi_spec_dst = to->v4.sin_addr;
+		c->cmsg_level = SOL_IP;
+		c->cmsg_type = IP_PKTINFO;
+		c->cmsg_len = CMSG_LEN(sizeof(v4));
+		memcpy(CMSG_DATA(c), &v4, sizeof(v4));
+		msg->msg_controllen = CMSG_SPACE(sizeof(v4));
+	} else {
+		v6.ipi6_addr = to->v6.sin6_addr;
+		c->cmsg_level = SOL_IPV6;
+		c->cmsg_type = IPV6_PKTINFO;
+		c->cmsg_len = CMSG_LEN(sizeof(v6));
+		memcpy(CMSG_DATA(c), &v6, sizeof(v6));
+		msg->msg_controllen = CMSG_SPACE(sizeof(v6));
+	}
+}
+
+static void dnsd_send(int fd, struct dnsd_datagram *d, uint8_t *answer,
+		      size_t len)
+{
+	union dnsd_control control = { { 0 } };
+	struct iovec iov = { answer, len };
+	struct msghdr msg = {
+		.msg_name = &d->from,
+		.msg_namelen = d->from.sa.sa_family == AF_INET
+				       ? sizeof(d->from.v4)
+				       : sizeof(d->from.v6),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+	};
+
+	if (d->has_to) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		dnsd_set_source(&msg, &d->to);
+	}
+	(void)sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void dnsd_serve_udp(struct gate *gate, int fd, struct sandbox *sandbox)
 {
 	for (int i = 0; i < DNS_BURST; i++) {
-		uint8_t packet[DNS_MAX], answer[DNS_MAX];
+		struct dnsd_datagram d;
+		uint8_t answer[DNS_MAX];
 		char client[ADDRESS_MAX];
-		union resolve_addr from;
-		socklen_t from_len = sizeof(from);
 		struct sandbox *sb = sandbox;
 		size_t len;
-		ssize_t n = recvfrom(fd, packet, sizeof(packet), MSG_DONTWAIT,
-				     &from.sa, &from_len);
 
-		if (n < 0)
+		if (!dnsd_recv(fd, &d))
 			return;
 		if (!sb)
-			sb = sandbox_by_address(gate->sandboxes, &from.sa);
+			sb = sandbox_by_address(gate->sandboxes, &d.from.sa);
 		if (!sb)
 			continue;
-		address_print(&from, client);
-		len = dnsd_answer(gate, sb, client, slice_of(packet, (size_t)n),
+		address_print(&d.from, client);
+		len = dnsd_answer(gate, sb, client, slice_of(d.packet, d.len),
 				  answer);
 		if (len)
-			(void)sendto(fd, answer, len,
-				     MSG_DONTWAIT | MSG_NOSIGNAL, &from.sa,
-				     from_len);
+			dnsd_send(fd, &d, answer, len);
 	}
 }
 

@@ -13,6 +13,8 @@ enum listen_kind {
 	LISTEN_DNS_UDP,
 	LISTEN_DNS_TCP,
 	LISTEN_PROXY, /* clients that know that they speak to a proxy */
+
+	LISTEN_KINDS,
 };
 
 /* Serve fd, taking it in every case. sandbox: an id, or 0 for the instance's

@@ -29,6 +29,7 @@
 #include "gateway/address.h"
 #include "gateway/control.h"
 #include "gateway/guard.h"
+#include "gateway/listen.h"
 #include "gateway/names.h"
 #include "gateway/parent_run.h"
 #include "gateway/tls.h"
@@ -244,28 +245,103 @@ static int main_listener(const char *text)
 	return fd;
 }
 
-static int main_listeners(struct parent *p)
+static void main_add_listener(struct parent *p, int fd, enum listen_kind kind)
 {
-	struct config_settings settings;
+	struct parent_listener *l = &p->listeners[p->listeners_len++];
 
-	config_settings(p->config, &settings);
-	if (settings.listen_len > INSTANCE_LISTENERS_MAX) {
-		log_error("listen: at most %d addresses",
+	*l = (struct parent_listener){ .fd = fd, .kind = (uint8_t)kind };
+}
+
+/* What a socket that somebody opened for us is there for: datagrams and port
+ * 53 are DNS. Which address a datagram was sent to must be told with it, since
+ * the answer must come from there.
+ */
+static int main_take_listener(struct parent *p, int fd)
+{
+	union resolve_addr addr = { 0 };
+	socklen_t len = sizeof(addr);
+	int type, on = 1, flags = fcntl(fd, F_GETFL);
+	socklen_t type_len = sizeof(type);
+	int rc = 0;
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
+	    getsockname(fd, &addr.sa, &len) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) < 0)
+		return -errno;
+	if (type == SOCK_DGRAM) {
+		rc = addr.sa.sa_family == AF_INET
+			     ? setsockopt(fd, SOL_IP, IP_RECVORIGDSTADDR, &on,
+					  sizeof(on))
+			     : setsockopt(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR,
+					  &on, sizeof(on));
+		main_add_listener(p, fd, LISTEN_DNS_UDP);
+	} else {
+		main_add_listener(p, fd,
+				  address_port(&addr) == 53 ? LISTEN_DNS_TCP
+							    : LISTEN_TCP);
+	}
+	return rc < 0 ? -errno : 0;
+}
+
+/* Descriptors from 3 on, by systemd's protocol (LISTEN_PID, LISTEN_FDS). */
+static int main_inherit(struct parent *p)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	uint32_t owner, n;
+	int rc = 0;
+
+	if (!pid || !fds || !main_number(pid, INT32_MAX, &owner) ||
+	    owner != (uint32_t)getpid())
+		return 0;
+	if (!main_number(fds, INSTANCE_LISTENERS_MAX, &n)) {
+		log_error("LISTEN_FDS: at most %d sockets",
 			  INSTANCE_LISTENERS_MAX);
 		return ERR_LIMIT;
 	}
-	for (size_t i = 0; i < settings.listen_len; i++) {
-		int fd = main_listener(settings.listen[i]);
+	for (uint32_t i = 0; rc == 0 && i < n; i++)
+		rc = main_take_listener(p, 3 + (int)i);
+	if (rc < 0)
+		log_error("LISTEN_FDS: what was handed over are no sockets");
+	return rc;
+}
+
+/* Open the listeners of one kind. */
+static int main_listen_all(struct parent *p, const char *const *texts,
+			   size_t len, enum listen_kind kind)
+{
+	if (len > INSTANCE_LISTENERS_MAX - p->listeners_len) {
+		log_error("at most %d addresses to listen at",
+			  INSTANCE_LISTENERS_MAX);
+		return ERR_LIMIT;
+	}
+	for (size_t i = 0; i < len; i++) {
+		int fd = main_listener(texts[i]);
 
 		if (fd < 0)
 			return fd;
-		p->listeners[p->listeners_len++] = fd;
+		main_add_listener(p, fd, kind);
 	}
+	return 0;
+}
+
+static int main_listeners(struct parent *p)
+{
+	struct config_settings settings;
+	int rc = main_inherit(p);
+
+	config_settings(p->config, &settings);
+	if (rc == 0)
+		rc = main_listen_all(p, settings.listen, settings.listen_len,
+				     LISTEN_TCP);
+	if (rc == 0)
+		rc = main_listen_all(p, settings.proxy, settings.proxy_len,
+				     LISTEN_PROXY);
 	p->workers_len = settings.workers;
 	if (!p->workers_len)
 		p->workers_len = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
 	p->workers_len = MAX(1u, MIN(p->workers_len, (uint32_t)WORKERS_MAX));
-	return 0;
+	return rc;
 }
 
 static int main_signals(struct parent *p)

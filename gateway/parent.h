@@ -44,6 +44,12 @@ struct parent_worker {
 	uint32_t gen; /* of its door's events */
 };
 
+/* One of the instance itself. */
+struct parent_listener {
+	int fd;
+	uint8_t kind; /* enum listen_kind */
+};
+
 /* A change that the workers have not all confirmed. */
 struct pending {
 	uint32_t serial;
@@ -74,7 +80,7 @@ struct parent {
 	uint32_t durations_ms[GATE_TIMERS];
 	int control; /* listening */
 	int signals;
-	int listeners[INSTANCE_LISTENERS_MAX];
+	struct parent_listener listeners[INSTANCE_LISTENERS_MAX];
 	size_t listeners_len;
 	struct parent_worker workers[WORKERS_MAX];
 	uint32_t workers_len;

@@ -258,9 +258,12 @@ static int worker_on_from(struct worker *w)
 
 static int worker_on_listen(struct worker *w)
 {
-	if (w->in.fds_len != 1)
+	uint8_t kind = bytes_u8(&w->in.body);
+
+	if (w->in.body.bad || kind >= LISTEN_KINDS || w->in.fds_len != 1)
 		return ERR_SYNTAX;
-	return listen_add(&w->gate, worker_take_fd(&w->in, 0), LISTEN_TCP, 0);
+	return listen_add(&w->gate, worker_take_fd(&w->in, 0),
+			  (enum listen_kind)kind, 0);
 }
 
 static int worker_on_remove(struct worker *w)

@@ -11,7 +11,8 @@
  *   FROM     u32 serial, u16 count, count times (u32 id, str prefix):
  *            all source prefixes there are, instead of those before
  *   REMOVE   u32 serial, u32 id
- *   LISTEN   u32 serial       descriptor: a listener of the instance itself
+ *   LISTEN   u32 serial, u8 enum listen_kind
+ *                            descriptor: a listener of the instance itself
  *   DRAIN    u32 serial                  finish what is in work, then end
  *   ACK      u32 serial, u32 errors      worker → parent, for each of these
  */

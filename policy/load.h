@@ -57,6 +57,13 @@ void config_sandbox(const struct config *c, size_t i,
 struct config_settings {
 	const char *const *listen; /* "ADDR:PORT" transparent listeners */
 	size_t listen_len;
+	const char *const *proxy; /* "ADDR:PORT" of the explicit proxy */
+	size_t proxy_len;
+	const char *const *capture_interfaces; /* whose traffic is captured */
+	size_t capture_interfaces_len;
+	const char *const *capture_sources; /* prefixes */
+	size_t capture_sources_len;
+	uint16_t capture_port;		 /* 0: the usual one */
 	const char *const *upstream_dns; /* resolvers, "ADDR[:PORT]" */
 	size_t upstream_dns_len;
 	const char *const *upstream_ca; /* further PEM files to trust */

@@ -4,6 +4,8 @@
  *   policies:   NAME: { use: [NAME…], allow: […], ask: […], deny: […],
  *                       default: deny }
  *   listen:     [ADDRESS:PORT…]
+ *   proxy:      [ADDRESS:PORT…]
+ *   capture:    { interfaces: [NAME…], sources: [PREFIX…], port: NUMBER }
  *   workers:    COUNT
  *   upstream:   { dns: [ADDRESS…], ca: [FILE…] }
  *   audit:      { keep: DURATION, max_size: SIZE, when_full: refuse|count }
@@ -454,6 +456,59 @@ static void read_listen(struct load *l, const struct doc_node *value)
 		     &l->c->settings.listen_len);
 }
 
+/* As the kernel takes it: IFNAMSIZ is 16. */
+static void check_interface(struct load *l, const struct doc_node *node)
+{
+	if (!node->text.len || node->text.len > 15 ||
+	    memchr(node->text.ptr, '/', node->text.len))
+		load_fail(l, node, 0, "expected the name of an interface");
+}
+
+static void read_interfaces(struct load *l, const struct doc_node *value)
+{
+	read_strings(l, value, check_interface,
+		     &l->c->settings.capture_interfaces,
+		     &l->c->settings.capture_interfaces_len);
+}
+
+static void read_sources(struct load *l, const struct doc_node *value)
+{
+	read_strings(l, value, check_from, &l->c->settings.capture_sources,
+		     &l->c->settings.capture_sources_len);
+}
+
+static void read_port(struct load *l, const struct doc_node *value)
+{
+	uint32_t n = 0;
+
+	if (!expect_scalar(l, value))
+		return;
+	if (!units_count(value->text, 65535, &n) || !n || n == 53)
+		load_fail(l, value, 0, "expected a port, other than 53");
+	l->c->settings.capture_port = (uint16_t)n;
+}
+
+static void read_capture(struct load *l, const struct doc_node *value)
+{
+	static const struct field fields[] = {
+		{ "interfaces", read_interfaces },
+		{ "sources", read_sources },
+		{ "port", read_port },
+	};
+
+	read_map(l, value, fields, ARRAY_SIZE(fields));
+	if (!l->c->settings.capture_interfaces_len &&
+	    !l->c->settings.capture_sources_len)
+		load_fail(l, value, 0,
+			  "expected interfaces: or sources: to capture");
+}
+
+static void read_proxy(struct load *l, const struct doc_node *value)
+{
+	read_strings(l, value, check_listen, &l->c->settings.proxy,
+		     &l->c->settings.proxy_len);
+}
+
 static void read_dns(struct load *l, const struct doc_node *value)
 {
 	read_strings(l, value, check_dns, &l->c->settings.upstream_dns,
@@ -541,9 +596,10 @@ void schema_read(struct load *l, const struct doc_node *root)
 {
 	static const struct field fields[] = {
 		{ "sandboxes", read_sandboxes }, { "policies", read_nothing },
-		{ "listen", read_listen },	 { "workers", read_workers },
-		{ "upstream", read_upstream },	 { "audit", read_audit },
-		{ "secrets", read_secrets },
+		{ "capture", read_capture },	 { "listen", read_listen },
+		{ "workers", read_workers },	 { "upstream", read_upstream },
+		{ "audit", read_audit },	 { "secrets", read_secrets },
+		{ "proxy", read_proxy },
 	};
 	const struct doc_node *policies = schema_get(root, "policies");
 
