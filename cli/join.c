@@ -124,8 +124,8 @@ static _Noreturn void join_become(const char *who, struct words *env,
 	(void)close_range(3, ~0u, 0);
 	environ = env->ptr;
 	dir = getenv("PWD");
-	if (!dir || chdir(dir) < 0)
-		(void)chdir("/");
+	if ((!dir || chdir(dir) < 0) && chdir("/") < 0 && !rc)
+		rc = -errno;
 	if (!rc)
 		rc = join_drop();
 	if (rc) {
