@@ -14,7 +14,9 @@
 #include "gateway/conn_impl.h"
 #include "gateway/hello.h"
 #include "gateway/names.h"
+#include "gateway/portal.h"
 #include "gateway/tell.h"
+#include "policy/policy.h"
 
 static const char *const conn_name[] = {
 	[CONN_HELLO] = "hello", [CONN_LEAF] = "leaf",	[CONN_SHAKE] = "shake",
@@ -205,9 +207,12 @@ static void conn_step(struct conn *c)
 	}
 }
 
-/* The name that the dialled address stands for. */
-static void conn_name_of(const struct gate *gate, const union resolve_addr *to,
-			 struct authority *ret)
+/* The name that the dialled address stands for. The table is one for all
+ * sandboxes: who has no rule for a name learns nothing of it by dialling, as it
+ * would from the leaf that a ClientHello without a name gets.
+ */
+static void conn_name_of(const struct gate *gate, const struct sandbox *sb,
+			 const union resolve_addr *to, struct authority *ret)
 {
 	uint32_t slot = to->sa.sa_family == AF_INET
 				? names_of_v4(to->v4.sin_addr)
@@ -215,7 +220,8 @@ static void conn_name_of(const struct gate *gate, const union resolve_addr *to,
 	struct slice name = slot ? names_name(gate->names, slot) : SLICE("");
 
 	address_authority(to, ret);
-	if (name.len)
+	if (name.len &&
+	    (portal_is(name) || policy_names_host(sb->policy, name)))
 		(void)host_parse(name, ret);
 }
 
@@ -252,7 +258,7 @@ void conn_begin(struct gate *gate, int fd, struct sandbox *sandbox,
 	buf_init(&c->hello, HELLO_MAX);
 	address_print(peer, c->client);
 	if (to) {
-		conn_name_of(gate, to, &c->name);
+		conn_name_of(gate, sandbox, to, &c->name);
 		c->port = address_port(to);
 	}
 	c->leaf.post = &c->post;
