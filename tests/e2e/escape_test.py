@@ -220,6 +220,18 @@ def control(stage):
     assert done.returncode != 0 and "penstock" in done.stderr, done.stderr
 
 
+@outside("names that another sandbox asked for are not told by their address")
+def names(stage):
+    address = stage.run("getent", "hosts", "private-name.test", policy="allow:"
+                        " [any https://*.test/**]\n").stdout.split()[0]
+    to = f"[{address}]:443" if ":" in address else f"{address}:443"
+    done = stage.run(
+        "sh", "-c", f"openssl s_client -noservername -connect {to} "
+        "</dev/null 2>&1 | openssl x509 -noout -text", check=False)
+    assert "Subject" in done.stdout, done.stdout + done.stderr
+    assert "private-name" not in done.stdout, done.stdout
+
+
 @outside("a home that is shown keeps its files as they are")
 def home(stage):
     npmrc = stage.dir / "home" / ".npmrc"
