@@ -17,6 +17,7 @@
 #define EXIT_BROKEN 3
 
 int cmd_allow(int argc, char **argv);
+int cmd_capture(int argc, char **argv);
 int cmd_down(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_log(int argc, char **argv);

@@ -20,6 +20,7 @@ static const struct {
 	{ "allow", cmd_allow, "add a rule to a running sandbox" },
 	{ "policy", cmd_policy, "check, explain and show policies" },
 	{ "sandboxes", cmd_sandboxes, "list the running sandboxes" },
+	{ "capture", cmd_capture, "lead a network's traffic to the gateway" },
 	{ "status", cmd_status, "say how the instance does" },
 	{ "reload", cmd_reload, "read the configuration again" },
 	{ "up", cmd_up, "run an instance in the foreground" },
