@@ -42,11 +42,13 @@ struct main_options {
 	int listen_fd; /* -1: none */
 	int ready_fd;  /* -1: none */
 	bool rsa;
+	bool make; /* the CA, and nothing more */
 	bool journal;
 };
 
 static const char main_usage[] =
-	"usage: penstock-certgen --state DIR (--socket PATH | --listen-fd N)\n"
+	"usage: penstock-certgen --state DIR (--socket PATH | --listen-fd N |\n"
+	"                        --make)\n"
 	"                        [--ready-fd N] [--rsa] [--journal]\n"
 	"\n"
 	"Holds the CA's key and mints a certificate for each name that the\n"
@@ -55,6 +57,7 @@ static const char main_usage[] =
 	"  --state DIR     where ca.pem and certgen/ca.key are\n"
 	"  --socket PATH   listen there (SOCK_SEQPACKET)\n"
 	"  --listen-fd N   listen on this inherited socket\n"
+	"  --make          make the CA if there is none, and end\n"
 	"  --ready-fd N    write one octet there once listening, and close it\n"
 	"  --rsa           make an RSA CA, for clients without P-256\n"
 	"  --journal       log lines with the journal's priorities\n";
@@ -81,6 +84,7 @@ static int main_arguments(int argc, char **argv, struct main_options *ret)
 		{ "listen-fd", required_argument, NULL, 'l' },
 		{ "ready-fd", required_argument, NULL, 'r' },
 		{ "rsa", no_argument, NULL, 'R' },
+		{ "make", no_argument, NULL, 'm' },
 		{ "journal", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -108,6 +112,9 @@ static int main_arguments(int argc, char **argv, struct main_options *ret)
 		case 'R':
 			o.rsa = true;
 			break;
+		case 'm':
+			o.make = true;
+			break;
 		case 'j':
 			o.journal = true;
 			break;
@@ -119,7 +126,7 @@ static int main_arguments(int argc, char **argv, struct main_options *ret)
 		}
 	}
 	if (bad || optind != argc || !o.state_dir ||
-	    !o.socket == (o.listen_fd < 0)) {
+	    !!o.socket + (o.listen_fd >= 0) + o.make != 1) {
 		(void)fputs(main_usage, stderr);
 		return -EINVAL;
 	}
@@ -272,8 +279,9 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	if (main_open_root(&o, &root) < 0)
 		return EXIT_FAILURE;
-	err = main_serve(&o, root, stop_fd);
-	if (err == 0)
+	if (!o.make)
+		err = main_serve(&o, root, stop_fd);
+	if (err == 0 && !o.make)
 		log_info("ended");
 	(void)close(stop_fd);
 	return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

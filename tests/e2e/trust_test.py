@@ -240,7 +240,7 @@ def agents():
 @inside("the portal is read only, and nothing else is behind it")
 def closed():
     for path in ("/status", "/sandboxes", "/api", "/reload", "/ca.key",
-                 "/policy/", "/policy/../ca.key"):
+                 "/policy/", "/ca.key/policy"):
         out = run("curl", "-sS", "--path-as-is", "-o", "/dev/null", "-w",
                   "%{http_code}", "http://penstock.internal" + path)
         assert out == "404", (path, out)
@@ -269,7 +269,9 @@ def cargo(stage):
         options += ["--ro", rustup, "--env", f"RUSTUP_HOME={rustup}"]
     done = stage.run("cargo", "search", "--registry", "local", "none",
                      check=False, options=options)
-    assert "index/config.json" in done.stderr, done
+    assert "config.json" in done.stderr, done
+    row = stage.row(path="/index/config.json")
+    assert row["host"] == "h2.test" and row["verdict"] == "allow", row
     handshook(done.stderr)
 
 
@@ -287,6 +289,61 @@ def untrusting(stage):
     out = stage.penstock("status").stdout
     assert "penstock log --reason ca-not-trusted" in out, out
     assert "http://penstock.internal/instructions" in out, out
+
+
+@outside("penstock ca: show and export say the same as openssl")
+def ca_shown(stage):
+    cert = stage.dir / "state" / "ca.pem"
+    want = run("openssl", "x509", "-in", cert, "-noout", "-fingerprint",
+               "-sha256").partition("=")[2].strip()
+    out = stage.penstock("ca", "show").stdout
+    assert want in out and str(cert) in out, out
+    assert stage.penstock("ca", "export").stdout == cert.read_text()
+    der = subprocess.run([stage.bin / "penstock", "ca", "export", "--der"],
+                         check=True, env=stage.env,
+                         stdout=subprocess.PIPE).stdout
+    assert der == ssl.PEM_cert_to_DER_cert(cert.read_text())
+    store = stage.dir / "java.p12"
+    with open(store, "wb") as f:
+        subprocess.run([stage.bin / "penstock", "ca", "export", "--p12"],
+                       check=True, env=stage.env, stdout=f)
+    if needs("keytool"):
+        out = run("keytool", "-list", "-keystore", store, "-storepass", "any")
+        assert "PKCS12" in out and "penstock" in out, out
+
+
+@outside("penstock ca: install and uninstall, in this machine's store")
+def ca_installed(stage):
+    if not os.path.exists("/usr/sbin/update-ca-certificates"):
+        print("# skipped: no update-ca-certificates")
+        return
+    for path in ("/usr/local/share/ca-certificates", "/etc/ssl/certs"):
+        run("mount", "-t", "tmpfs", "none", path)   # of our namespace
+    os.mkdir("/etc/ssl/certs/java")
+    cert = stage.dir / "state" / "ca.pem"
+    out = stage.penstock("ca", "install", timeout=60).stdout
+    assert "trusts whatever this CA signs" in out, out
+    bundle = "/etc/ssl/certs/ca-certificates.crt"
+    run("openssl", "verify", "-CAfile", bundle, cert)
+    stage.penstock("ca", "uninstall", timeout=60)
+    done = subprocess.run(["openssl", "verify", "-CAfile", bundle, cert],
+                          check=False, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    assert done.returncode != 0, done
+    assert stage.penstock("ca", "uninstall", check=False).returncode == 1
+
+
+@outside("penstock ca: rotate, only while no instance runs")
+def ca_rotated(stage):
+    before = stage.penstock("ca", "show").stdout
+    done = stage.penstock("ca", "rotate", check=False)
+    assert done.returncode == 1 and "penstock down" in done.stderr, done
+    assert stage.penstock("ca", "show").stdout == before
+    assert stage.stop_instance() == 0
+    out = stage.penstock("ca", "rotate").stdout
+    assert before.split("\n")[1] not in out, out
+    stage.start_instance()
+    assert HELLO in stage.run("curl", "-sS", URL).stdout
 
 
 if __name__ == "__main__":
