@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "cli/agents.h"
 #include "cli/cli.h"
 #include "cli/instance.h"
 #include "cli/roster.h"
@@ -33,12 +34,25 @@ static const char run_usage[] =
 	"  --no-fs              show all files of the host: captures the network "
 	"only\n"
 	"  --network blocked    no network at all, no gateway either\n"
+	"  --no-agent           give an agent known by name nothing of its own\n"
 	"All but --name may be repeated. The current directory is the project: "
 	"writable.\n";
 
+static void run_help(void)
+{
+	(void)fputs(run_usage, stdout);
+	(void)fputs(
+		"\nAgents known by name get the profile of that name, and of "
+		"these what is there:\n",
+		stdout);
+	agents_print(stdout);
+}
+
 struct run {
 	struct words policies, allow;
-	const char *name; /* borrowed; NULL: choose one */
+	struct words agent_policies; /* one, or none */
+	bool no_agent;		     /* the command is nobody we know */
+	const char *name;	     /* borrowed; NULL: choose one */
 	struct sandbox sb;
 };
 
@@ -46,6 +60,7 @@ static void run_done(struct run *run)
 {
 	words_done(&run->policies);
 	words_done(&run->allow);
+	words_done(&run->agent_policies);
 	sandbox_done(&run->sb);
 }
 
@@ -109,6 +124,9 @@ static int run_option(struct run *run, int option, char **argv)
 		return 0;
 	case 't':
 		return run_network(run, optarg);
+	case 'g':
+		run->no_agent = true;
+		return 0;
 	case ':':
 		(void)fprintf(stderr, "penstock run: %s needs a value\n",
 			      argv[optind - 1]);
@@ -132,6 +150,7 @@ static int run_parse(struct run *run, int argc, char **argv)
 		{ "ro", required_argument, NULL, 'r' },
 		{ "no-fs", no_argument, NULL, 'f' },
 		{ "network", required_argument, NULL, 't' },
+		{ "no-agent", no_argument, NULL, 'g' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
@@ -142,7 +161,7 @@ static int run_parse(struct run *run, int argc, char **argv)
 	while (!rc &&
 	       (option = getopt_long(argc, argv, "+:h", options, NULL)) >= 0) {
 		if (option == 'h') {
-			(void)fputs(run_usage, stdout);
+			run_help();
 			return -1;
 		}
 		rc = run_option(run, option, argv);
@@ -262,6 +281,19 @@ static int run_sandbox(struct run *run, int rules)
 	return rc ? EXIT_BROKEN : sandbox_watch(&run->sb, &child, rules);
 }
 
+/* A policy of the configuration of the agent's name takes the profile's place.
+ */
+static void run_agent(struct run *run)
+{
+	const struct agent *agent = run->no_agent ? NULL : agents_of(&run->sb);
+
+	if (!agent)
+		return;
+	agents_apply(agent, &run->sb);
+	if (!run->sb.blocked)
+		words_add(&run->agent_policies, agent->name);
+}
+
 static int run_all(struct run *run)
 {
 	int rules, rc;
@@ -274,10 +306,12 @@ static int run_all(struct run *run)
 	if (rc)
 		return rc;
 	run_warn(&run->sb);
+	run_agent(run);
 	if (run->sb.blocked)
 		return instance_make(&run->sb.in) ? EXIT_BROKEN
 						  : run_sandbox(run, -1);
-	rules = run_rules(&run->sb, &run->policies, &run->allow);
+	rules = run_rules(&run->sb, &run->policies, &run->agent_policies,
+			  &run->allow);
 	if (rules < 0)
 		return EXIT_USAGE;
 	rc = instance_start(&run->sb.in) ? EXIT_BROKEN

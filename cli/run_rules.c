@@ -109,12 +109,14 @@ static int run_add_allow(const char *line, struct ruleset *rs)
 }
 
 static int run_collect(struct run_set *set, const struct words *policies,
-		       const struct words *allow)
+		       const struct words *beside, const struct words *allow)
 {
 	int rc = 0;
 
 	if (!policies->len)
-		rc = run_add_default(set, !allow->len);
+		rc = run_add_default(set, !allow->len && !beside->len);
+	for (size_t i = 0; !rc && i < beside->len; i++)
+		rc = run_add_policy(set, beside->ptr[i]);
 	for (size_t i = 0; !rc && i < policies->len; i++)
 		rc = run_add_policy(set, policies->ptr[i]);
 	for (size_t i = 0; !rc && i < allow->len; i++)
@@ -137,7 +139,7 @@ static int run_to_file(const struct ruleset *rs)
 }
 
 int run_rules(struct sandbox *sb, const struct words *policies,
-	      const struct words *allow)
+	      const struct words *beside, const struct words *allow)
 {
 	CLEANUP(config_free) struct config *config = NULL;
 	CLEANUP(ruleset_free) struct ruleset *further = NULL;
@@ -154,7 +156,7 @@ int run_rules(struct sandbox *sb, const struct words *policies,
 	set.config = config;
 	set.further = further;
 	set.checked = checked;
-	rc = run_collect(&set, policies, allow);
+	rc = run_collect(&set, policies, beside, allow);
 	if (!rc)
 		rc = run_to_file(further);
 	if (rc >= 0)

@@ -145,8 +145,10 @@ static void check_profile(size_t i)
 
 static void test_profiles(void **state)
 {
-	static const char *const wanted[] = { "claude", "debian", "git-hosts",
-					      "github", "gitlab", "npm" };
+	static const char *const wanted[] = {
+		"aider",  "claude", "codex", "debian", "gemini",   "git-hosts",
+		"github", "gitlab", "goose", "npm",    "opencode",
+	};
 
 	(void)state;
 	assert_int_equal(config_profiles(), ARRAY_SIZE(wanted));
