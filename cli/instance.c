@@ -207,7 +207,7 @@ static int instance_private(const char *path)
 		return -errno;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
-	if (geteuid() != 0 && st.st_uid != geteuid())
+	if (st.st_uid != geteuid())
 		return -EPERM;
 	return st.st_mode & 022 ? -EPERM : 0;
 }
