@@ -19,6 +19,7 @@
 int cmd_allow(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
 int cmd_ca(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_down(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_log(int argc, char **argv);

@@ -23,6 +23,7 @@ static const struct {
 	{ "capture", cmd_capture, "lead a network's traffic to the gateway" },
 	{ "status", cmd_status, "say how the instance does" },
 	{ "reload", cmd_reload, "read the configuration again" },
+	{ "doctor", cmd_doctor, "say what this host can enforce" },
 	{ "up", cmd_up, "run an instance in the foreground" },
 	{ "down", cmd_down, "end the running instance" },
 };

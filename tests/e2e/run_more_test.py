@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """More of penstock run: entered, listed and stopped; agents; no network."""
+import json
 import os
 import subprocess
 import time
@@ -249,6 +250,29 @@ def tools(stage):
     assert lines[3] == "1", out
     # A user namespace of one's own: browsers need it; root has none.
     assert lines[4] == ("0" if os.getuid() else "1"), out
+
+
+def layers(text):
+    return {line["layer"]: line for line in json.loads(text)}
+
+
+@outside("doctor tries each layer, and says what to do")
+def doctor(stage):
+    good = layers(stage.penstock("doctor", "--json").stdout)
+    assert len(good) >= 10, good
+    assert {v["state"] for v in good.values()} <= {"OK", "WARN"}, good
+    assert all(v["fix"] for v in good.values() if v["state"] != "OK"), good
+    assert "runs in" in good["instance"]["text"], good["instance"]
+    done = subprocess.run(
+        ["unshare", "-Ur", "/bin/sh", "-c", "echo 0 > /proc/sys/user/"
+         "max_user_namespaces; PATH=/nowhere exec \"$0\" doctor --json",
+         stage.bin / "penstock"], env=stage.env, check=False,
+        stdout=subprocess.PIPE, text=True)
+    bad = layers(done.stdout)
+    assert done.returncode == 1, done
+    assert "sysctl -w user.max" in bad["user namespaces"]["fix"], bad
+    assert bad["capture"]["state"] == "FAIL", bad
+    assert "apt-get install bubblewrap" in bad["bubblewrap"]["fix"], bad
 
 
 @outside("all of it without root")
