@@ -12,7 +12,8 @@ build="gcc libc6-dev cmake ninja-build pkg-config libssl-dev libnghttp2-dev
 demo="curl git python3"
 test="curl git python3 wget clang libclang-rt-dev ccache libcmocka-dev openssl
 	nginx nghttp2-client wrk iproute2 nftables python3-h2 sqlite3
-	bsdutils util-linux procps"
+	bsdutils util-linux procps python3-dnspython dnsperf dnsmasq-base
+	gnutls-bin libnss3-tools"
 
 case "$(. /etc/os-release && echo "${ID:-}${VERSION_ID:-}")" in
 debian12)
