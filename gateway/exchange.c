@@ -182,11 +182,14 @@ struct http_stream *exchange_begin(struct exchange_conn *conn)
 /* How it ended, for the record. */
 static void exchange_account(struct exchange *ex, enum audit_outcome outcome)
 {
+	/* A tunnel's client is shown no answer of ours. */
+	bool mute = ex->refused && ex->req.head &&
+		    ex->req.head->version == HTTP_RAW;
 	struct tell_end end = {
 		.outcome = outcome,
 		.reason = ex->judged.reason,
 		.detail = ex->detail,
-		.response = ex->rsp.head,
+		.response = mute ? NULL : ex->rsp.head,
 		.bytes_up = ex->req.passed,
 		.bytes_down = ex->refused ? 0 : ex->rsp.passed,
 		.upstream = ex->up.address,
@@ -467,14 +470,17 @@ static enum refusal_kind exchange_fault_kind(enum http_fault fault)
 	}
 }
 
-/* Why it ends in the middle: the first word counts, and a refusal's own. */
+/* Why it ends in the middle: the first word counts, and a refusal's own. What
+ * was let through uninspected stays marked as that.
+ */
 static void exchange_note(struct exchange *ex, struct slice reason,
 			  struct slice detail)
 {
 	if (ex->refused || ex->noted)
 		return;
 	ex->noted = true;
-	ex->judged.reason = reason;
+	if (!ex->judged.uninspected)
+		ex->judged.reason = reason;
 	ex->detail = detail;
 }
 

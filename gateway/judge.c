@@ -234,7 +234,8 @@ bool judge_request(const struct judge_facts *f, const struct http_head *head,
 	ret->reason = judge_reason(ret->answer.reason);
 	if (ret->answer.verdict != VERDICT_ALLOW)
 		return judge_deny(f, head, &q, a, ret);
-	if (q.scheme == RULE_TLS)
+	ret->uninspected = q.scheme == RULE_TLS;
+	if (ret->uninspected)
 		ret->reason = SLICE("uninspected");
 	return true;
 }

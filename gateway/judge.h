@@ -1,7 +1,8 @@
 /* gateway/judge.h - from a request head to a verdict.
  *
  * Pure. An upgrade (to WebSocket) is judged as ws or wss, so that a rule for
- * the plain scheme does not allow it. Checks that the names agree, splits the target, and asks the policy.
+ * the plain scheme does not allow it. Checks that the names agree, splits the
+ * target, and asks the policy.
  * What was judged is what is forwarded: the caller uses the parsed host, port
  * and path of the answer and nothing else.
  */
@@ -32,6 +33,7 @@ struct judgement {
 	bool carrier; /* a CONNECT for requests that are judged by themselves */
 	bool portal;  /* for the gateway itself (portal.h): allowed unasked, and
 		      * nothing goes upstream */
+	bool uninspected;	     /* let through by a tls:// rule */
 	struct policy_answer answer; /* with judged */
 	struct authority host;	     /* its port is always set */
 	/* The same as text, to be forwarded: in the arena, without the

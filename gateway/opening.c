@@ -47,12 +47,18 @@ static void opening_done(struct conn *c, bool h2)
 	loop_post(c->gate->loop, &c->post, conn_ref(c));
 }
 
+static struct policy_question opening_question(const struct conn *c,
+					       enum rule_scheme scheme)
+{
+	return (struct policy_question){ .scheme = scheme,
+					 .host = authority_host(&c->name),
+					 .port = c->port };
+}
+
 /* Is there a rule that makes this a tunnel? */
 static bool opening_allows(const struct conn *c, enum rule_scheme scheme)
 {
-	struct policy_question q = { .scheme = scheme,
-				     .host = authority_host(&c->name),
-				     .port = c->port };
+	struct policy_question q = opening_question(c, scheme);
 	struct policy_answer answer;
 
 	policy_judge(c->sandbox->policy, &q, &answer);
@@ -260,6 +266,28 @@ static void opening_socks(struct conn *c)
 					    "here"));
 }
 
+/* Neither TLS nor HTTP: only a tunnel could carry it. */
+static void opening_unknown(struct conn *c)
+{
+	struct policy_question q = opening_question(c, RULE_TCP);
+	struct policy_answer answer;
+	char line[HOST_MAX + 32], why[HOST_MAX + 192];
+
+	policy_judge(c->sandbox->policy, &q, &answer);
+	policy_suggest(&q, line, sizeof(line));
+	if (answer.rule && answer.verdict == VERDICT_DENY)
+		(void)snprintf(why, sizeof(why),
+			       "neither TLS nor HTTP, and the rule '%.*s' "
+			       "denies a tunnel",
+			       (int)MIN(rule_text(answer.rule).len, HOST_MAX),
+			       rule_text(answer.rule).ptr);
+	else
+		(void)snprintf(why, sizeof(why),
+			       "neither TLS nor HTTP; to allow: %s", line);
+	conn_refuse(c, AUDIT_PROTOCOL, SLICE("unknown-protocol"),
+		    slice_str(why));
+}
+
 static void opening_hello(struct conn *c)
 {
 	enum hello_kind kind;
@@ -290,8 +318,7 @@ static void opening_hello(struct conn *c)
 		opening_clear(c, true);
 		break;
 	case HELLO_OTHER:
-		conn_refuse(c, AUDIT_PROTOCOL, SLICE("unknown-protocol"),
-			    SLICE("neither TLS nor HTTP"));
+		opening_unknown(c);
 		break;
 	}
 }
