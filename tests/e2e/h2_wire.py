@@ -58,7 +58,8 @@ class H2:
         return self.stream
 
     def read(self):
-        """(kind, flags, stream, body), or None at the end."""
+        """(kind, flags, stream, body), or None at the end. Raises TimeoutError,
+        as silence is no end."""
         try:
             head = self.wire.stream.read(9)
             if len(head) < 9:
@@ -66,6 +67,8 @@ class H2:
             size = int.from_bytes(head[:3], "big")
             return (head[3], head[4], int.from_bytes(head[5:9], "big"),
                     self.wire.stream.read(size))
+        except TimeoutError:
+            raise
         except OSError:
             return None
 
@@ -88,7 +91,10 @@ class H2:
         """Does the other side end the connection by itself?"""
         self.wire.sock.settimeout(within_s)
         end = time.monotonic() + within_s
-        while time.monotonic() < end:
-            if self.read() is None:
-                return True
+        try:
+            while time.monotonic() < end:
+                if self.read() is None:
+                    return True
+        except TimeoutError:
+            pass
         return False

@@ -30,6 +30,7 @@ STAGED = "PENSTOCK_TEST_STAGED"
 SKIPPED = 77
 SANITIZED_START_S = 30
 INSIDE_S = 200
+SLOW_S = 5
 
 ZONE = {
     "*.test": ["11.0.0.3"], "h2.test": ["11.0.0.2"], "www.test": ["11.0.0.2"],
@@ -67,6 +68,7 @@ def outside(what):
 
 def tell(what, function, *args):
     """Run one test and print its line; True when it passed."""
+    began = time.monotonic()
     try:
         function(*args)
     except Exception as error:            # whatever it was, the test failed
@@ -79,6 +81,9 @@ def tell(what, function, *args):
         sys.stdout.flush()
         return False
     print(f"ok - {what}", flush=True)
+    took = time.monotonic() - began
+    if took > SLOW_S:
+        print(f"#   took {took:.1f} s", flush=True)
     return True
 
 

@@ -37,7 +37,11 @@ def check():
     for name in tree.files():
         if name in EXEMPT or BINARY.search(name):
             continue
-        text = tree.read(name)
+        try:
+            text = tree.read(name)
+        except UnicodeDecodeError:
+            yield name, 1, "neither text nor among the data of a test"
+            continue
         if text and not text.endswith("\n"):
             yield name, text.count("\n") + 1, "no newline at the end"
         for pattern, which, why in rules:
