@@ -21,6 +21,7 @@ static const struct {
 	{ "policy", cmd_policy, "check, explain and show policies" },
 	{ "sandboxes", cmd_sandboxes, "list the running sandboxes" },
 	{ "capture", cmd_capture, "lead a network's traffic to the gateway" },
+	{ "ca", cmd_ca, "show, export, install or renew the CA" },
 	{ "status", cmd_status, "say how the instance does" },
 	{ "reload", cmd_reload, "read the configuration again" },
 	{ "doctor", cmd_doctor, "say what this host can enforce" },
