@@ -50,8 +50,6 @@ static int listen_bind(int fd, const struct listen_place *at, int family,
 		.sin6_addr = at->v6,
 	};
 
-	if (at->transparent && listen_on(fd, SOL_SOCKET, SO_REUSEADDR) < 0)
-		return -1;
 	if (family == AF_INET) {
 		if (at->transparent &&
 		    listen_on(fd, IPPROTO_IP, IP_TRANSPARENT) < 0)
@@ -73,7 +71,10 @@ static int listen_one(const struct listen_place *at, int family, int type,
 
 	if (fd < 0)
 		return -errno;
-	if (listen_bind(fd, at, family, port) == 0 &&
+	/* Connections of listeners that were here before may still end. */
+	if ((type == SOCK_DGRAM ||
+	     listen_on(fd, SOL_SOCKET, SO_REUSEADDR) == 0) &&
+	    listen_bind(fd, at, family, port) == 0 &&
 	    (type == SOCK_DGRAM || listen(fd, LISTEN_BACKLOG) == 0))
 		return fd;
 	rc = -errno;

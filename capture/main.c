@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "capture/attach.h"
 #include "capture/enter.h"
 #include "capture/host.h"
 #include "capture/launch.h"
@@ -26,6 +27,8 @@ static int main_usage(void)
 		stderr,
 		"usage: penstock-capture apply|verify|keep|listen|show|"
 		"remove [OPTION...]\n"
+		"       penstock-capture attach FD PID|NETNS\n"
+		"       penstock-capture release PID|NETNS\n"
 		"       penstock-capture enter|seal|launch --socket FD -- "
 		"COMMAND...\n");
 	return 2;
@@ -63,6 +66,10 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && main_is_host(argv[1]))
 		return host_main(argc - 1, argv + 1);
+	if (argc == 4 && !strcmp(argv[1], "attach") && main_fd(argv[2], &sock))
+		return attach_main(sock, argv[3]);
+	if (argc == 3 && !strcmp(argv[1], "release"))
+		return attach_release(argv[2]);
 	if (argc < 6 || strcmp(argv[2], "--socket") != 0 ||
 	    !main_fd(argv[3], &sock) || strcmp(argv[4], "--") != 0)
 		return main_usage();

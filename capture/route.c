@@ -66,13 +66,14 @@ static int route_link_up(struct netlink *nl)
 	return netlink_ask(nl, nlh, nlh->nlmsg_len, nlh->nlmsg_seq);
 }
 
-static int route_add_addr(struct netlink *nl, const struct route_addr *a)
+static int route_addr(struct netlink *nl, const struct route_addr *a, int type)
 {
 	char buf[256];
-	struct nlmsghdr *nlh = route_begin(nl, buf, RTM_NEWADDR);
+	struct nlmsghdr *nlh = route_begin(nl, buf, type);
 	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
 
-	nlh->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
+	if (type == RTM_NEWADDR)
+		nlh->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
 	ifa->ifa_family = (unsigned char)a->family;
 	ifa->ifa_prefixlen = (unsigned char)(a->len * 8);
 	ifa->ifa_flags = a->family == AF_INET6 ? IFA_F_NODAD : 0;
@@ -86,13 +87,15 @@ static int route_add_addr(struct netlink *nl, const struct route_addr *a)
 /* The source address is given, or a connection to X would come from X, and
  * could meet itself on an ephemeral port.
  */
-static int route_add_default(struct netlink *nl, const struct route_addr *a)
+static int route_default(struct netlink *nl, const struct route_addr *a,
+			 int type)
 {
 	char buf[256];
-	struct nlmsghdr *nlh = route_begin(nl, buf, RTM_NEWROUTE);
+	struct nlmsghdr *nlh = route_begin(nl, buf, type);
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
 
-	nlh->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
+	if (type == RTM_NEWROUTE)
+		nlh->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
 	rtm->rtm_family = (unsigned char)a->family;
 	rtm->rtm_table = RT_TABLE_LOCAL;
 	rtm->rtm_protocol = RTPROT_STATIC;
@@ -106,9 +109,14 @@ static int route_add_default(struct netlink *nl, const struct route_addr *a)
 static int route_family(struct netlink *nl, int family)
 {
 	struct route_addr a = route_addr_of(family);
-	int rc = route_add_addr(nl, &a);
+	int rc = route_addr(nl, &a, RTM_NEWADDR);
 
-	return rc ? rc : route_add_default(nl, &a);
+	if (rc)
+		return rc;
+	rc = route_default(nl, &a, RTM_NEWROUTE);
+	if (rc)
+		(void)route_addr(nl, &a, RTM_DELADDR);
+	return rc;
 }
 
 int route_has_ipv6(bool *ret)
@@ -146,10 +154,29 @@ int route_loopback(void)
 	return rc;
 }
 
+static void route_take(struct netlink *nl, int family)
+{
+	struct route_addr a = route_addr_of(family);
+
+	(void)route_default(nl, &a, RTM_DELROUTE);
+	(void)route_addr(nl, &a, RTM_DELADDR);
+}
+
+void route_remove(void)
+{
+	struct netlink nl;
+
+	if (netlink_open(NETLINK_ROUTE, &nl) < 0)
+		return;
+	route_take(&nl, AF_INET);
+	route_take(&nl, AF_INET6);
+	netlink_close(&nl);
+}
+
 int route_install(bool *ret_ipv6)
 {
 	struct netlink nl;
-	bool ipv6 = false;
+	bool ipv6 = false, v4_done;
 	int rc = netlink_open(NETLINK_ROUTE, &nl);
 
 	if (rc)
@@ -157,10 +184,13 @@ int route_install(bool *ret_ipv6)
 	rc = route_link_up(&nl);
 	if (!rc)
 		rc = route_family(&nl, AF_INET);
+	v4_done = !rc;
 	if (!rc)
 		rc = route_has_ipv6(&ipv6);
 	if (!rc && ipv6)
 		rc = route_family(&nl, AF_INET6);
+	if (rc && v4_done)
+		route_take(&nl, AF_INET);
 	netlink_close(&nl);
 	if (!rc)
 		*ret_ipv6 = ipv6;

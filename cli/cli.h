@@ -17,9 +17,11 @@
 #define EXIT_BROKEN 3
 
 int cmd_allow(int argc, char **argv);
-int cmd_capture(int argc, char **argv);
 int cmd_ca(int argc, char **argv);
+int cmd_attach(int argc, char **argv);
+int cmd_capture(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_detach(int argc, char **argv);
 int cmd_down(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_log(int argc, char **argv);

@@ -8,7 +8,8 @@
  *   ADD     str name, str policies        OK, or NO. Descriptors beside it: a
  *           (names, a blank between),     memfd with the text of further
  *           u8 tcp, u8 udp, u8 dns        rules, then tcp listeners, udp DNS
- *           (how many of each)            sockets and tcp DNS listeners. The
+ *           (how many of each),           sockets and tcp DNS listeners. The
+ *           str kind (or not there: run)
  *                                         sandbox lives as long as this
  *                                         connection; its policies are read
  *                                         again at each reload

@@ -138,6 +138,7 @@ static int desk_member(struct parent *p, struct member **ret,
 	uint8_t tcp = bytes_u8(b);
 	uint8_t udp = bytes_u8(b);
 	uint8_t dns = bytes_u8(b);
+	struct slice kind = bytes_left(b) ? bytes_str(b) : SLICE("run");
 	size_t n = (size_t)tcp + udp + dns;
 	struct rule_error err = { 0 };
 	struct member *m = NULL;
@@ -158,6 +159,8 @@ static int desk_member(struct parent *p, struct member **ret,
 		member_free(&m);
 		return rc;
 	}
+	(void)snprintf(m->kind, sizeof(m->kind), "%.*s", (int)kind.len,
+		       kind.ptr);
 	m->tcp = tcp;
 	m->udp = udp;
 	m->dns = dns;
@@ -214,8 +217,8 @@ static void desk_list(struct parent *p, struct desk_door *d)
 		}
 		frame_begin(&p->out, CONTROL_SANDBOX);
 		frame_put_str(&p->out, slice_str(m->name));
-		frame_put_str(&p->out,
-			      m->configured ? SLICE("source") : SLICE("run"));
+		frame_put_str(&p->out, m->configured ? SLICE("source")
+						     : slice_str(m->kind));
 		frame_put_str(&p->out, slice_str(m->policies));
 		frame_put_u64(&p->out, m->since_s);
 		frame_put_u64(&p->out, requests);

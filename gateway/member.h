@@ -14,6 +14,7 @@
 #include "gateway/limits.h"
 #include "policy/load.h"
 
+#define MEMBER_KIND_MAX	    16
 #define MEMBER_POLICIES_MAX 512 /* octets: names with a blank between */
 
 struct member {
@@ -21,12 +22,13 @@ struct member {
 	uint32_t slot; /* in the stats */
 	char name[SANDBOX_NAME_MAX + 1];
 	char policies[MEMBER_POLICIES_MAX];
-	bool configured;	/* it stands in penstock.yaml */
-	uint64_t since_s;	/* wall clock */
-	struct ruleset *own;	/* owned; rules of its own, or NULL */
-	struct ruleset *grants; /* owned; or NULL */
-	struct ruleset *rules;	/* owned; composed of all that */
-	char **from;		/* owned; source prefixes */
+	char kind[MEMBER_KIND_MAX]; /* how its traffic arrives, in a word */
+	bool configured;	    /* it stands in penstock.yaml */
+	uint64_t since_s;	    /* wall clock */
+	struct ruleset *own;	    /* owned; rules of its own, or NULL */
+	struct ruleset *grants;	    /* owned; or NULL */
+	struct ruleset *rules;	    /* owned; composed of all that */
+	char **from;		    /* owned; source prefixes */
 	size_t from_len;
 	int fds[LISTENERS_SANDBOX]; /* owned */
 	uint8_t tcp, udp, dns;	    /* how many of each, in this order */

@@ -79,12 +79,41 @@ def raw(address, protocol):
         s.sendto(body, (address, 0))
         while True:
             got, peer = s.recvfrom(2000)
-            if peer[0] == address:
+            reply = got[20] == 0 if family(address) == socket.AF_INET \
+                else got[0] == 129
+            if peer[0] == address and reply:
                 return "answered"
     except OSError as error:
         return errno.errorcode.get(error.errno, "timed out"
                                    if "timed out" in str(error)
                                    else str(error))
+
+
+def bound(address, device):
+    """A datagram and a connection by a device, whatever the routes say."""
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        s = socket.socket(family(address), kind)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE,
+                     device.encode())
+        s.settimeout(0.5)
+        try:
+            s.connect((address, 443))
+            s.send(b"leak")
+        except OSError:
+            pass
+
+
+def frames(device):
+    """Frames past all of IP: an IPv4 packet to everybody."""
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    s.bind((device, 0))
+    packet = bytes.fromhex("45000020000040004011000008080808"
+                           "0b0000030035003500140000") + b"leak" * 2
+    try:
+        s.send(b"\xff" * 6 + b"\x02" + b"\0" * 5 + b"\x08\0" + packet)
+        return "sent"
+    except OSError as error:
+        return errno.errorcode.get(error.errno, str(error))
 
 
 def loop(seconds):

@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""A namespace that somebody else made, as of a container: attached, closed,
+and let go again. Forwarding is on and the world knows the way back."""
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+from harness import HERE, PYTHON, command, main, outside, wait_for
+
+POLICY = "allow: [any https://h1.test/**, any http://h1.test/**]\n"
+CATCHER = """
+table netdev catcher {
+  chain every { type filter hook ingress device box0 priority 0;
+    ether type ip6 icmpv6 type { 130-136, 143 } accept
+    ether type arp accept
+    counter
+  }
+}
+"""
+
+
+def inside(box, *argv):
+    return command("nsenter", "-t", box.pid, "-n", *argv)
+
+
+def probe(box, *argv):
+    return inside(box, PYTHON, HERE / "appliance_probe.py", *argv).strip()
+
+
+def caught():
+    """What has left the box by its device, but for neighbour discovery."""
+    text = command("nft", "list", "table", "netdev", "catcher")
+    return int(text.partition("counter packets ")[2].split()[0])
+
+
+def new_box(stage, name):
+    box = stage.start(name, ["unshare", "-n", "sleep", "infinity"])
+    wait_for("a namespace", lambda: os.readlink(f"/proc/{box.pid}/ns/net")
+             != os.readlink("/proc/self/ns/net"))
+    inside(box, "ip", "link", "set", "lo", "up")
+    return box
+
+
+def prepare(stage):
+    stage.box = new_box(stage, "box")
+    stage.bare = new_box(stage, "bare")
+    command("ip", "link", "add", "box0", "type", "veth", "peer", "name",
+            "eth0", "netns", stage.box.pid)
+    command("ip", "addr", "add", "10.8.0.1/24", "dev", "box0")
+    command("ip", "addr", "add", "fd00:8::1/64", "dev", "box0", "nodad")
+    command("ip", "link", "set", "box0", "up")
+    inside(stage.box, "ip", "addr", "add", "10.8.0.2/24", "dev", "eth0")
+    inside(stage.box, "ip", "addr", "add", "fd00:8::2/64", "dev", "eth0",
+           "nodad")
+    inside(stage.box, "ip", "link", "set", "eth0", "up")
+    inside(stage.box, "ip", "route", "add", "default", "via", "10.8.0.1")
+    inside(stage.box, "ip", "-6", "route", "add", "default", "via",
+           "fd00:8::1")
+    for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+        pathlib.Path("/proc/sys/net", name).write_text("1")
+    stage.in_origins("ip", "route", "add", "10.8.0.0/24", "via", "11.0.0.1")
+    catcher = stage.dir / "catcher.nft"
+    catcher.write_text(CATCHER)
+    command("nft", "-f", catcher)
+    # Without us all of it leaves.
+    assert probe(stage.box, "connect", "11.0.0.3", "80") == "HTTP/1.1 200 OK"
+    assert probe(stage.box, "raw", "11.0.0.3", "1") == "answered"
+    assert probe(stage.box, "frames", "eth0") == "sent"
+    assert caught() > 3
+
+
+def attach(stage, target, name, check=True):
+    return stage.penstock("attach", target, "--name", name, "--policy",
+                          stage.policy_file(), check=check)
+
+
+@outside("attach by process: the sandbox is there, of its kind")
+def by_process(stage):
+    assert attach(stage, stage.box.pid, "box").stdout == "box\n"
+    out = stage.penstock("sandboxes").stdout
+    assert any(line.split()[:2] == ["box", "attach"]
+               for line in out.splitlines()), out
+
+
+@outside("TCP is judged, by name and by address; DNS is answered")
+def judged(stage):
+    box = stage.box
+    answer = probe(box, "dns", "8.8.8.8").split()
+    assert answer[:2] == ["8.8.8.8", "53"], answer
+    assert answer[2] == probe(box, "dns_tcp", "10.8.0.1")
+    assert probe(box, "connect", "11.0.0.3", "80") == "HTTP/1.1 200 OK"
+    inside(box, "curl", "-ksSf", "-m", "5", "-o", "/dev/null", "--resolve",
+           f"h1.test:443:{answer[2]}", "https://h1.test/plain")
+    row = stage.row(host="h1.test", scheme="https", status=200)
+    assert row["sandbox"] == "box", row
+
+
+@outside("nothing leaves by the device, whatever way it is sent")
+def nothing(stage):
+    box, before = stage.box, caught()
+    for address in ("11.0.0.3", "10.8.0.1", "2600:11::3"):
+        got = probe(box, "udp", address, "443")
+        # A neighbour on the device is routed there, and the packet dropped.
+        assert got in ("ECONNREFUSED", "EPERM"), (address, got)
+        assert probe(box, "raw", address,
+                     "58" if ":" in address else "1") != "answered"
+        probe(box, "bound", address, "eth0")
+    probe(box, "frames", "eth0")
+    probe(box, "loop", "1")
+    assert caught() == before, (before, caught())
+
+
+@outside("a second attach, and one under a name that is taken: refused")
+def second(stage):
+    run = attach(stage, stage.box.pid, "again", check=False)
+    assert run.returncode == 3 and "captured already" in run.stderr, run
+    run = attach(stage, stage.bare.pid, "box", check=False)
+    assert run.returncode == 3 and "attached already" in run.stderr, run
+    assert "table" not in inside(stage.bare, "nft", "list", "ruleset")
+    assert probe(stage.box, "connect", "11.0.0.3", "80") == "HTTP/1.1 200 OK"
+
+
+@outside("nobody there, no namespace, foreign rules: one message, no trace")
+def bad(stage):
+    for target, what in (("4194303", "no such process"),
+                         ("/nowhere/net", "No such file"),
+                         ("/etc/hostname", "no network namespace")):
+        run = attach(stage, target, "bad", check=False)
+        assert run.returncode == 3 and what in run.stderr, run
+        assert len(run.stderr.splitlines()) == 1, run.stderr
+    inside(stage.bare, "nft", "add table ip mine; add chain ip mine c { type "
+           "nat hook output priority 0; }; add rule ip mine c tcp dport 80 "
+           "redirect to :1")
+    run = attach(stage, stage.bare.pid, "bad", check=False)
+    assert run.returncode == 3 and "'mine'" in run.stderr, run
+    inside(stage.bare, "nft", "delete", "table", "ip", "mine")
+    assert "table" not in inside(stage.bare, "nft", "list", "ruleset")
+    assert "192.0.2" not in inside(stage.bare, "ip", "addr")
+    assert "bad" not in stage.penstock("sandboxes").stdout
+
+
+@outside("a policy that is none: refused, and all is as it was")
+def policy(stage):
+    run = stage.penstock("attach", stage.bare.pid, "--name", "p", "--policy",
+                         "no-such-policy", check=False)
+    assert run.returncode != 0, run
+    assert "table" not in inside(stage.bare, "nft", "list", "ruleset")
+
+
+@outside("a namespace without any device, by path")
+def by_path(stage):
+    attach(stage, f"/proc/{stage.bare.pid}/ns/net", "bare")
+    assert probe(stage.bare, "connect", "11.0.0.3", "80") == "HTTP/1.1 200 OK"
+    stage.penstock("detach", "bare")
+    assert "table" not in inside(stage.bare, "nft", "list", "ruleset")
+    assert "192.0.2" not in inside(stage.bare, "ip", "addr")
+
+
+@outside("the gateway is replaced: the namespace is served again")
+def replaced(stage):
+    before = caught()
+    for pid in stage.children()["penstock-gatewa"]:
+        os.kill(pid, signal.SIGKILL)
+    wait_for("service", lambda: probe(
+        stage.box, "connect", "11.0.0.3", "80") == "HTTP/1.1 200 OK", 20)
+    assert caught() == before
+
+
+@outside("detach: all is as it was")
+def detach(stage):
+    stage.penstock("detach", "box")
+    assert "table" not in inside(stage.box, "nft", "list", "ruleset")
+    assert "box" not in stage.penstock("sandboxes").stdout
+    assert probe(stage.box, "raw", "11.0.0.3", "1") == "answered"
+    run = stage.penstock("detach", "box", check=False)
+    assert run.returncode == 1 and "nothing is attached" in run.stderr
+
+
+@outside("the keeper killed: closed until detach")
+def orphan(stage):
+    attach(stage, stage.box.pid, "box")
+    before = caught()
+    pids = [int(p.name) for p in pathlib.Path("/proc").glob("[0-9]*")
+            if (p / "cmdline").exists()
+            and b"\0attach\0" in (p / "cmdline").read_bytes()]
+    assert len(pids) == 1, pids
+    os.kill(pids[0], signal.SIGKILL)
+    time.sleep(0.3)
+    probe(stage.box, "loop", "1")
+    assert caught() == before
+    stage.penstock("detach", "box")
+    assert probe(stage.box, "raw", "11.0.0.3", "1") == "answered"
+
+
+@outside("the process ends: so does the sandbox")
+def ends(stage):
+    attach(stage, stage.box.pid, "box")
+    stage.box.kill()
+    stage.box.wait()
+    wait_for("its end", lambda: "box" not in
+             stage.penstock("sandboxes").stdout)
+
+
+if __name__ == "__main__":
+    if subprocess.run(["nft", "--version"], check=False,
+                      stdout=subprocess.DEVNULL).returncode != 0:
+        print("skipped: there is no nft")
+        sys.exit(77)
+    main(POLICY, prepare=prepare)
