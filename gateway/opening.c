@@ -15,6 +15,7 @@
 #include "gateway/conn_impl.h"
 #include "gateway/hello.h"
 #include "gateway/judge.h"
+#include "gateway/portal.h"
 #include "gateway/tell.h"
 #include "gateway/tls.h"
 #include "policy/policy.h"
@@ -63,7 +64,7 @@ static bool opening_allows(const struct conn *c, enum rule_scheme scheme)
 
 	policy_judge(c->sandbox->policy, &q, &answer);
 	return answer.verdict == VERDICT_ALLOW &&
-	       answer.reason == POLICY_BY_RULE;
+	       answer.reason == POLICY_BY_RULE && !portal_is(q.host);
 }
 
 /* Octets go through as they are, those that have come first. The exchange
