@@ -75,16 +75,22 @@ void conn_end(struct conn *c)
 	free(c);
 }
 
-/* Record that no request came of this connection, and end it. */
+static struct slice conn_protocol(const struct conn *c, enum audit_kind kind)
+{
+	if (kind == AUDIT_HANDSHAKE)
+		return SLICE("tls");
+	return c->socks.greeted ? SLICE("socks5") : SLICE("tcp");
+}
+
 void conn_refuse(struct conn *c, enum audit_kind kind, struct slice reason,
 		 struct slice detail)
 {
 	struct tell_note note = {
 		.kind = kind,
+		.denied = slice_eq(reason, SLICE(CONN_DENIED)),
 		.sandbox = c->sandbox,
 		.client = c->client,
-		.protocol =
-			kind == AUDIT_HANDSHAKE ? SLICE("tls") : SLICE("tcp"),
+		.protocol = conn_protocol(c, kind),
 		.host = authority_host(&c->name),
 		.port = c->port,
 		.reason = reason,

@@ -37,7 +37,10 @@ void conn_wait(struct conn *c, enum gate_timer name);
 /* The one way out: whatever is in work ends here, and c is freed. */
 void conn_end(struct conn *c);
 
-/* Record that no request came of this connection, and end it. */
+/* Record that no request came of this connection, and end it. With the reason
+ * CONN_DENIED the record says that the policy denied it.
+ */
+#define CONN_DENIED "no-rule"
 void conn_refuse(struct conn *c, enum audit_kind kind, struct slice reason,
 		 struct slice detail);
 

@@ -234,6 +234,25 @@ static void opening_redirect(struct conn *c, const struct authority *target)
 		opening_step(c);
 }
 
+/* SOCKS5 asked for what no rule allows; the client is told no more than that,
+ * the record which line would.
+ */
+static void opening_socks_denied(struct conn *c)
+{
+	struct policy_question q = opening_question(c, RULE_TCP);
+	char line[HOST_MAX + 32], why[HOST_MAX + 96];
+
+	if (c->port == 443) {
+		q.scheme = RULE_HTTPS;
+		q.method = SLICE("GET");
+		q.path = SLICE("/");
+	}
+	policy_suggest(&q, line, sizeof(line));
+	(void)snprintf(why, sizeof(why),
+		       "no rule allows this host and port; to allow: %s", line);
+	conn_refuse(c, AUDIT_PROTOCOL, SLICE(CONN_DENIED), slice_str(why));
+}
+
 /* SOCKS5: a rule for the name lets it through; what it carries is judged. */
 static void opening_socks(struct conn *c)
 {
@@ -250,7 +269,8 @@ static void opening_socks(struct conn *c)
 		(void)socks_reply(&c->link.out,
 				  good ? SOCKS_GRANTED : SOCKS_DENIED);
 	}
-	if (wire_write(&c->link.wire, &c->link.out) < 0) {
+	if (wire_write(&c->link.wire, &c->link.out) < 0 ||
+	    (rc == 0 && c->link.wire.ended)) {
 		conn_end(c);
 		return;
 	}
@@ -258,13 +278,11 @@ static void opening_socks(struct conn *c)
 		return;
 	if (good)
 		opening_redirect(c, &target);
+	else if (rc == 1)
+		opening_socks_denied(c);
 	else
-		conn_refuse(c, AUDIT_PROTOCOL,
-			    rc == 1 ? SLICE("no-rule") : SLICE("bad-socks"),
-			    rc == 1 ? SLICE("no rule of this sandbox names "
-					    "this host")
-				    : SLICE("no SOCKS5 request that is served "
-					    "here"));
+		conn_refuse(c, AUDIT_PROTOCOL, SLICE("bad-socks"),
+			    SLICE("no SOCKS5 request that is served here"));
 }
 
 /* Neither TLS nor HTTP: only a tunnel could carry it. */

@@ -173,7 +173,8 @@ void tell_note(struct gate *gate, const struct tell_note *n)
 		.id = id_next(&gate->ids, now_us),
 		.wall_us = now_us,
 		.kind = n->kind,
-		.verdict = n->kind == AUDIT_DNS ? AUDIT_DENY : AUDIT_NONE,
+		.verdict = n->denied || n->kind == AUDIT_DNS ? AUDIT_DENY
+							     : AUDIT_NONE,
 		.sandbox = n->sandbox ? slice_str(n->sandbox->name) : SLICE(""),
 		.client = slice_str(n->client),
 		.protocol = n->protocol,

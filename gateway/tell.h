@@ -73,6 +73,7 @@ void tell_count_refusal(struct gate *gate, const struct sandbox *sb,
  */
 struct tell_note {
 	enum audit_kind kind;
+	bool denied; /* the policy was asked and said no; dns always is */
 	const struct sandbox *sandbox;
 	const char *client;
 	struct slice protocol;
