@@ -14,6 +14,7 @@ POLICY = """
 allow:
   - any https://h2.test/**
   - GET https://h1.test/**
+  - tcp://*:80
 """
 URL = "https://h2.test/"
 HELLO = "hello from nginx"
