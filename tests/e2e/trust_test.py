@@ -127,6 +127,8 @@ def java():
     out = run("java", "Fetch.java", URL)
     assert HELLO in out, out
     assert "Picked up" not in out, out
+    run("java", "-Djavax.net.ssl.trustStore=/.penstock/java.p12",
+        "-Djavax.net.ssl.trustStorePassword=changeit", "Fetch.java", URL)
     out = run("keytool", "-list", "-cacerts", "-storepass", "changeit")
     assert "penstock" in out, out
 
@@ -258,6 +260,22 @@ def recorded(stage):
     row = stage.row(host="penstock.internal", path="/policy", status=200)
     assert row["verdict"] == "allow" and row["reason"] == "portal", row
     assert row["outcome"] == "done" and row["upstream"] is None, row
+
+
+@outside("a Java without a store that can be covered is told of ours")
+def java_elsewhere(stage):
+    home = stage.dir / "jdk"
+    (home / "bin").mkdir(parents=True)
+    java = home / "bin" / "java"
+    java.write_text("#!/bin/sh\necho \"$JAVA_TOOL_OPTIONS\"\n")
+    java.chmod(0o755)
+    before = stage.env["PATH"]
+    stage.env["PATH"] = f"{home}/bin:{before}"
+    try:
+        out = stage.run("java").stdout
+    finally:
+        stage.env["PATH"] = before
+    assert "-Djavax.net.ssl.trustStore=/.penstock/java.p12" in out, out
 
 
 @outside("cargo")
