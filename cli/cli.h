@@ -24,6 +24,7 @@ int cmd_doctor(int argc, char **argv);
 int cmd_detach(int argc, char **argv);
 int cmd_down(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
+int cmd_init(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_ps(int argc, char **argv);

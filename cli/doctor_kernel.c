@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
@@ -17,6 +16,9 @@
 
 #include "base/base.h"
 #include "capture/capture.h"
+
+/* Asks for a number and makes no ruleset: LANDLOCK_CREATE_RULESET_VERSION. */
+#define KERNEL_LANDLOCK_VERSION 1u
 
 static bool kernel_read(const char *path, char *ret, size_t max)
 {
@@ -178,7 +180,7 @@ static void kernel_seccomp(const struct instance *in, struct doctor *d)
 static void kernel_landlock(const struct instance *in, struct doctor *d)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
-			   LANDLOCK_CREATE_RULESET_VERSION);
+			   KERNEL_LANDLOCK_VERSION);
 
 	(void)in;
 	if (abi > 0) {

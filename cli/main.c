@@ -19,6 +19,7 @@ static const struct {
 	{ "log", cmd_log, "show what was refused, or all requests" },
 	{ "allow", cmd_allow, "add a rule to a running sandbox" },
 	{ "policy", cmd_policy, "check, explain and show policies" },
+	{ "init", cmd_init, "propose a policy for this project" },
 	{ "sandboxes", cmd_sandboxes, "list the running sandboxes" },
 	{ "ca", cmd_ca, "show, export, install or renew the CA" },
 	{ "attach", cmd_attach, "capture a running container" },

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "cli/cli.h"
 #include "cli/policy_explain.h"
+#include "cli/project.h"
 #include "policy/load.h"
 
 static const char usage[] =
@@ -15,6 +16,7 @@ static const char usage[] =
 	"       penstock policy explain SANDBOX METHOD URL\n"
 	"       penstock policy show NAME\n"
 	"       penstock policy list\n"
+	"       penstock policy apply [--yes]\n"
 	"\n"
 	"check    reads a configuration or a policy file and shows every error\n"
 	"         in it, with line and column\n"
@@ -22,6 +24,7 @@ static const char usage[] =
 	"         see: penstock policy explain --help\n"
 	"show     prints the rules of a policy, or a profile with its reasons\n"
 	"list     prints the names that --policy and use: take\n"
+	"apply    puts the policy of this directory's project in force\n"
 	"\n"
 	"The language is described in docs/rules.md.\n";
 
@@ -182,6 +185,8 @@ int cmd_policy(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "explain"))
 		return policy_explain_cmd(argc - 1, argv + 1);
+	if (!strcmp(argv[1], "apply"))
+		return project_apply_cmd(argc - 1, argv + 1);
 	if (argc == 3 && !strcmp(argv[2], "--help")) {
 		(void)fputs(usage, stdout);
 		return 0;

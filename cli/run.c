@@ -15,6 +15,7 @@
 #include "cli/agents.h"
 #include "cli/cli.h"
 #include "cli/instance.h"
+#include "cli/project.h"
 #include "cli/roster.h"
 #include "cli/run_rules.h"
 #include "cli/sandbox.h"
@@ -294,6 +295,28 @@ static void run_agent(struct run *run)
 		words_add(&run->agent_policies, agent->name);
 }
 
+/* What was applied for this project counts as a --policy where none is given.
+ */
+static void run_project(struct run *run)
+{
+	enum project_state state = project_look(&run->sb.in, run->sb.cwd);
+	char copy[INSTANCE_PATH_MAX];
+
+	if (run->policies.len)
+		return;
+	if (state == PROJECT_NEW)
+		(void)fprintf(stderr, "penstock run: " PROJECT_FILE
+				      " has no effect until: penstock policy "
+				      "apply\n");
+	if (state == PROJECT_DIFFERS)
+		(void)fprintf(stderr, "penstock run: " PROJECT_FILE
+				      " is not what was applied, which is in "
+				      "force; see: penstock policy apply\n");
+	if ((state == PROJECT_APPLIED || state == PROJECT_DIFFERS) &&
+	    project_copy(&run->sb.in, run->sb.cwd, copy))
+		words_add(&run->policies, copy);
+}
+
 static int run_all(struct run *run)
 {
 	int rules, rc;
@@ -310,6 +333,7 @@ static int run_all(struct run *run)
 	if (run->sb.blocked)
 		return instance_make(&run->sb.in) ? EXIT_BROKEN
 						  : run_sandbox(run, -1);
+	run_project(run);
 	rules = run_rules(&run->sb, &run->policies, &run->agent_policies,
 			  &run->allow);
 	if (rules < 0)

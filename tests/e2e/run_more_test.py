@@ -252,6 +252,55 @@ def tools(stage):
     assert lines[4] == ("0" if os.getuid() else "1"), out
 
 
+@outside("init proposes; nothing is in force but what was applied")
+def project(stage):
+    file, git = stage.project / ".penstock.yaml", stage.project / ".git"
+    git.mkdir(exist_ok=True)
+    (git / "config").write_text("[remote \"origin\"]\n\turl = "
+                                "git@git.test:acme/demo.git\n")
+    run = ("run", "--", "curl", "-sS", "-o", "/dev/null", "-w",
+           "%{http_code}", "https://h1.test/plain")
+    assert stage.penstock("init").returncode == 0
+    assert "- git:read https://git.test/acme/demo\n" in file.read_text()
+    assert stage.penstock("init", check=False).returncode == 1
+    done = stage.penstock(*run, check=False)
+    assert "no effect until" in done.stderr and done.stdout == "000", done
+    rule = "allow:\n  - GET https://h1.test/plain\n"
+    file.write_text(rule)
+    # Nobody is there to agree, so nothing happens.
+    done = stage.penstock("policy", "apply", check=False)
+    assert done.returncode == 1 and "+  - GET https://h1" in done.stdout, done
+    assert stage.penstock(*run, check=False).stdout == "000"
+    done = stage.penstock("policy", "apply", "--yes")
+    assert "+  - GET https://h1.test/plain" in done.stdout, done
+    assert stage.penstock(*run).stdout == "200"
+    assert "nothing to apply" in stage.penstock("policy", "apply").stderr
+    # What the sandbox writes is shown, and not in force.
+    stage.penstock("run", "--", "sh", "-c", "echo 'allow: [any https://"
+                   "h1.test/**]' > .penstock.yaml")
+    done = stage.penstock(*run[:-1], "https://h1.test/else")
+    assert done.stdout == "403" and "not what was applied" in done.stderr
+    done = stage.penstock("policy", "apply", check=False)
+    assert "-  - GET https://h1.test/plain" in done.stdout, done
+    assert "+allow: [any https://h1.test/**]" in done.stdout, done
+    for text in ("allow: [frob https://h1.test/]\n", rule + "# \x1b[2J\n",
+                 rule + "# \u202e\n", rule + "#" * 70000):
+        file.write_text(text)
+        assert stage.penstock("policy", "apply", "--yes",
+                              check=False).returncode in (1, 3), text
+    file.unlink()
+    file.symlink_to("/etc/passwd")
+    assert stage.penstock("policy", "apply", "--yes",
+                          check=False).returncode != 0
+    # A --policy that is given takes its place.
+    assert stage.run(*run[2:-1], "https://h1.test/plain",
+                     policy="allow: [GET https://h1.test/x]\n"
+                     ).stdout == "403"
+    file.unlink()
+    (git / "config").unlink()
+    git.rmdir()
+
+
 def layers(text):
     return {line["layer"]: line for line in json.loads(text)}
 
