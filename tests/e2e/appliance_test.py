@@ -2,10 +2,13 @@
 """A gateway host: machines whose route leads through it, and what of theirs
 arrives in the world. Forwarding is on, and the world knows the way back, so
 that only the capture holds anything."""
+import fcntl
 import os
 import pathlib
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -268,6 +271,48 @@ def remove(stage):
                          env=stage.env)
     assert daemon.wait(timeout=20) == 3
     assert "not ours" in stage.log("refused")
+
+
+@outside("listeners handed over, as by systemd, to a user without powers")
+def handed(stage):
+    if pathlib.Path("/proc/self/uid_map").read_text().split()[2] == "1":
+        print("# skipped: there is one user in this namespace")
+        return
+    command("nft", "delete", "table", "inet", "penstock")
+    capture(stage, "apply", *OPTIONS)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    subprocess.run([stage.bin / "penstock-capture", "listen", "--socket",
+                    str(theirs.fileno())], check=True,
+                   pass_fds=[theirs.fileno()])
+    _, fds, _, _ = socket.recv_fds(ours, 100, 16)
+    assert len(fds) == 6, fds
+    for name in ("run", "state"):
+        shutil.rmtree(stage.dir / name)
+        (stage.dir / name).mkdir(mode=0o700)
+        os.chown(stage.dir / name, 65534, 65534)
+
+    def become():
+        for i, fd in enumerate([fcntl.fcntl(fd, fcntl.F_DUPFD, 100)
+                                for fd in fds]):
+            os.dup2(fd, 3 + i)
+        os.setgroups([])
+        os.setresgid(65534, 65534, 65534)
+        os.setresuid(65534, 65534, 65534)
+        os.environ.update(stage.env, LISTEN_PID=str(os.getpid()),
+                          LISTEN_FDS=str(len(fds)))
+        os.execv(stage.bin / "penstock", ["penstock", "up"])
+
+    with open(stage.dir / "logs" / "handed", "ab") as log:
+        daemon = subprocess.Popen(["true"], preexec_fn=become, close_fds=False,
+                                  stdout=log, stderr=log)
+    try:
+        wait_for("service", lambda: probe(
+            stage, "connect", "11.0.0.3", "80") == "HTTP/1.1 200 OK", 20)
+        assert probe(stage, "dns", "8.8.8.8").startswith("8.8.8.8 53 198.1")
+        assert probe(stage, "dns", "2600:11::9").startswith("2600:11::9 53")
+    finally:
+        daemon.terminate()
+        daemon.wait(timeout=15)
 
 
 if __name__ == "__main__":
