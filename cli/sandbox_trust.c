@@ -190,10 +190,11 @@ static bool trust_nss_make(const char *ca, const char *dir)
 	if (mkdir(temp, 0700) < 0)
 		return false;
 	if (trust_certutil(make) && trust_certutil(add) &&
-	    (rename(temp, dir) == 0 || errno == ENOTEMPTY || errno == EEXIST))
+	    rename(temp, dir) == 0)
 		return true;
 	trust_nss_remove(temp);
-	return false;
+	/* Another run may have been faster. */
+	return access(dir, F_OK) == 0;
 }
 
 /* Only where NSS's program is installed: who has Chromium can have it. */
