@@ -2,7 +2,7 @@
 """Run the tests: lints, unit tests, fuzz corpora, end to end.
 
 usage: tests/run.py BUILD-DIR [--plain BUILD-DIR] [--fuzz BUILD-DIR]
-                    [--only WORD]... [--list]
+                    [--only WORD]... [--list] [--all]
 
 Unit tests are cmocka programs that speak TAP, end-to-end tests are scripts
 that print the same `ok - …` and `not ok - …` lines, and each of those lines
@@ -10,8 +10,9 @@ is one test. A lint is one test by its exit status, 77 for skipped. Every
 program has a time limit and ends with its process group. A program that
 should test and tested nothing has failed.
 
-The first build has sanitizers. The plain one is what people run: end to end
-is tested with both, and the jails, which kill what sanitizers do, with it.
+The first build has sanitizers: what reads hostile octets is tested end to end
+with it. The plain one is what people run: everything else is tested with it,
+and the jails, which kill what sanitizers do. --all: end to end with both.
 
 The last line is `N passed, N failed`, with `, N skipped` only if some were.
 """
@@ -32,6 +33,9 @@ PYTHON = shutil.which("python3", path="/usr/bin:/bin") or sys.executable
 SKIPPED = 77
 UNIT_JOBS = 2
 PLAIN_ONLY = {"base_jail_test"}
+SANITIZED = {"authority", "clients", "features", "h2", "hostile", "proxy",
+             "reload", "smuggling", "tunnel", "upstream"}
+BOTH = {"clients", "features"}
 FUZZ_S = 5                                # new inputs, after the corpus
 
 LINE = re.compile(r"^(not ok|ok)\b(?: +\d+)?(?: +-)? *(.*)$", re.M)
@@ -47,6 +51,9 @@ ENV = dict(os.environ,
            UBSAN_OPTIONS="print_stacktrace=1",
            PYTHONDONTWRITEBYTECODE="1",
            LC_ALL="C.UTF-8")
+
+
+RUNNING = set()                           # process groups
 
 
 class Program:
@@ -79,6 +86,7 @@ def run(program):
                              stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT,
                              start_new_session=True)
+    RUNNING.add(child.pid)
     status = None
     try:
         output, _ = child.communicate(timeout=program.limit_s)
@@ -91,7 +99,15 @@ def run(program):
             end_group(child.pid, signal.SIGKILL)
             output, _ = child.communicate()
     end_group(child.pid, signal.SIGKILL)  # what it left behind
+    RUNNING.discard(child.pid)
     return status, output.decode(errors="replace")
+
+
+def on_end(number, _):
+    """We are told to end: so is what we started."""
+    for pid in list(RUNNING):
+        end_group(pid, signal.SIGKILL)
+    os._exit(128 + number)
 
 
 def end_group(pid, sig):
@@ -204,21 +220,24 @@ def fuzzers(build):
                       FUZZ_S + 60)
 
 
-def end_to_end(build, label):
+def end_to_end(build, plain, everything):
     for script in sorted(TESTS.glob("e2e/*_test.py")):
-        yield Program(f"e2e/{script.stem}{label}", [PYTHON, script, build],
-                      300, tap=True)
+        name = script.stem.removesuffix("_test")
+        if name in SANITIZED or everything or not plain:
+            yield Program(f"e2e/{name}", [PYTHON, script, build], 300,
+                          tap=True)
+        if plain and (name not in SANITIZED or name in BOTH or everything):
+            yield Program(f"e2e/{name} plain", [PYTHON, script, plain], 300,
+                          tap=True)
 
 
-def stages(build, plain, fuzz):
+def stages(build, plain, fuzz, everything):
     """(programs, how many at a time), the quick ones first."""
     yield quick_lints(build), 1
     yield list(unit_tests(build, plain)), UNIT_JOBS
     if fuzz:
         yield list(fuzzers(fuzz)), UNIT_JOBS
-    yield list(end_to_end(build, "")), 1
-    if plain:
-        yield list(end_to_end(plain, " plain")), 1
+    yield list(end_to_end(build, plain, everything)), 1
     yield slow_lints(build), 1
 
 
@@ -233,11 +252,15 @@ def main():
     parser.add_argument("--fuzz", type=directory)
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--all", action="store_true")
     args = parser.parse_args()
 
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, on_end)
     passed = failed = 0
     skipped, broken = [], []
-    for programs, jobs in stages(args.build, args.plain, args.fuzz):
+    for programs, jobs in stages(args.build, args.plain, args.fuzz,
+                                 args.all):
         programs = [p for p in programs if not args.only
                     or any(word in p.name for word in args.only)]
         if args.list:
