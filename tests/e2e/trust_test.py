@@ -187,8 +187,9 @@ def go():
 @inside("uv and Deno")
 def rust():
     if needs("uv"):
-        out = run("uv", "pip", "download", "none", "--index-url",
-                  URL + "simple/", check=False)
+        out = run("uv", "pip", "install", "--target", "uv", "--index-url",
+                  URL + "simple/", "none", check=False)
+        assert "none" in out, out
         handshook(out)
     if needs("deno"):
         out = run("deno", "eval",
