@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -289,6 +290,30 @@ static void attach_stay(struct attach *a, int good)
 	_exit(0);
 }
 
+/* Whoever may administer the namespace may undo what we do in it. */
+static void attach_warn(const char *target)
+{
+	char path[64], line[128];
+	unsigned long long caps = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%.20s/status", target);
+	f = attach_is_pid(target) ? fopen(path, "re") : NULL;
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "CapBnd:", 7))
+			caps = strtoull(line + 7, NULL, 16);
+	}
+	(void)fclose(f);
+	if (caps & 1ull << CAP_NET_ADMIN)
+		(void)fprintf(stderr,
+			      "penstock attach: warning: process %s may get "
+			      "CAP_NET_ADMIN and undo this; start it without "
+			      "(--cap-drop=net_admin)\n",
+			      target);
+}
+
 static int attach_start(struct attach *a)
 {
 	int good[2], status;
@@ -306,6 +331,7 @@ static int attach_start(struct attach *a)
 	if (child < 0)
 		return attach_say("fork", strerror(errno));
 	if (read(good[0], &c, 1) == 1) {
+		attach_warn(a->target);
 		(void)printf("%s\n", a->sb.name);
 		return 0;
 	}

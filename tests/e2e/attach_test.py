@@ -79,7 +79,8 @@ def attach(stage, target, name, check=True):
 
 @outside("attach by process: the sandbox is there, of its kind")
 def by_process(stage):
-    assert attach(stage, stage.box.pid, "box").stdout == "box\n"
+    run = attach(stage, stage.box.pid, "box")
+    assert run.stdout == "box\n" and "CAP_NET_ADMIN" in run.stderr, run
     out = stage.penstock("sandboxes").stdout
     assert any(line.split()[:2] == ["box", "attach"]
                for line in out.splitlines()), out
@@ -155,6 +156,13 @@ def by_path(stage):
     attach(stage, f"/proc/{stage.bare.pid}/ns/net", "bare")
     assert probe(stage.bare, "connect", "11.0.0.3", "80") == "HTTP/1.1 200 OK"
     stage.penstock("detach", "bare")
+    weak = stage.start("weak", [
+        "nsenter", "-t", stage.bare.pid, "-n", "setpriv",
+        "--bounding-set=-net_admin", "sleep", "infinity"])
+    wait_for("setpriv", lambda: b"sleep" in pathlib.Path(
+        f"/proc/{weak.pid}/cmdline").read_bytes()[:6])
+    assert attach(stage, weak.pid, "weak").stderr == ""
+    stage.penstock("detach", "weak")
     assert "table" not in inside(stage.bare, "nft", "list", "ruleset")
     assert "192.0.2" not in inside(stage.bare, "ip", "addr")
 
