@@ -63,6 +63,8 @@ static void test_whole(void **state)
 		"  open: { default: allow }\n"
 		"  nothing:\n"
 		"listen: [127.0.0.1:8443, \"[::1]:8443\"]\n"
+		"capture: { interfaces: sb0, sources: [10.7.0.0/24, \"fd00::/8\"],"
+		" port: 4000 }\n"
 		"workers: 3\n"
 		"upstream: { dns: [192.0.2.1, \"192.0.2.2:5353\"], "
 		"ca: [/etc/ca.pem] }\n"
@@ -86,6 +88,11 @@ static void test_whole(void **state)
 	config_settings(c, &set);
 	assert_int_equal(set.listen_len, 2);
 	assert_string_equal(set.listen[1], "[::1]:8443");
+	assert_int_equal(set.capture_interfaces_len, 1);
+	assert_string_equal(set.capture_interfaces[0], "sb0");
+	assert_int_equal(set.capture_sources_len, 2);
+	assert_string_equal(set.capture_sources[1], "fd00::/8");
+	assert_int_equal(set.capture_port, 4000);
 	assert_int_equal(set.workers, 3);
 	assert_int_equal(set.upstream_dns_len, 2);
 	assert_string_equal(set.upstream_ca[0], "/etc/ca.pem");
@@ -233,6 +240,22 @@ static const struct wrong wrongs[] = {
 	{ "listen: 127.0.0.1\n", "t.yaml:1:9: expected ADDRESS:PORT\n"
 				 "  listen: 127.0.0.1\n"
 				 "          ^" },
+	{ "capture: {interfaces: sixteen_octets__}\n",
+	  "t.yaml:1:23: expected the name of an interface\n"
+	  "  capture: {interfaces: sixteen_octets__}\n"
+	  "                        ^" },
+	{ "capture: {sources: 10.0.0.0/33}\n",
+	  "t.yaml:1:20: expected an address or a prefix\n"
+	  "  capture: {sources: 10.0.0.0/33}\n"
+	  "                     ^" },
+	{ "capture: {interfaces: a, port: 53}\n",
+	  "t.yaml:1:32: expected a port, other than 53\n"
+	  "  capture: {interfaces: a, port: 53}\n"
+	  "                                 ^" },
+	{ "capture: {port: 4000}\n",
+	  "t.yaml:1:10: expected interfaces: or sources: to capture\n"
+	  "  capture: {port: 4000}\n"
+	  "           ^" },
 	{ "workers: 0\n", "t.yaml:1:10: expected a number from 1 to 256\n"
 			  "  workers: 0\n"
 			  "           ^" },
