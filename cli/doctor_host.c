@@ -139,11 +139,10 @@ static void host_npm(const struct instance *in, struct doctor *d)
 {
 	static struct sandbox sb;
 	char text[1024];
-	const char *url;
+	const char *url, *home = getenv("HOME");
 
 	sb.in = *in;
-	(void)snprintf(sb.home, sizeof(sb.home), "%s",
-		       getenv("HOME") ? getenv("HOME") : "/");
+	(void)snprintf(sb.home, sizeof(sb.home), "%s", home ? home : "/");
 	if (!getcwd(sb.cwd, sizeof(sb.cwd)))
 		(void)snprintf(sb.cwd, sizeof(sb.cwd), "/");
 	sandbox_npmrc(&sb, text, sizeof(text));
@@ -172,6 +171,54 @@ static void host_systemd(const struct instance *in, struct doctor *d)
 	doctor_fix(d, "penstock up; penstock run needs nothing");
 }
 
+/* Does the text hold the word, between blanks? */
+static bool host_has_word(const char *text, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *p = text; (p = strstr(p, word)); p += len) {
+		if ((p == text || p[-1] == ' ') && strchr(" \n", p[len]))
+			return true;
+	}
+	return false;
+}
+
+/* Version 2, and controllers for us to hand out. */
+static void host_cgroups(const struct instance *in, struct doctor *d)
+{
+	char text[4096] = "", path[4096 + 64];
+	char *own;
+	FILE *f = fopen("/proc/self/cgroup", "re");
+	bool both;
+
+	(void)in;
+	while (f && fgets(text, sizeof(text), f) &&
+	       strncmp(text, "0::", 3) != 0)
+		;
+	if (f)
+		(void)fclose(f);
+	own = text + (strncmp(text, "0::", 3) != 0 ? strlen(text) : 3);
+	own[strcspn(own, "\n")] = '\0';
+	(void)snprintf(path, sizeof(path),
+		       "/sys/fs/cgroup%s/cgroup.controllers", own);
+	f = fopen(path, "re");
+	both = f && fgets(text, sizeof(text), f) &&
+	       host_has_word(text, "memory") && host_has_word(text, "cpu");
+	if (f)
+		(void)fclose(f);
+	if (both) {
+		doctor_say(d, DOCTOR_OK,
+			   "version 2, with memory and cpu: "
+			   "systemd-run can limit a sandbox");
+		return;
+	}
+	doctor_say(d, DOCTOR_WARN,
+		   "no memory and cpu of version 2 here: a "
+		   "sandbox cannot be limited");
+	doctor_fix(d, "a host with systemd and cgroups of version 2 alone; "
+		      "penstock run needs none");
+}
+
 static void host_instance(const struct instance *in, struct doctor *d)
 {
 	int fd = instance_connect(in);
@@ -186,6 +233,6 @@ const struct doctor_layer doctor_host[] = {
 	{ "programs", host_programs }, { "CA files", host_ca },
 	{ "npm registry", host_npm },  { "disk", host_disk },
 	{ "clock", host_clock },       { "systemd", host_systemd },
-	{ "instance", host_instance },
+	{ "cgroups", host_cgroups },   { "instance", host_instance },
 };
 const size_t doctor_host_len = ARRAY_SIZE(doctor_host);

@@ -195,8 +195,10 @@ static void init_python(struct words *rules)
 	if (!init_there(files))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
-		if (getenv(variables[i]))
-			init_on_python(rules, getenv(variables[i]));
+		char *url = getenv(variables[i]);
+
+		if (url)
+			init_on_python(rules, url);
 	}
 	init_each("/etc/pip.conf", "index-url", init_on_python, rules);
 	if (home && instance_path(home, ".config/pip/pip.conf", path))

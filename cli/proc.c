@@ -88,6 +88,7 @@ int proc_read(pid_t pid, struct proc_stat *ret)
 
 	if (n < 0)
 		return (int)n;
+	assert(text);
 	good = proc_parse(text, ret);
 	free(text);
 	return good ? 0 : -EPROTO;
@@ -124,6 +125,7 @@ pid_t proc_of_pidfd(int pidfd)
 	n = proc_file(getpid(), name, PROC_STAT_MAX, &text);
 	if (n < 0)
 		return (pid_t)n;
+	assert(text);
 	line = strstr(text, "\nPid:");
 	if (line)
 		pid = (pid_t)strtol(line + 5, NULL, 10);

@@ -76,6 +76,7 @@ static ssize_t project_load(const char *path, size_t max, char **ret)
 		free(text);
 		return n;
 	}
+	assert(text);
 	text[n] = '\0';
 	*ret = text;
 	return n;
@@ -103,6 +104,7 @@ ssize_t project_read(const char *dir, char **ret)
 	n = project_load(path, PROJECT_TEXT_MAX, &text);
 	if (n < 0)
 		return n;
+	assert(text);
 	if (!project_is_plain(text, (size_t)n)) {
 		free(text);
 		return ERR_SYNTAX;
@@ -125,6 +127,7 @@ static ssize_t project_applied(const struct instance *in, const char *dir,
 	n = project_load(path, PROJECT_TEXT_MAX + PATH_MAX, &text);
 	if (n < 0)
 		return n;
+	assert(text);
 	line = text + skip;
 	if (strncmp(text, PROJECT_HEAD, skip) != 0 ||
 	    strncmp(line, dir, len) != 0 || line[len] != '\n') {
@@ -146,7 +149,7 @@ enum project_state project_look(const struct instance *in, const char *dir)
 
 	if (copy_len < 0)
 		state = file_len == -ENOENT ? PROJECT_NONE : PROJECT_NEW;
-	else if (file_len == copy_len && !strcmp(file, copy))
+	else if (file_len == copy_len && file && copy && !strcmp(file, copy))
 		state = PROJECT_APPLIED;
 	else
 		state = PROJECT_DIFFERS;
