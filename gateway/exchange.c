@@ -276,6 +276,19 @@ static struct http_head exchange_bare = {
 	.framing = HTTP_NO_BODY,
 };
 
+/* May a refusal end before its request? Over HTTP/2 that resets the stream,
+ * and there are clients that then show an error of their own instead of our
+ * answer; so an upload is heard out, up to a bound.
+ */
+static bool exchange_may_end(const struct exchange *ex)
+{
+	const struct http_head *head = ex->req.head;
+
+	if (http_codec_version(ex->conn->codec) != HTTP_2 || !head)
+		return true;
+	return ex->req.end || ex->req.cut || ex->discarded > DISCARD_MAX;
+}
+
 /* Put an answer of our own into the response flow. */
 static void exchange_answer(struct exchange *ex)
 {
@@ -297,7 +310,7 @@ static void exchange_answer(struct exchange *ex)
 	r.request_id = slice_str(id);
 	if (refusal_make(&r, &ex->arena, &ex->rsp.head, &ex->rsp.body) < 0)
 		ex->rsp.head = &exchange_bare;
-	ex->rsp.end = true;
+	ex->rsp.end = exchange_may_end(ex);
 }
 
 static void exchange_discard(struct exchange *ex);
@@ -335,8 +348,12 @@ static void exchange_discard(struct exchange *ex)
 
 	ex->discarded += len;
 	buf_consume(&ex->req.body, len);
-	if (len && ex->discarded <= DISCARD_MAX)
+	if (!ex->rsp.end && exchange_may_end(ex)) {
+		ex->rsp.end = true;
 		exchange_wake_down(ex);
+	} else if (len && ex->discarded <= DISCARD_MAX) {
+		exchange_wake_down(ex);
+	}
 }
 
 /* Octets rather than HTTP go upstream. */

@@ -42,9 +42,9 @@
 #define EXCHANGES_SPARE	   256 /* kept for the next request, per worker */
 
 /* A refused request's body is read and thrown away up to here, so that the
- * client sees the answer; what is longer is cut off.
+ * client sees the answer rather than a broken stream; what is longer is cut.
  */
-#define DISCARD_MAX (256 * 1024)
+#define DISCARD_MAX (16 * 1024 * 1024)
 
 /* Leaves kept by one worker: some 4 KiB each, minted in 0.5 ms. */
 #define LEAVES_MAX	2048

@@ -495,10 +495,17 @@ static void test_h2_refused(void **state)
 	struct h2_client c;
 
 	(void)state;
-	/* While its body is on the way: the answer is whole all the same. */
+	/* While its body is on the way: the answer is there at once, and ends
+	 * with the body rather than by a reset.
+	 */
 	h2_begin(&c, "other.example", 100);
-	h2_until(&c, HTTP_NEWS_HEAD | HTTP_NEWS_CLOSED);
+	h2_until(&c, HTTP_NEWS_HEAD | HTTP_NEWS_BODY);
 	assert_int_equal(c.rsp.head->status, 403);
+	assert_false(c.rsp.end);
+	assert_false(c.news & HTTP_NEWS_CLOSED);
+	c.req.end = true;
+	http_codec_resume(c.codec, &c.stream);
+	h2_until(&c, HTTP_NEWS_CLOSED);
 	assert_true(c.rsp.end);
 	assert_false(c.news & HTTP_NEWS_FAULT);
 	rig_row(0, AUDIT_REFUSED, 403, "no-rule");
