@@ -167,6 +167,12 @@ static bool head_special(struct h2_head *h, const struct h2_field *f,
 			return true;
 		head_length(h, value);
 		return false;
+	case 19: /* for the proxy alone (RFC 9110, section 11.7.2) */
+		if (h->kind != H2_HEAD_REQUEST ||
+		    !slice_eq(f->name, SLICE("proxy-authorization")))
+			return true;
+		h->head->proxy_authorization = head_keep(h, value, false);
+		return false;
 	}
 	return true;
 }

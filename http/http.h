@@ -57,8 +57,8 @@ struct http_head {
 	bool has_length;	 /* a content-length stood in the head */
 	bool upgrade;		 /* h1: asked for WebSocket; field taken out */
 	bool expect_continue;	 /* request; the field is kept too */
-	struct slice proxy_authorization; /* request, h1: as sent, taken out;
-					   * for the explicit proxy */
+	struct slice proxy_authorization; /* request: as sent, taken out; for
+					   * the explicit proxy */
 	struct http_field *fields;	  /* in the order received */
 	uint32_t fields_len;
 	uint32_t fields_cap;
