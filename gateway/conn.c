@@ -71,7 +71,7 @@ void conn_end(struct conn *c)
 	buf_done(&c->hello);
 	table_remove(&gate->conns, c->index);
 	gate->stats->row.conns_open--;
-	sandbox_drop(c->sandbox);
+	sandbox_drop(c->facts.sandbox);
 	free(c);
 }
 
@@ -88,7 +88,7 @@ void conn_refuse(struct conn *c, enum audit_kind kind, struct slice reason,
 	struct tell_note note = {
 		.kind = kind,
 		.denied = slice_eq(reason, SLICE(CONN_DENIED)),
-		.sandbox = c->sandbox,
+		.sandbox = c->facts.sandbox,
 		.client = c->client,
 		.protocol = conn_protocol(c, kind),
 		.host = authority_host(&c->name),
@@ -243,7 +243,6 @@ static struct conn *conn_new(struct gate *gate, struct sandbox *sandbox)
 		return NULL;
 	}
 	c->gate = gate;
-	c->sandbox = sandbox;
 	sandbox_hold(sandbox);
 	return c;
 }
@@ -292,7 +291,7 @@ void conn_end_all(struct gate *gate, const struct sandbox *sandbox)
 	for (uint32_t i = 0; i < gate->conns.len; i++) {
 		struct conn *c = table_at(&gate->conns, i);
 
-		if (c && (!sandbox || c->sandbox == sandbox))
+		if (c && (!sandbox || c->facts.sandbox == sandbox))
 			conn_end(c);
 	}
 }

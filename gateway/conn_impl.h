@@ -15,7 +15,6 @@ struct conn {
 	struct gate *gate;
 	uint32_t index, gen;
 	enum conn_state state;
-	struct sandbox *sandbox; /* held */
 	struct link link;
 	struct buf hello; /* octets read before it was known what they are */
 	struct authority name; /* that TLS was opened for, or was dialled */

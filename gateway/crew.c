@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -189,6 +190,23 @@ int crew_send_policy(struct parent *p, struct pending *op,
 	return 0;
 }
 
+static void crew_frame_token(struct parent *p, const struct pending *op,
+			     const struct member *m)
+{
+	frame_begin(&p->out, WORKER_TOKEN);
+	frame_put_u32(&p->out, crew_serial(op));
+	frame_put_u32(&p->out, m->id);
+	frame_put_str(&p->out, slice_str(m->token));
+}
+
+void crew_send_token(struct parent *p, struct pending *op,
+		     const struct member *m)
+{
+	crew_frame_token(p, op, m);
+	crew_tell_all(p, op, NULL, 0);
+	explicit_bzero(p->out.mem, sizeof(p->out.mem));
+}
+
 /* Returns ERR_LIMIT when there are more prefixes than a frame holds. */
 static int crew_frame_from(struct parent *p, const struct pending *op)
 {
@@ -246,6 +264,11 @@ static int crew_brief(struct parent *p, uint32_t index)
 		if (rc == 0) {
 			crew_tell(p, index, NULL, fds, len);
 			(void)close(fds[0]);
+		}
+		if (rc == 0 && m->token[0]) {
+			crew_frame_token(p, NULL, m);
+			crew_tell(p, index, NULL, NULL, 0);
+			explicit_bzero(p->out.mem, sizeof(p->out.mem));
 		}
 	}
 	if (rc == 0)

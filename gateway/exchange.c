@@ -437,18 +437,54 @@ static void exchange_portal(struct exchange *ex)
 	exchange_say(ex);
 }
 
+/* Who asks, where a proxy's client says so, or has to. From here on the
+ * connection is that sandbox's.
+ */
+static bool exchange_login(struct exchange *ex, enum refusal_kind *ret_why)
+{
+	struct exchange_conn *c = ex->conn;
+	struct slice value = ex->req.head->proxy_authorization;
+	struct sandbox *sb = c->sandbox;
+	struct login login;
+
+	*ret_why = REFUSAL_LOGIN;
+	if (!c->proxy || (!value.len && !sb->nobody))
+		return true;
+	if (!login_basic(value, &login))
+		return false;
+	sb = sandbox_by_login(c->gate->sandboxes, &login);
+	login_done(&login);
+	if (!sb)
+		return false;
+	if (sb != c->sandbox && sb->conns >= CONNS_SANDBOX) {
+		*ret_why = REFUSAL_BUSY;
+		return false;
+	}
+	sandbox_hold(sb);
+	sandbox_drop(c->sandbox);
+	c->sandbox = sb;
+	return true;
+}
+
 /* The head is whole. */
 static void exchange_judge(struct exchange *ex)
 {
 	struct exchange_conn *c = ex->conn;
-	struct judge_facts facts = { .policy = c->sandbox->policy,
-				     .sandbox = slice_str(c->sandbox->name),
-				     .sni = c->sni,
-				     .proxy = c->proxy };
+	struct judge_facts facts = { .sni = c->sni, .proxy = c->proxy };
+	enum refusal_kind why;
 	bool allowed;
 
 	exchange_set_state(ex, EXCHANGE_JUDGE);
 	timer_stop(c->gate->loop, &ex->timer);
+	if (!exchange_login(ex, &why)) {
+		tell_count_request(c->gate, c->sandbox);
+		(void)authority_parse(ex->req.head->authority,
+				      &ex->judged.host);
+		exchange_refuse(ex, why, SLICE(""));
+		return;
+	}
+	facts.policy = c->sandbox->policy;
+	facts.sandbox = slice_str(c->sandbox->name);
 	allowed = judge_request(&facts, ex->req.head, &ex->arena, &ex->judged);
 	if (ex->judged.carrier) {
 		exchange_carry(ex);

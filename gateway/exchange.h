@@ -39,7 +39,7 @@ enum exchange_state {
 /* What an exchange knows of its connection; lives there. */
 struct exchange_conn {
 	struct gate *gate;
-	struct sandbox *sandbox;
+	struct sandbox *sandbox;     /* held; a login to the proxy changes it */
 	const struct authority *sni; /* names must agree with it; or NULL */
 	bool tls;		     /* inside TLS */
 	bool proxy;		     /* CONNECT is served */

@@ -152,6 +152,8 @@ static void listen_welcome(struct gate *gate, struct listener *l, int fd,
 			   : sandbox_by_address(gate->sandboxes, &peer->sa);
 	union resolve_addr to;
 
+	if (!sb && l->kind == LISTEN_PROXY)
+		sb = sandboxes_nobody(gate->sandboxes); /* it may log in */
 	if (listen_dialled(fd, &to) < 0)
 		(void)close(fd);
 	else if (!sb || (l->kind == LISTEN_TCP && listen_direct(l, fd, &to)))

@@ -3,6 +3,7 @@
 #include "gateway/member.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,7 @@ void member_free(struct member **m)
 	ruleset_free(&(*m)->own);
 	ruleset_free(&(*m)->grants);
 	ruleset_free(&(*m)->rules);
+	explicit_bzero((*m)->token, sizeof((*m)->token));
 	free(*m);
 	*m = NULL;
 }
@@ -216,6 +218,48 @@ int member_set_from(struct member *m, const char *const *from, size_t len)
 	m->from = copy;
 	m->from_len = len;
 	return 0;
+}
+
+/* Visible ASCII only: it must survive a URL, a header and a terminal. */
+static size_t member_token_len(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && text[n] > ' ' && text[n] < 0x7f)
+		n++;
+	if (n < len && text[n] != '\n' && text[n] != '\r')
+		return 0;
+	return n >= TOKEN_MIN && n <= TOKEN_MAX ? n : 0;
+}
+
+int member_read_token(const char *path, char ret[TOKEN_MAX + 1])
+{
+	char text[TOKEN_MAX + 2];
+	size_t len = 0;
+	ssize_t n = 0;
+	int fd, rc = 0;
+
+	if (!path) {
+		explicit_bzero(ret, TOKEN_MAX + 1);
+		return 0;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, sizeof(text));
+	if (n < 0)
+		rc = -errno;
+	(void)close(fd);
+	if (rc == 0)
+		len = member_token_len(text, (size_t)n);
+	if (rc == 0 && !len)
+		rc = ERR_SYNTAX;
+	if (rc == 0) {
+		memset(ret, 0, TOKEN_MAX + 1);
+		memcpy(ret, text, len);
+	}
+	explicit_bzero(text, sizeof(text));
+	return rc;
 }
 
 int member_memfd(const struct member *m)

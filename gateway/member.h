@@ -12,6 +12,7 @@
 
 #include "gateway/control.h"
 #include "gateway/limits.h"
+#include "gateway/login.h"
 #include "policy/load.h"
 
 #define MEMBER_KIND_MAX	    16
@@ -30,6 +31,7 @@ struct member {
 	struct ruleset *rules;	    /* owned; composed of all that */
 	char **from;		    /* owned; source prefixes */
 	size_t from_len;
+	char token[TOKEN_MAX + 1];  /* for the proxy; or "" */
 	int fds[LISTENERS_SANDBOX]; /* owned */
 	uint8_t tcp, udp, dns;	    /* how many of each, in this order */
 	bool seen;		    /* a reload found it in the file */
@@ -59,6 +61,11 @@ int member_grant(struct member *m, const struct config *config,
 /* Copy the source prefixes. Returns 0 or -ENOMEM; then it keeps those it had.
  */
 int member_set_from(struct member *m, const char *const *from, size_t len);
+
+/* The token in a file: its first line. path may be NULL: none. Returns 0,
+ * ERR_SYNTAX (it is no token) or -errno; ret is untouched then.
+ */
+int member_read_token(const char *path, char ret[TOKEN_MAX + 1]);
 
 /* The ruleset's text in a memfd. Returns the descriptor or -errno. */
 int member_memfd(const struct member *m);

@@ -62,7 +62,7 @@ static bool opening_allows(const struct conn *c, enum rule_scheme scheme)
 	struct policy_question q = opening_question(c, scheme);
 	struct policy_answer answer;
 
-	policy_judge(c->sandbox->policy, &q, &answer);
+	policy_judge(c->facts.sandbox->policy, &q, &answer);
 	return answer.verdict == VERDICT_ALLOW &&
 	       answer.reason == POLICY_BY_RULE && !portal_is(q.host);
 }
@@ -253,15 +253,56 @@ static void opening_socks_denied(struct conn *c)
 	conn_refuse(c, AUDIT_PROTOCOL, SLICE(CONN_DENIED), slice_str(why));
 }
 
+/* SOCKS5 with a name and a token: from here on it is that sandbox's. */
+static bool opening_login(struct conn *c, struct login *login)
+{
+	struct sandbox *sb = sandbox_by_login(c->gate->sandboxes, login);
+	bool good = sb && (sb == c->facts.sandbox || sb->conns < CONNS_SANDBOX);
+
+	login_done(login);
+	(void)socks_admit(&c->socks, &c->link.out, good);
+	if (!good)
+		return false;
+	sandbox_hold(sb);
+	sandbox_drop(c->facts.sandbox);
+	c->facts.sandbox = sb;
+	return true;
+}
+
+static int opening_socks_read(struct conn *c, struct authority *ret)
+{
+	struct login login;
+	int rc;
+
+	c->socks.must_login = c->facts.sandbox->nobody;
+	rc = socks_read(&c->socks, &c->hello, &c->link.out, &login, ret);
+	if (rc != SOCKS_LOGIN)
+		return rc;
+	if (!opening_login(c, &login))
+		return ERR_DENIED;
+	return socks_read(&c->socks, &c->hello, &c->link.out, &login, ret);
+}
+
+static void opening_socks_refused(struct conn *c, int rc)
+{
+	if (rc == ERR_DENIED)
+		conn_refuse(c, AUDIT_PROTOCOL, refusal_slug(REFUSAL_LOGIN),
+			    SLICE("the name and the token are no sandbox's"));
+	else
+		conn_refuse(c, AUDIT_PROTOCOL, SLICE("bad-socks"),
+			    SLICE("no SOCKS5 request that is served here"));
+}
+
 /* SOCKS5: a rule for the name lets it through; what it carries is judged. */
 static void opening_socks(struct conn *c)
 {
 	struct authority target;
-	int rc = socks_read(&c->socks, &c->hello, &c->link.out, &target);
+	int rc = opening_socks_read(c, &target);
 	bool good = false;
 
 	if (rc == 1) {
-		struct judge_facts facts = { .policy = c->sandbox->policy };
+		struct judge_facts facts = { .policy =
+						     c->facts.sandbox->policy };
 
 		c->name = target;
 		c->port = target.port;
@@ -281,8 +322,7 @@ static void opening_socks(struct conn *c)
 	else if (rc == 1)
 		opening_socks_denied(c);
 	else
-		conn_refuse(c, AUDIT_PROTOCOL, SLICE("bad-socks"),
-			    SLICE("no SOCKS5 request that is served here"));
+		opening_socks_refused(c, rc);
 }
 
 /* Neither TLS nor HTTP: only a tunnel could carry it. */
@@ -292,7 +332,7 @@ static void opening_unknown(struct conn *c)
 	struct policy_answer answer;
 	char line[HOST_MAX + 32], why[HOST_MAX + 192];
 
-	policy_judge(c->sandbox->policy, &q, &answer);
+	policy_judge(c->facts.sandbox->policy, &q, &answer);
 	policy_suggest(&q, line, sizeof(line));
 	if (answer.rule && answer.verdict == VERDICT_DENY)
 		(void)snprintf(why, sizeof(why),

@@ -121,6 +121,23 @@ static int parent_say(struct config_error *ret_err, const char *name, int rc)
 	return rc;
 }
 
+/* The file is not named by its content: that is the secret. */
+static int parent_token(const struct config_sandbox *cs,
+			char ret[TOKEN_MAX + 1], struct config_error *ret_err)
+{
+	int rc = member_read_token(cs->token_file, ret);
+
+	if (rc < 0)
+		(void)snprintf(ret_err->text, sizeof(ret_err->text),
+			       "sandbox %s: token_file: %s: %s", cs->name,
+			       cs->token_file,
+			       rc == ERR_SYNTAX
+				       ? "its first line must be 16 to 255 "
+					 "visible characters"
+				       : err_str(rc));
+	return rc;
+}
+
 /* Make one configured sandbox as config says, whether it is new or known. */
 static int parent_configure(struct parent *p, const struct config *config,
 			    const struct config_sandbox *cs, struct pending *op,
@@ -140,6 +157,8 @@ static int parent_configure(struct parent *p, const struct config *config,
 	rc = member_compose(m, config, ret_err);
 	if (rc == 0)
 		rc = member_set_from(m, cs->from, cs->from_len);
+	if (rc == 0)
+		rc = parent_token(cs, m->token, ret_err);
 	if (rc == 0 && fresh)
 		rc = parent_add(p, m);
 	if (rc < 0) {
@@ -149,7 +168,11 @@ static int parent_configure(struct parent *p, const struct config *config,
 	}
 	m->configured = true;
 	m->seen = true;
-	return op && fresh ? crew_send_sandbox(p, op, m) : 0;
+	if (op && fresh)
+		rc = crew_send_sandbox(p, op, m);
+	if (op && rc == 0)
+		crew_send_token(p, op, m);
+	return rc;
 }
 
 /* Would every sandbox compose with this configuration? Nothing changes. */
@@ -161,9 +184,13 @@ static int parent_try(struct parent *p, const struct config *config,
 	for (size_t i = 0; rc == 0 && i < config_sandboxes(config); i++) {
 		struct config_sandbox cs;
 		struct ruleset *rs = NULL;
+		char token[TOKEN_MAX + 1];
 
 		config_sandbox(config, i, &cs);
-		rc = ruleset_new(&rs);
+		rc = parent_token(&cs, token, ret_err);
+		explicit_bzero(token, sizeof(token));
+		if (rc == 0)
+			rc = ruleset_new(&rs);
 		for (size_t k = 0; rc == 0 && k < cs.policies_len; k++)
 			rc = config_rules(config, cs.policies[k], rs, ret_err);
 		ruleset_free(&rs);

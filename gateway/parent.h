@@ -113,6 +113,8 @@ int crew_send_sandbox(struct parent *p, struct pending *op,
 		      const struct member *m);
 int crew_send_policy(struct parent *p, struct pending *op,
 		     const struct member *m);
+void crew_send_token(struct parent *p, struct pending *op,
+		     const struct member *m);
 int crew_send_from(struct parent *p, struct pending *op);
 int crew_send_remove(struct parent *p, struct pending *op, uint32_t id);
 void crew_send_drain(struct parent *p);

@@ -64,6 +64,12 @@ static const struct refusal_row refusal_rows[] = {
 				"The request is not valid HTTP.",
 				MEND_REQUEST "Correct it as the detail "
 					     "says." },
+	[REFUSAL_LOGIN] = { "login", 407, 0, "The proxy does not know you",
+			    "The proxy needs the name and the token of a "
+			    "sandbox, and got none, or wrong ones.",
+			    NOT_THE_SITE "put them into the proxy's URL: "
+					 "http://NAME:TOKEN@HOST:PORT. The "
+					 "operator has them." },
 	[REFUSAL_SLOW] = { "slow", 408, 0, "Request not complete in time",
 			   "The request did not become whole in time.",
 			   NOT_THE_SITE "send the request again, whole." },
@@ -413,6 +419,9 @@ static int refusal_fields(const struct refusal *r, enum medium m,
 	if (err == 0)
 		err = http_head_add(a, head, SLICE("x-content-type-options"),
 				    SLICE("nosniff"));
+	if (err == 0 && r->kind == REFUSAL_LOGIN)
+		err = http_head_add(a, head, SLICE("proxy-authenticate"),
+				    SLICE("Basic realm=\"penstock\""));
 	if (err == 0 && m == MEDIUM_HTML)
 		err = http_head_add(a, head, SLICE("content-security-policy"),
 				    SLICE("default-src 'none'; "

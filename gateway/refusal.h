@@ -27,9 +27,10 @@ enum refusal_kind {
 	REFUSAL_RATE,	    /* 429: the rule's rate */
 
 	/* The request can't be judged. */
-	REFUSAL_MALFORMED,   /* 400 */
-	REFUSAL_SLOW,	     /* 408: the request did not become whole */
-	REFUSAL_URI_LONG,    /* 414 */
+	REFUSAL_MALFORMED, /* 400 */
+	REFUSAL_LOGIN,	   /* 407: the proxy's client did not prove who it is */
+	REFUSAL_SLOW,	   /* 408: the request did not become whole */
+	REFUSAL_URI_LONG,  /* 414 */
 	REFUSAL_MISDIRECTED, /* 421: its names do not agree */
 	REFUSAL_HEAD_LONG,   /* 431 */
 	REFUSAL_METHOD,	     /* 501: a method that the parser does not know */

@@ -29,24 +29,49 @@ struct prefix {
 
 struct sandboxes {
 	struct sandbox *list;
+	struct sandbox *nobody;	 /* owned; nowhere in the list */
 	struct prefix *prefixes; /* longest first */
 	size_t prefixes_len;
 };
 
-int sandboxes_new(struct sandboxes **ret)
-{
-	struct sandboxes *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return -ENOMEM;
-	*ret = s;
-	return 0;
-}
-
 static void sandbox_free(struct sandbox *sb)
 {
 	policy_free(&sb->policy);
+	explicit_bzero(sb->token, sizeof(sb->token));
 	free(sb);
+}
+
+/* Without a rule, so all is denied. */
+static int sandbox_new_nobody(struct sandbox **ret)
+{
+	struct ruleset *rs = NULL;
+	struct sandbox *sb = calloc(1, sizeof(*sb));
+	int rc = sb ? ruleset_new(&rs) : -ENOMEM;
+
+	if (rc == 0)
+		rc = policy_compile(rs, &sb->policy);
+	ruleset_free(&rs);
+	if (rc < 0) {
+		free(sb);
+		return rc;
+	}
+	sb->nobody = true;
+	sb->slot = SANDBOXES_MAX;
+	*ret = sb;
+	return 0;
+}
+
+int sandboxes_new(struct sandboxes **ret)
+{
+	struct sandboxes *s = calloc(1, sizeof(*s));
+	int rc = s ? sandbox_new_nobody(&s->nobody) : -ENOMEM;
+
+	if (rc < 0) {
+		free(s);
+		return rc;
+	}
+	*ret = s;
+	return 0;
 }
 
 void sandboxes_free(struct sandboxes **s)
@@ -59,6 +84,7 @@ void sandboxes_free(struct sandboxes **s)
 		sandbox_free((*s)->list);
 		(*s)->list = next;
 	}
+	sandbox_free((*s)->nobody);
 	free((*s)->prefixes);
 	free(*s);
 	*s = NULL;
@@ -113,6 +139,34 @@ void sandbox_remove(struct sandboxes *s, uint32_t id)
 		if (!sb->conns)
 			sandbox_free(sb);
 	}
+}
+
+void sandbox_set_token(struct sandbox *sb, struct slice token)
+{
+	assert(token.len <= TOKEN_MAX);
+	explicit_bzero(sb->token, sizeof(sb->token));
+	if (token.len)
+		memcpy(sb->token, token.ptr, token.len);
+	sb->token_len = token.len;
+}
+
+struct sandbox *sandboxes_nobody(struct sandboxes *s)
+{
+	struct sandbox *sb = s->list;
+
+	while (sb && !sb->token_len)
+		sb = sb->next;
+	return sb ? s->nobody : NULL;
+}
+
+struct sandbox *sandbox_by_login(struct sandboxes *s, const struct login *l)
+{
+	struct slice user = slice_of(l->user, l->user_len);
+	struct sandbox *sb = s->list;
+
+	while (sb && !slice_eq(slice_str(sb->name), user))
+		sb = sb->next;
+	return sb && login_proves(l, sb->token, sb->token_len) ? sb : NULL;
 }
 
 void sandbox_hold(struct sandbox *sb)

@@ -13,17 +13,21 @@
 #include "base/slice.h"
 #include "gateway/control.h"
 #include "gateway/limits.h"
+#include "gateway/login.h"
 
 struct policy;
 
 struct sandbox {
 	uint32_t id;   /* never given twice by one parent */
-	uint32_t slot; /* in the stats; < SANDBOXES_MAX */
+	uint32_t slot; /* in the stats; SANDBOXES_MAX for nobody */
 	char name[SANDBOX_NAME_MAX + 1];
 	struct policy *policy; /* owned; never NULL */
 	uint32_t generation;   /* of policy */
 	uint32_t conns;	       /* that point here */
 	bool gone;	       /* removed; freed with its last connection */
+	bool nobody;	       /* see sandboxes_nobody() */
+	char token[TOKEN_MAX]; /* proves it to the proxy; zeros behind */
+	size_t token_len;      /* 0: nothing does */
 	struct sandbox *next;
 	struct { /* names refused lately, see DNS_MERGE_S */
 		uint64_t hash;
@@ -67,6 +71,17 @@ void sandbox_from_clear(struct sandboxes *s);
  */
 struct sandbox *sandbox_by_address(struct sandboxes *s,
 				   const struct sockaddr *addr);
+
+/* Give it another token; empty: none. */
+void sandbox_set_token(struct sandbox *sb, struct slice token);
+
+/* Who a client that has not said who it is counts as: without a name, and
+ * nothing is allowed to it. NULL while no sandbox has a token.
+ */
+struct sandbox *sandboxes_nobody(struct sandboxes *s);
+
+/* The sandbox that this login proves to be, or NULL. */
+struct sandbox *sandbox_by_login(struct sandboxes *s, const struct login *l);
 
 void sandbox_hold(struct sandbox *sb);
 void sandbox_drop(struct sandbox *sb);

@@ -9,12 +9,14 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-#define SOCKS_NO_AUTH	0
-#define SOCKS_NO_METHOD 0xff
-#define SOCKS_CONNECT	1
-#define SOCKS_IPV4	1
-#define SOCKS_NAME	3
-#define SOCKS_IPV6	4
+#define SOCKS_NO_AUTH	    0
+#define SOCKS_PASSWORD	    2
+#define SOCKS_NO_METHOD	    0xff
+#define SOCKS_LOGIN_VERSION 1
+#define SOCKS_CONNECT	    1
+#define SOCKS_IPV4	    1
+#define SOCKS_NAME	    3
+#define SOCKS_IPV6	    4
 
 /* Section 3: version, number of methods, methods. */
 static int socks_greet(struct socks *s, struct buf *in, struct buf *out)
@@ -29,13 +31,45 @@ static int socks_greet(struct socks *s, struct buf *in, struct buf *out)
 		return 0;
 	if (version != SOCKS_VERSION)
 		return ERR_SYNTAX;
-	if (count && memchr(methods, SOCKS_NO_AUTH, count))
+	if (count && !s->must_login && memchr(methods, SOCKS_NO_AUTH, count))
 		answer[1] = SOCKS_NO_AUTH;
+	else if (count && memchr(methods, SOCKS_PASSWORD, count))
+		answer[1] = SOCKS_PASSWORD;
+	s->login = answer[1] == SOCKS_PASSWORD;
 	buf_consume(in, 2u + count);
 	if (buf_append(out, answer, sizeof(answer)) < 0)
 		return ERR_LIMIT;
 	s->greeted = true;
-	return answer[1] == SOCKS_NO_AUTH ? 1 : ERR_PROTO;
+	return answer[1] == SOCKS_NO_METHOD ? ERR_PROTO : 1;
+}
+
+/* RFC 1929, section 2: version, name, token. What was read is zeroed. */
+static int socks_login(struct buf *in, struct login *ret)
+{
+	struct bytes b = bytes_of(buf_data(in), buf_len(in));
+	uint8_t version = bytes_u8(&b);
+	uint8_t user_len = bytes_u8(&b);
+	const uint8_t *user = bytes_take(&b, user_len);
+	uint8_t token_len = bytes_u8(&b);
+	const uint8_t *token = bytes_take(&b, token_len);
+
+	if (buf_len(in) && version != SOCKS_LOGIN_VERSION)
+		return ERR_SYNTAX;
+	if (b.bad)
+		return 0;
+	(void)login_set(slice_of(user, user_len), slice_of(token, token_len),
+			ret);
+	explicit_bzero(in->mem + in->pos, 3u + user_len + token_len);
+	buf_consume(in, 3u + user_len + token_len);
+	return SOCKS_LOGIN;
+}
+
+int socks_admit(struct socks *s, struct buf *out, bool good)
+{
+	const uint8_t answer[2] = { SOCKS_LOGIN_VERSION, good ? 0 : 1 };
+
+	s->login = false;
+	return buf_append(out, answer, sizeof(answer));
 }
 
 /* The address of a request, by its type. False: it is none. */
@@ -122,7 +156,7 @@ static int socks_request(struct buf *in, struct buf *out, struct authority *ret)
 }
 
 int socks_read(struct socks *s, struct buf *in, struct buf *out,
-	       struct authority *ret)
+	       struct login *login, struct authority *ret)
 {
 	if (!s->greeted) {
 		int rc = socks_greet(s, in, out);
@@ -130,6 +164,8 @@ int socks_read(struct socks *s, struct buf *in, struct buf *out,
 		if (rc <= 0)
 			return rc;
 	}
+	if (s->login)
+		return socks_login(in, login);
 	return socks_request(in, out, ret);
 }
 

@@ -52,7 +52,8 @@ struct stats {
 	uint32_t spool_waiting; /* records not yet in SQLite */
 	uint32_t spool_open;	/* exchanges in work */
 	uint32_t generation;	/* of the policies in force */
-	struct stats_sandbox sandbox[SANDBOXES_MAX]; /* by slot */
+	/* By slot; the last one is nobody's. */
+	struct stats_sandbox sandbox[SANDBOXES_MAX + 1];
 };
 
 #endif

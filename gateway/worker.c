@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -266,6 +267,24 @@ static int worker_on_listen(struct worker *w)
 			  (enum listen_kind)kind, 0);
 }
 
+static int worker_on_token(struct worker *w)
+{
+	struct bytes *b = &w->in.body;
+	uint32_t id = bytes_u32(b);
+	struct slice token = bytes_str(b);
+	struct sandbox *sb = sandbox_find(w->gate.sandboxes, id);
+	int rc = 0;
+
+	if (b->bad || token.len > TOKEN_MAX)
+		rc = ERR_SYNTAX;
+	else if (!sb)
+		rc = ERR_UNKNOWN;
+	else
+		sandbox_set_token(sb, token);
+	explicit_bzero(w->in.mem, sizeof(w->in.mem));
+	return rc;
+}
+
 static int worker_on_remove(struct worker *w)
 {
 	uint32_t id = bytes_u32(&w->in.body);
@@ -304,6 +323,8 @@ static int worker_do(struct worker *w)
 		return worker_on_from(w);
 	case WORKER_REMOVE:
 		return worker_on_remove(w);
+	case WORKER_TOKEN:
+		return worker_on_token(w);
 	case WORKER_LISTEN:
 		return worker_on_listen(w);
 	case WORKER_DRAIN:

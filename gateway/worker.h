@@ -13,6 +13,8 @@
  *   REMOVE   u32 serial, u32 id
  *   LISTEN   u32 serial, u8 enum listen_kind
  *                            descriptor: a listener of the instance itself
+ *   TOKEN    u32 serial, u32 id, str token: what proves the sandbox to the
+ *            proxy; empty: nothing does
  *   DRAIN    u32 serial                  finish what is in work, then end
  *   ACK      u32 serial, u32 errors      worker → parent, for each of these
  */
@@ -37,6 +39,7 @@ enum worker_frame {
 	WORKER_DRAIN = 5,
 	WORKER_ACK = 6,
 	WORKER_LISTEN = 7,
+	WORKER_TOKEN = 8,
 };
 
 /* All borrowed; they live as long as the process. */

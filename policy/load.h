@@ -47,6 +47,7 @@ struct config_sandbox {
 	size_t from_len;
 	const char *const *policies;
 	size_t policies_len;
+	const char *token_file; /* what proves it to the proxy; or NULL */
 };
 
 size_t config_sandboxes(const struct config *c);

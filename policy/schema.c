@@ -1,6 +1,7 @@
 /* policy/schema.c - which keys the file has, and what may stand behind them.
  *
- *   sandboxes:  NAME: { from: [ADDRESS…], policy: [NAME…], mode: enforce }
+ *   sandboxes:  NAME: { from: [ADDRESS…], token_file: FILE, policy: [NAME…],
+ *                       mode: enforce }
  *   policies:   NAME: { use: [NAME…], allow: […], ask: […], deny: […],
  *                       default: deny }
  *   listen:     [ADDRESS:PORT…]
@@ -359,6 +360,20 @@ static void read_from(struct load *l, const struct doc_node *value)
 		     &l->sandbox->from_len);
 }
 
+static void check_file(struct load *l, const struct doc_node *node)
+{
+	if (node->text.ptr[0] != '/')
+		load_fail(l, node, 0, "expected a file, from the root: /…");
+}
+
+static void read_token_file(struct load *l, const struct doc_node *value)
+{
+	if (!expect_scalar(l, value))
+		return;
+	check_file(l, value);
+	l->sandbox->token_file = value->text.ptr;
+}
+
 static void read_policy_names(struct load *l, const struct doc_node *value)
 {
 	read_strings(l, value, check_use, &l->sandbox->policies,
@@ -379,6 +394,7 @@ static void read_sandbox(struct load *l, const struct doc_node *key)
 {
 	static const struct field fields[] = {
 		{ "from", read_from },
+		{ "token_file", read_token_file },
 		{ "policy", read_policy_names },
 		{ "mode", read_mode },
 	};
@@ -386,9 +402,10 @@ static void read_sandbox(struct load *l, const struct doc_node *key)
 	l->sandbox = &l->c->sandboxes[l->c->sandboxes_len++];
 	l->sandbox->name = key->text.ptr;
 	read_map(l, key->next, fields, ARRAY_SIZE(fields));
-	if (!l->sandbox->from_len)
+	if (!l->sandbox->from_len && !l->sandbox->token_file)
 		load_fail(l, key, 0,
-			  "a sandbox needs from: the addresses it has");
+			  "a sandbox needs from: the addresses it has, or "
+			  "token_file:");
 }
 
 static void read_sandboxes(struct load *l, const struct doc_node *map)
@@ -442,12 +459,6 @@ static void check_listen(struct load *l, const struct doc_node *node)
 static void check_dns(struct load *l, const struct doc_node *node)
 {
 	check_endpoint(l, node, true, "expected ADDRESS or ADDRESS:PORT");
-}
-
-static void check_file(struct load *l, const struct doc_node *node)
-{
-	if (node->text.ptr[0] != '/')
-		load_fail(l, node, 0, "expected a file, from the root: /…");
 }
 
 static void read_listen(struct load *l, const struct doc_node *value)

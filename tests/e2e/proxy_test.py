@@ -21,7 +21,12 @@ SETTINGS = CONFIG + """\
 proxy: ["10.7.0.1:3128"]
 sandboxes:
   ci: { from: [10.7.0.2], policy: ci }
+  far: { token_file: "{dir}/token", policy: far }
 policies:
+  far:
+    allow:
+      - any https://h1.test/**
+      - tcp://talk.test:7001
   ci:
     allow:
       - any https://h1.test/**
@@ -37,7 +42,9 @@ policies:
     deny:
       - GET https://h1.test/private/**
 """
-MIB = 1 << 20
+TOKEN = "correct-horse-battery-staple"
+AUTH = "Proxy-Authorization: Basic " + base64.b64encode(
+    f"far:{TOKEN}".encode()).decode() + "\r\n"
 
 
 # -- the clients' side --------------------------------------------------------
@@ -69,8 +76,9 @@ def read_head(sock):
     return got
 
 
-def dial():
-    sock = socket.create_connection(PROXY, timeout=20)
+def dial(source=None):
+    sock = socket.create_connection(
+        PROXY, timeout=20, source_address=(source, 0) if source else None)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
@@ -477,9 +485,97 @@ def npm():
 NPM_PACKAGE = "plain"
 
 
+STRANGER = "10.7.0.9"                     # an address of no sandbox
+ASK = "CONNECT {} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n{}\r\n"
+
+
+def login(target, more, source=STRANGER):
+    sock = dial(source)
+    sock.sendall(ASK.format(target, target, more).encode())
+    return sock
+
+
+@client("a login makes a stranger a sandbox")
+def login_good():
+    out = run("curl", "-sS", "--cacert", "ca.pem", "--interface", STRANGER,
+              "-x", f"http://far:{TOKEN}@{AT}", "https://h1.test/plain?login")
+    assert out == "hello\n", out
+    with login("talk.test:7001", AUTH) as sock:
+        assert read_head(sock).startswith(b"HTTP/1.1 200 ")
+        assert read(sock, 11) == b"220 ready\r\n"
+    out = run("curl", "-sS", "--cacert", "ca.pem", "--interface", STRANGER,
+              "--socks5-hostname", f"far:{TOKEN}@{AT}",
+              "https://h1.test/plain?socks-login")
+    assert out == "hello\n", out
+    with login("h2.test:443", AUTH) as sock:    # the login's policy holds
+        head, body = answer(sock)
+        assert b" 403 " in head and b'"far"' in body, (head, body)
+
+
+@client("a login is for the proxy: no origin sees it, by either version")
+def login_stays():
+    for version in ("--http1.1", "--http2"):
+        out = curl(version, "-H", AUTH.strip(), "-x", f"http://{AT}",
+                   "https://h2.test/echo?login")
+        names = [n.lower() for n, _ in json.loads(out)["fields"]]
+        assert "proxy-authorization" not in names and names, out
+
+
+@client("no login, or a wrong one: 407, and what to do")
+def login_bad():
+    def basic(text):
+        return "Proxy-Authorization: Basic " + base64.b64encode(
+            text.encode()).decode() + "\r\n"
+    for more in ("", basic("far:"), basic(f"ci:{TOKEN}"), basic("ci:"),
+                 basic(f"far:{TOKEN}x"), basic(f"far:{TOKEN[:-1]}"),
+                 basic(f":{TOKEN}"), basic("nobody:0123456789abcdef"),
+                 "Proxy-Authorization: Bearer x\r\n", basic("x" * 2000),
+                 "Proxy-Authorization: Basic ====\r\n"):
+        with login("h1.test:443", more) as sock:
+            head, body = answer(sock)
+            assert head.startswith(b"HTTP/1.1 407 "), (more, head)
+            assert b'proxy-authenticate: Basic realm="penstock"' in \
+                head.lower().replace(b"basic", b"Basic"), head
+            assert TOKEN.encode() not in body, body
+    with dial(STRANGER) as sock:
+        sock.sendall(b"GET http://h1.test/plain?stranger HTTP/1.1\r\n"
+                     b"Host: h1.test\r\n\r\n")
+        assert answer(sock)[0].startswith(b"HTTP/1.1 407 ")
+    # One whose address says who it is has to be right as well.
+    with login("h1.test:443", basic("far:wrong-wrong-wrong"), None) as sock:
+        assert answer(sock)[0].startswith(b"HTTP/1.1 407 ")
+
+
+@client("SOCKS5 of a stranger: without a login, and with a wrong one")
+def socks_login():
+    for methods, user, token in ((b"\x00", b"", b""),
+                                 (b"\x02", b"far", b"wrong"),
+                                 (b"\x00\x02", b"ci", TOKEN.encode()),
+                                 (b"\x02", b"", b"")):
+        with dial(STRANGER) as sock:
+            sock.sendall(bytes([5, len(methods)]) + methods)
+            got = read(sock, 2)
+            if b"\x02" not in methods:
+                assert got == b"\x05\xff", got
+            else:
+                assert got == b"\x05\x02", got
+                sock.sendall(bytes([1, len(user)]) + user
+                             + bytes([len(token)]) + token)
+                assert read(sock, 2) == b"\x01\x01"
+            assert read_all(sock) == b""
+
+
+@client("TLS of a stranger to the proxy: its requests need the login too")
+def tls_stranger():
+    with trust().wrap_socket(dial(STRANGER), server_hostname="h1.test") as tls:
+        assert get(tls, "/plain?stranger", "h1.test").startswith(
+            b"HTTP/1.1 407 ")
+
+
 # -- the stage ----------------------------------------------------------------
 
 def prepare(stage):
+    (stage.dir / "token").write_text(TOKEN + "\n")
     stage.clients = stage.start("clients", ["unshare", "-n", "sleep", "600"])
     wait_for("the clients' namespace", lambda: os.readlink(
         f"/proc/{stage.clients.pid}/ns/net")
@@ -565,10 +661,52 @@ def refused_rows(stage):
 def stranger(stage):
     done = at_clients(stage, "curl", "-sS", "--interface", "10.7.0.9", "-x",
                       f"http://{AT}", "https://h1.test/plain?stranger")
-    assert done.returncode != 0, done.stdout
-    row = stage.row(client="10.7.0.9")
-    assert row["reason"] == "unknown-sender" and not row["sandbox"], row
-    assert not [r for r in stage.rows() if r["query"] == "stranger"]
+    assert "407" in done.stdout, done.stdout
+    rows_ = [r for r in stage.rows() if r["client"] == STRANGER]
+    refused = [r for r in rows_ if not r["sandbox"]]
+    assert len(refused) == 11 + 1 + 4 + 1 + 1, len(refused)
+    assert {r["reason"] for r in refused} == {"login", "bad-socks"}, refused
+    for row in refused:
+        assert row["verdict"] == "none" and not row["upstream"], row
+    for row in rows_:
+        assert row["sandbox"] in ("far", None, ""), row
+    assert {r["query"] for r in rows_ if r["sandbox"] == "far"} >= \
+        {"login", "socks-login"}
+    assert [r for r in rows_ if r["kind"] == "tunnel"
+            and r["sandbox"] == "far"]
+
+
+@outside("the token is in no record and no log")
+def secret(stage):
+    files = [p for d in ("state", "run", "logs")
+             for p in (stage.dir / d).rglob("*") if p.is_file()]
+    for path in files:
+        data = path.read_bytes()
+        assert TOKEN.encode() not in data, path
+        assert base64.b64encode(f"far:{TOKEN}".encode()) not in data, path
+    for pid in stage.children()["penstock-gatewa"]:
+        words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+        assert TOKEN.encode() not in words
+
+
+@outside("a token is read again by reload; a bad file changes nothing")
+def rotate(stage):
+    def code(token):
+        return at_clients(
+            stage, "curl", "-sS", "--cacert", "ca.pem", "--interface",
+            STRANGER, "-x", f"http://far:{token}@{AT}", "-o", "/dev/null",
+            "-w", "%{http_code} %{http_connect}",
+            "https://h1.test/plain?rotate").stdout.splitlines()[-1]
+    path = stage.dir / "token"
+    path.write_text("short\n")
+    done = stage.penstock("reload", check=False)
+    assert done.returncode != 0, done
+    assert "token_file" in done.stderr and "short" not in done.stderr, done
+    assert code(TOKEN) == "200 200"
+    path.write_text("another-token-of-length\n")
+    stage.penstock("reload")
+    assert code(TOKEN).endswith("407")
+    assert code("another-token-of-length") == "200 200"
 
 
 @outside("there is no way but the proxy")

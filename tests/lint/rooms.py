@@ -63,7 +63,7 @@ WALK = (
     "refusal",
     "portal",
     "medium",
-    "control limits",
+    "control limits login",
 )
 
 FOREIGN = {                               # library header: its files

@@ -48,6 +48,37 @@ static uint32_t who(struct sandboxes *s, const char *address)
 	return sb ? sb->id : 0;
 }
 
+static void test_login(void **state)
+{
+	struct sandboxes *s;
+	struct sandbox *ci, *bare;
+	struct login l;
+
+	(void)state;
+	assert_int_equal(sandboxes_new(&s), 0);
+	ci = add(s, 1, "ci");
+	bare = add(s, 2, "bare");
+	assert_null(sandboxes_nobody(s));
+	assert_true(login_set(SLICE("bare"), SLICE(""), &l));
+	assert_null(sandbox_by_login(s, &l));
+	sandbox_set_token(ci, SLICE("0123456789abcdef"));
+	assert_true(sandboxes_nobody(s)->nobody);
+	assert_null(sandbox_by_login(s, &l));
+	assert_true(login_set(SLICE("ci"), SLICE("0123456789abcdef"), &l));
+	assert_ptr_equal(sandbox_by_login(s, &l), ci);
+	assert_true(login_set(SLICE("bare"), SLICE("0123456789abcdef"), &l));
+	assert_null(sandbox_by_login(s, &l));
+	assert_true(login_set(SLICE(""), SLICE("0123456789abcdef"), &l));
+	assert_null(sandbox_by_login(s, &l));
+	sandbox_set_token(ci, SLICE("fedcba9876543210"));
+	assert_true(login_set(SLICE("ci"), SLICE("0123456789abcdef"), &l));
+	assert_null(sandbox_by_login(s, &l));
+	sandbox_set_token(ci, SLICE(""));
+	assert_null(sandboxes_nobody(s));
+	assert_false(bare->nobody);
+	sandboxes_free(&s);
+}
+
 static void test_prefixes(void **state)
 {
 	struct sandboxes *s;
@@ -153,6 +184,7 @@ static void test_held(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_login),
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_families),
 		cmocka_unit_test(test_bad_prefixes),

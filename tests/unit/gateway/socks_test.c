@@ -15,6 +15,7 @@
 struct talk {
 	struct socks socks;
 	struct buf in, out;
+	struct login login;
 	struct authority to;
 };
 
@@ -34,7 +35,7 @@ static void talk_done(struct talk *t)
 static int talk_say(struct talk *t, struct slice text)
 {
 	assert_int_equal(buf_append_slice(&t->in, text), 0);
-	return socks_read(&t->socks, &t->in, &t->out, &t->to);
+	return socks_read(&t->socks, &t->in, &t->out, &t->login, &t->to);
 }
 
 static void test_good(void **state)
@@ -93,7 +94,7 @@ static void test_bad(void **state)
 		int code; /* of the last reply; -1: none */
 	} rows[] = {
 		{ SLICE("\x04\x01\x00"), -1 },
-		{ SLICE("\x05\x01\x02"), 0xff }, /* a password only */
+		{ SLICE("\x05\x01\x01"), 0xff }, /* GSSAPI only */
 		{ SLICE("\x05\x00"), 0xff },
 		{ SLICE(HELLO "\x05\x02\x00\x01\x0a\x00\x00\x05\x15\x38"),
 		  SOCKS_NO_COMMAND },
@@ -132,11 +133,61 @@ static void test_bad(void **state)
 	}
 }
 
+#define LOGIN                                                                  \
+	"\x01\x02"                                                             \
+	"ci"                                                                   \
+	"\x05"                                                                 \
+	"12345"
+
+static void test_login(void **state)
+{
+	static const char request[] =
+		"\x05\x01\x00\x01\x0a\x00\x00\x05\x15\x38";
+	const struct slice want = SLICE("\x05\x01\x02" LOGIN);
+	struct talk t;
+
+	(void)state;
+	talk_init(&t);
+	t.socks.must_login = true;
+	for (size_t at = 0; at + 1 < want.len; at++)
+		assert_int_equal(talk_say(&t, slice_of(want.ptr + at, 1)), 0);
+	assert_int_equal(talk_say(&t, slice_of(want.ptr + want.len - 1, 1)),
+			 SOCKS_LOGIN);
+	assert_memory_equal(buf_data(&t.out), "\x05\x02", 2);
+	assert_true(slice_eq(slice_of(t.login.user, t.login.user_len),
+			     SLICE("ci")));
+	assert_true(login_proves(&t.login, (char[TOKEN_MAX]){ "12345" }, 5));
+	assert_int_equal(socks_admit(&t.socks, &t.out, true), 0);
+	assert_memory_equal(buf_data(&t.out) + 2, "\x01\x00", 2);
+	assert_int_equal(talk_say(&t, slice_of(request, sizeof(request) - 1)),
+			 1);
+	assert_string_equal(t.to.host, "10.0.0.5");
+	talk_done(&t);
+}
+
+static void test_must_login(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_init(&t);
+	t.socks.must_login = true;
+	assert_true(talk_say(&t, SLICE(HELLO)) < 0);
+	assert_memory_equal(buf_data(&t.out), "\x05\xff", 2);
+	talk_done(&t);
+	talk_init(&t);
+	assert_true(talk_say(&t, SLICE("\x05\x01\x02\x05\x02"
+				       "ci")) < 0);
+	talk_done(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_login),
+		cmocka_unit_test(test_must_login),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

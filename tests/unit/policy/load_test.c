@@ -49,7 +49,8 @@ static void test_whole(void **state)
 		"sandboxes:\n"
 		"  ci:    { from: [10.7.0.0/24, \"fd00:7::/64\"], "
 		"policy: [base, ci] }\n"
-		"  alice: { from: 10.8.0.12, policy: base, mode: enforce }\n"
+		"  alice: { from: 10.8.0.12, mode: enforce, policy: base, "
+		"token_file: /t }\n"
 		"policies:\n"
 		"  base:\n"
 		"    deny:  [any https://*.paste.example/**]\n"
@@ -81,9 +82,9 @@ static void test_whole(void **state)
 	assert_int_equal(s.policies_len, 2);
 	assert_string_equal(s.policies[1], "ci");
 	config_sandbox(c, 1, &s);
-	assert_int_equal(s.from_len, 1);
 	assert_string_equal(s.from[0], "10.8.0.12");
 	assert_string_equal(s.policies[0], "base");
+	assert_string_equal(s.token_file, "/t");
 
 	config_settings(c, &set);
 	assert_int_equal(set.listen_len, 2);
@@ -218,9 +219,14 @@ static const struct wrong wrongs[] = {
 	  "  policies: {a b: {}}\n"
 	  "              ^" },
 	{ "sandboxes: {s: {policy: []}}\n",
-	  "t.yaml:1:13: a sandbox needs from: the addresses it has\n"
+	  "t.yaml:1:13: a sandbox needs from: the addresses it has, or "
+	  "token_file:\n"
 	  "  sandboxes: {s: {policy: []}}\n"
 	  "              ^" },
+	{ "sandboxes: {s: {token_file: token}}\n",
+	  "t.yaml:1:29: expected a file, from the root: /…\n"
+	  "  sandboxes: {s: {token_file: token}}\n"
+	  "                              ^" },
 	{ "sandboxes: {s: {from: 10.0.0.0/33}}\n",
 	  "t.yaml:1:23: expected an address or a prefix\n"
 	  "  sandboxes: {s: {from: 10.0.0.0/33}}\n"
