@@ -31,6 +31,7 @@
 #include "base/err.h"
 #include "base/jail.h"
 #include "base/log.h"
+#include "base/signals.h"
 
 #define LEDGER_NAME  "ledger.db"
 #define LOCK_NAME    "ledger.lock"
@@ -194,18 +195,13 @@ static int audit_lock(struct audit *a)
 
 static int audit_signals(struct audit *a)
 {
-	sigset_t set;
+	static const int ours[] = { SIGTERM, SIGINT };
 
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
-		return -errno;
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* A file-size limit is an error like a full disk, not an end. */
 	(void)signal(SIGXFSZ, SIG_IGN);
-	a->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return a->signals < 0 ? -errno : 0;
+	a->signals = signals_open(ours, ARRAY_SIZE(ours));
+	return MIN(a->signals, 0);
 }
 
 static int audit_ledger(struct audit *a)

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -23,6 +22,7 @@
 #include "base/frame.h"
 #include "base/jail.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "certgen/file.h"
 #include "certgen/leaf.h"
 #include "certgen/root.h"
@@ -158,17 +158,11 @@ static int main_hide(void)
  */
 static int main_stop_fd(void)
 {
-	sigset_t set;
-	int fd;
+	static const int ours[] = { SIGTERM, SIGINT };
 
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 ||
-	    signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return -errno;
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return fd < 0 ? -errno : fd;
+	return signals_open(ours, ARRAY_SIZE(ours));
 }
 
 /* A listener that was handed to us: close-on-exec and non-blocking as ours. */

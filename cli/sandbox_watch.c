@@ -33,6 +33,7 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/frame.h"
+#include "base/signals.h"
 #include "cli/cli.h"
 #include "cli/roster.h"
 
@@ -251,18 +252,10 @@ static int watch_let_go(struct watch *w)
 
 static int watch_signals(struct watch *w)
 {
-	sigset_t set;
+	static const int ours[] = { SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGHUP };
 
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGCHLD);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGQUIT);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
-	w->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return w->signals < 0 ? -errno : 0;
+	w->signals = signals_open(ours, ARRAY_SIZE(ours));
+	return MIN(w->signals, 0);
 }
 
 static void watch_terminal(struct watch *w)

@@ -27,6 +27,7 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "capture/capture.h"
 #include "cli/cli.h"
 #include "cli/inlet.h"
@@ -149,15 +150,13 @@ static void up_become(const struct up *u, enum up_process which, int ready,
 {
 	char path[INSTANCE_PATH_MAX];
 	struct words w = { 0 };
-	sigset_t none;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(EXIT_BROKEN);
 	/* A terminal's INT goes to the whole group; only `up` acts on it. */
 	(void)setpgid(0, 0);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	signals_none();
 	if (which == UP_GATEWAY && u->inlet.len &&
 	    inlet_place(&u->inlet, &ready) < 0)
 		_exit(EXIT_BROKEN);
@@ -314,16 +313,10 @@ static void up_watch(struct up *u)
 
 static int up_signals(struct up *u)
 {
-	sigset_t set;
+	static const int ours[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM };
 
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGCHLD);
-	(void)sigaddset(&set, SIGHUP);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	u->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return u->signals < 0 ? -errno : 0;
+	u->signals = signals_open(ours, ARRAY_SIZE(ours));
+	return MIN(u->signals, 0);
 }
 
 static bool up_options(struct up *u, int argc, char **argv)

@@ -23,6 +23,8 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/signals.h"
+#include "gateway/rules_fd.h"
 #include "gateway/stats.h"
 
 #define CREW_PATIENCE_S 5
@@ -52,13 +54,11 @@ static void crew_become(struct parent *p, uint32_t index, int door,
 		.writer = p->writer,
 		.door = door,
 	};
-	sigset_t none;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EXIT_FAILURE);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	signals_none();
 	(void)signal(SIGINT, SIG_IGN); /* a terminal's; the parent decides */
 	(void)signal(SIGHUP, SIG_IGN);
 	crew_close_others(door);
@@ -140,7 +140,7 @@ static int crew_frame_sandbox(struct parent *p, const struct pending *op,
 			      size_t *ret_len)
 {
 	size_t n = (size_t)m->tcp + m->udp + m->dns;
-	int memfd = member_memfd(m);
+	int memfd = rules_fd_write(m->rules);
 
 	if (memfd < 0)
 		return memfd;
@@ -177,7 +177,7 @@ int crew_send_sandbox(struct parent *p, struct pending *op,
 int crew_send_policy(struct parent *p, struct pending *op,
 		     const struct member *m)
 {
-	int memfd = member_memfd(m);
+	int memfd = rules_fd_write(m->rules);
 
 	if (memfd < 0)
 		return memfd;

@@ -11,14 +11,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/base.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "gateway/control.h"
+#include "gateway/rules_fd.h"
 #include "gateway/stats.h"
 
 #define DESK_PIECE 16384 /* octets of text in one frame */
@@ -107,27 +106,6 @@ static struct pending *desk_begin(struct parent *p, const struct desk_door *d,
 	return op;
 }
 
-/* The rules that came in a memfd. */
-static int desk_rules(int fd, struct ruleset **ret, struct rule_error *err)
-{
-	struct stat st;
-	void *text;
-	int rc;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!st.st_size)
-		return ruleset_new(ret);
-	if (st.st_size > 16 * 1024 * 1024)
-		return ERR_LIMIT;
-	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (text == MAP_FAILED)
-		return -errno;
-	rc = ruleset_parse(slice_of(text, (size_t)st.st_size), ret, err);
-	(void)munmap(text, (size_t)st.st_size);
-	return rc;
-}
-
 /* Build the member that an ADD frame describes. */
 static int desk_member(struct parent *p, struct member **ret,
 		       struct config_error *ret_err)
@@ -148,7 +126,7 @@ static int desk_member(struct parent *p, struct member **ret,
 	if (!b->bad && n <= LISTENERS_SANDBOX && p->in.fds_len == n + 1)
 		rc = member_new(name, policies, &m);
 	if (rc == 0)
-		rc = desk_rules(p->in.fds[0], &m->own, &err);
+		rc = rules_fd_read(p->in.fds[0], &m->own, &err);
 	if (rc == 0)
 		rc = member_compose(m, p->config, ret_err);
 	if (rc < 0) {

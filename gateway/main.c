@@ -16,7 +16,6 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +23,7 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "certgen/bundle.h"
 #include "certgen/certgen.h"
 #include "gateway/address.h"
@@ -346,17 +346,11 @@ static int main_listeners(struct parent *p)
 
 static int main_signals(struct parent *p)
 {
-	sigset_t set;
+	static const int ours[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM };
 
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGCHLD);
-	(void)sigaddset(&set, SIGHUP);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
-	p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return p->signals < 0 ? -errno : 0;
+	p->signals = signals_open(ours, ARRAY_SIZE(ours));
+	return MIN(p->signals, 0);
 }
 
 static int main_loop(struct parent *p, const char *control_path)

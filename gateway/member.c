@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -260,34 +259,4 @@ int member_read_token(const char *path, char ret[TOKEN_MAX + 1])
 	}
 	explicit_bzero(text, sizeof(text));
 	return rc;
-}
-
-int member_memfd(const struct member *m)
-{
-	char *text = NULL;
-	size_t len;
-	int rc = ruleset_print(m->rules, &text, &len);
-	int fd;
-
-	if (rc < 0)
-		return rc;
-	fd = memfd_create("rules", MFD_CLOEXEC);
-	if (fd < 0) {
-		rc = -errno;
-		free(text);
-		return rc;
-	}
-	for (size_t at = 0; at < len;) {
-		ssize_t n = write(fd, text + at, len - at);
-
-		if (n <= 0) {
-			rc = n < 0 ? -errno : -EIO;
-			(void)close(fd);
-			free(text);
-			return rc;
-		}
-		at += (size_t)n;
-	}
-	free(text);
-	return fd;
 }

@@ -67,7 +67,4 @@ int member_set_from(struct member *m, const char *const *from, size_t len);
  */
 int member_read_token(const char *path, char ret[TOKEN_MAX + 1]);
 
-/* The ruleset's text in a memfd. Returns the descriptor or -errno. */
-int member_memfd(const struct member *m);
-
 #endif

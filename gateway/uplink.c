@@ -21,6 +21,7 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "gateway/address.h"
 
 static const char *const uplink_name[] = {
 	[UPLINK_DIAL] = "dial",	    [UPLINK_SHAKE] = "shake",
@@ -62,22 +63,6 @@ static void uplink_post(struct uplink *u)
 static void uplink_timer(struct uplink *u, enum gate_timer name)
 {
 	timer_start(u->gate->loop, &u->timer, uplink_ref(u), (uint8_t)name);
-}
-
-static void uplink_print_address(const union resolve_addr *a,
-				 char ret[UP_ADDRESS_MAX])
-{
-	char text[INET6_ADDRSTRLEN] = "?";
-
-	if (a->sa.sa_family == AF_INET) {
-		(void)inet_ntop(AF_INET, &a->v4.sin_addr, text, sizeof(text));
-		(void)snprintf(ret, UP_ADDRESS_MAX, "%s:%u", text,
-			       ntohs(a->v4.sin_port));
-	} else {
-		(void)inet_ntop(AF_INET6, &a->v6.sin6_addr, text, sizeof(text));
-		(void)snprintf(ret, UP_ADDRESS_MAX, "[%s]:%u", text,
-			       ntohs(a->v6.sin6_port));
-	}
 }
 
 /* Forget u, all of it. Its requests have been told. */
@@ -183,7 +168,7 @@ int uplink_new(struct gate *gate, const struct uplink_target *to,
 	if (rc < 0) {
 		char address[UP_ADDRESS_MAX];
 
-		uplink_print_address(to->addr, address);
+		address_print(to->addr, address);
 		(void)snprintf(ret_detail, UP_DETAIL_MAX, "connect to %s: %s",
 			       address, err_str(rc));
 		if (fd >= 0)
@@ -194,7 +179,7 @@ int uplink_new(struct gate *gate, const struct uplink_target *to,
 	u->gate = gate;
 	u->origin = to->origin;
 	u->addr = *to->addr;
-	uplink_print_address(to->addr, u->address);
+	address_print(to->addr, u->address);
 	link_init(&u->link, fd);
 	gate->stats->row.upstream_conns++;
 	gate->stats->row.upstream_open++;

@@ -12,9 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -28,6 +26,7 @@
 #include "gateway/leaf.h"
 #include "gateway/listen.h"
 #include "gateway/resolve.h"
+#include "gateway/rules_fd.h"
 #include "gateway/sandbox.h"
 #include "gateway/upstream.h"
 #include "policy/policy.h"
@@ -151,19 +150,8 @@ static int worker_policy(int fd, struct policy **ret)
 {
 	struct ruleset *rs = NULL;
 	struct rule_error err;
-	struct stat st;
-	void *text;
-	int rc;
+	int rc = rules_fd_read(fd, &rs, &err);
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!st.st_size)
-		return ERR_SYNTAX;
-	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (text == MAP_FAILED)
-		return -errno;
-	rc = ruleset_parse(slice_of(text, (size_t)st.st_size), &rs, &err);
-	(void)munmap(text, (size_t)st.st_size);
 	if (rc < 0)
 		return rc;
 	rc = policy_compile(rs, ret);

@@ -58,7 +58,7 @@ WALK = (
     "guard names dns",
     "tell",
     "gate",
-    "sandbox",
+    "sandbox rules_fd",
     "stats",
     "refusal",
     "portal",

@@ -141,29 +141,6 @@ static void test_grants_max(void **state)
 	member_free(&m);
 }
 
-static void test_memfd(void **state)
-{
-	struct ruleset *rs;
-	struct rule_error e;
-	struct member *m;
-	char text[1024];
-	ssize_t n;
-	int fd;
-
-	(void)state;
-	assert_int_equal(member_new(SLICE("ci"), SLICE("base more"), &m), 0);
-	assert_int_equal(member_compose(m, config, &err), 0);
-	fd = member_memfd(m);
-	assert_true(fd >= 0);
-	n = pread(fd, text, sizeof(text), 0);
-	assert_true(n > 0);
-	assert_int_equal(ruleset_parse(slice_of(text, (size_t)n), &rs, &e), 0);
-	assert_int_equal(ruleset_len(rs), 2);
-	ruleset_free(&rs);
-	(void)close(fd);
-	member_free(&m);
-}
-
 static void test_from(void **state)
 {
 	static const char *const one[] = { "10.0.0.0/8", "::1" };
@@ -184,9 +161,10 @@ static void test_from(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names), cmocka_unit_test(test_compose),
-		cmocka_unit_test(test_grant), cmocka_unit_test(test_grants_max),
-		cmocka_unit_test(test_memfd), cmocka_unit_test(test_from),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_compose),
+		cmocka_unit_test(test_grant),
+		cmocka_unit_test(test_grants_max),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
