@@ -161,10 +161,9 @@ static void test_from(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_compose),
-		cmocka_unit_test(test_grant),
-		cmocka_unit_test(test_grants_max),
+		cmocka_unit_test(test_names), cmocka_unit_test(test_compose),
+		cmocka_unit_test(test_grant), cmocka_unit_test(test_grants_max),
+		cmocka_unit_test(test_from),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
