@@ -13,7 +13,8 @@ demo="curl git python3"
 test="curl git python3 wget clang libclang-rt-dev ccache libcmocka-dev openssl
 	nginx nghttp2-client wrk iproute2 nftables python3-h2 sqlite3
 	bsdutils util-linux procps python3-dnspython dnsperf dnsmasq-base
-	gnutls-bin libnss3-tools"
+	gnutls-bin libnss3-tools
+	openssh-client openssh-server redis-tools ncat netcat-openbsd"
 
 case "$(. /etc/os-release && echo "${ID:-}${VERSION_ID:-}")" in
 debian12)
@@ -97,15 +98,16 @@ step() {
 # One source of many may be out of reach without harm.
 step "reading the package lists" apt update ||
 	echo "  going on with the lists that are here"
-# Of nginx the tests need the program; a web server that starts by itself is
-# not what they were asked for. "systemctl unmask nginx" gives it back.
-unit=/etc/systemd/system/nginx.service
-case "$missing " in
-*" nginx "*)
-	if [ -d /run/systemd/system ] && [ ! -e "$unit" ]; then
-		step "masking nginx.service" $as_root ln -s /dev/null "$unit"
+# Of these the tests need the programs; servers that start by themselves are
+# not what they were asked for. "systemctl unmask nginx" gives one back.
+for pair in nginx:nginx.service openssh-server:ssh.service; do
+	case "$missing " in *" ${pair%%:*} "*) ;; *) continue ;; esac
+	unit=${pair#*:}
+	if [ -d /run/systemd/system ] &&
+		[ ! -e "/etc/systemd/system/$unit" ]; then
+		step "masking $unit" $as_root ln -s /dev/null \
+			"/etc/systemd/system/$unit"
 	fi
-	;;
-esac
+done
 # shellcheck disable=SC2086 # words, all of them
 step "installing, a minute or two" apt install --no-install-recommends $missing
