@@ -195,7 +195,7 @@ static int worker_on_sandbox(struct worker *w)
 	if (rc == 0)
 		rc = sandbox_add(w->gate.sandboxes, id, slot, name, &policy,
 				 &sb);
-	if (rc < 0) {
+	if (rc != 0) {
 		policy_free(&policy);
 		return rc;
 	}

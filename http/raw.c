@@ -171,15 +171,16 @@ static void raw_give(struct raw *raw, struct buf *out)
 	struct buf *body = &s->out->body;
 	size_t n = MIN(buf_len(body), buf_room(out));
 	size_t before = buf_len(body);
+	bool crossed;
 
 	if (n && buf_append(out, buf_data(body), n) < 0) {
 		raw->dead = -ENOMEM;
 		return;
 	}
 	buf_consume(body, n);
-	if (n && before >= body->max / 4 && buf_len(body) < body->max / 4)
-		http_codec_tell(&raw->codec, s, HTTP_NEWS_ROOM);
-	else if (n && !buf_len(body))
+	/* Tell of the room once, at the crossing, and when it is empty. */
+	crossed = before >= body->max / 4 && buf_len(body) < body->max / 4;
+	if (n && (crossed || !buf_len(body)))
 		http_codec_tell(&raw->codec, s, HTTP_NEWS_ROOM);
 }
 
