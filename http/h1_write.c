@@ -228,18 +228,14 @@ static void plan_request(struct h1_writer *w, const struct http_head *head)
 static void plan_response(struct h1_writer *w, const struct http_head *head)
 {
 	bool length = head->has_length || head->framing == HTTP_LENGTH;
+	bool connect = slice_eq(w->method, SLICE("CONNECT"));
 
 	w->framing = HTTP_NO_BODY;
 	w->left = 0;
-	if (head->status == 101) {
-		w->switched = true;
+	if (head->status == 101 || (connect && head->version == HTTP_RAW)) {
+		w->switched = true; /* what follows is no HTTP, both ways */
 		w->framing = HTTP_CLOSE;
-	} else if (slice_eq(w->method, SLICE("CONNECT")) &&
-		   head->version == HTTP_RAW) {
-		w->switched = true; /* the octets behind it go through us */
-		w->framing = HTTP_CLOSE;
-	} else if (slice_eq(w->method, SLICE("CONNECT")) &&
-		   head->status / 100 == 2) {
+	} else if (connect && head->status / 100 == 2) {
 		w->tunnel = w->mute = true;
 	} else if (h1_is_bodiless(w->method, head->status)) {
 		w->mute = true;
