@@ -11,6 +11,13 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 [ "$(id -u)" = 0 ] || { echo "bench: needs root" >&2; exit 1; }
+PENSTOCK_BIN=${PENSTOCK_BIN:-$(cd "$here/../.." && pwd)/build/bin}
+export PENSTOCK_BIN
+[ -x "$PENSTOCK_BIN/penstock" ] || {
+	echo "bench: no $PENSTOCK_BIN/penstock; build it first:" \
+		"cmake -S . -B build -G Ninja && cmake --build build" >&2
+	exit 1
+}
 ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -H -n)"
 exec unshare --net --mount --pid --fork --kill-child --mount-proc \
 	/usr/bin/python3 "$here/bench.py" "$@"
