@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/caps.h"
 #include "base/err.h"
 #include "base/frame.h"
 #include "capture/capture.h"
@@ -110,7 +111,7 @@ static int enter_wait(struct enter *e)
 static int enter_drop(struct enter *e)
 {
 	(void)e;
-	return userns_drop();
+	return caps_drop();
 }
 
 enum enter_hint {

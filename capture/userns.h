@@ -8,11 +8,6 @@
  */
 int userns_enter(void);
 
-/* Give up every capability for good, also for what is executed as uid 0.
- * Returns 0 or -errno.
- */
-int userns_drop(void);
-
 /* The setting of this machine that forbids user namespaces and how to change
  * it, as one line; a guess at the container around us where none does.
  */

@@ -18,8 +18,6 @@
 #include "cli/join.h"
 
 #include <errno.h>
-#include <linux/capability.h>
-#include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,6 +30,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/caps.h"
 #include "base/err.h"
 #include "cli/cli.h"
 #include "cli/sandbox.h"
@@ -82,26 +81,9 @@ static int join_namespaces(const struct roster *r)
 
 static int join_drop(void)
 {
-	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
-	unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
-			     SECBIT_NO_SETUID_FIXUP |
-			     SECBIT_NO_SETUID_FIXUP_LOCKED;
+	int rc = caps_drop();
 
-	if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0)
-		return -errno;
-	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0;
-	     cap++) {
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-			return -errno;
-	}
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
-	    syscall(SYS_capset, &head, none) < 0 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
-	return sandbox_filter_enter();
+	return rc < 0 ? rc : sandbox_filter_enter();
 }
 
 /* Our parent stands outside the pid namespace and so has no number in it; the

@@ -13,6 +13,7 @@
 #include <linux/netfilter.h>
 
 #include "base/base.h"
+#include "base/caps.h"
 #include "base/err.h"
 #include "capture/nft.h"
 #include "tests/unit/capture/world.h"
@@ -119,7 +120,7 @@ static void test_the_policy_of_a_chain_counts(void **state)
 static void in_weakness(void)
 {
 	CHECK(rules_build(false, &rules) == 0);
-	CHECK(userns_drop() == 0);
+	CHECK(caps_drop() == 0);
 	CHECK(nft_install(&rules) == -EPERM);
 	CHECK(nft_verify(&rules) < 0);
 }

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/base.h"
+#include "base/caps.h"
 #include "tests/unit/capture/world.h"
 
 static uint64_t effective(void)
@@ -49,7 +50,7 @@ static void test_the_namespace_is_empty_and_ours(void **state)
 
 static void in_dropped(void)
 {
-	CHECK(userns_drop() == 0);
+	CHECK(caps_drop() == 0);
 	CHECK(effective() == 0);
 	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
 		CHECK(prctl(PR_CAPBSET_READ, cap, 0, 0, 0) <= 0);
