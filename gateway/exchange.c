@@ -362,28 +362,32 @@ static bool exchange_raw(const struct exchange *ex)
 	return ex->req.head->version == HTTP_RAW || ex->judged.tunnel;
 }
 
-static void exchange_dial(struct exchange *ex)
+/* Hand the request over. */
+static void exchange_go(struct exchange *ex)
 {
-	struct gate *gate = ex->conn->gate;
 	struct origin_key key = {
 		.sandbox = ex->conn->sandbox->id,
 		.tls = ex->conn->tls && !exchange_raw(ex),
-		.private = ex->judged.answer.rule &&
-			   rule_private(ex->judged.answer.rule),
+		.private = ex->tell.private,
 		.upgrade = ex->req.head->upgrade,
 		.raw = exchange_raw(ex),
 		.port = ex->judged.host.port,
 		.host = ex->judged.host,
 	};
 
-	gate->stats->row.allowed++;
-	ex->req.head->authority = ex->judged.authority;
-	exchange_set_state(ex, EXCHANGE_DIAL);
-	exchange_wait(ex, TIMER_RESPONSE);
-	if (up_begin(gate, &key, &ex->up) < 0)
+	if (up_begin(ex->conn->gate, &key, &ex->up) < 0)
 		exchange_refuse(ex, REFUSAL_BUSY,
 				SLICE("Too many requests wait for this "
 				      "origin."));
+}
+
+static void exchange_dial(struct exchange *ex)
+{
+	ex->conn->gate->stats->row.allowed++;
+	ex->req.head->authority = ex->judged.authority;
+	exchange_set_state(ex, EXCHANGE_DIAL);
+	exchange_wait(ex, TIMER_RESPONSE);
+	exchange_go(ex);
 }
 
 /* An answer of our own that refuses nothing. */
@@ -631,15 +635,6 @@ static void exchange_retry(struct exchange *ex)
 				     .out = &ex->req,
 				     .arena = &ex->arena,
 				     .owner = ex };
-	struct origin_key key = {
-		.sandbox = ex->conn->sandbox->id,
-		.tls = ex->conn->tls && !exchange_raw(ex),
-		.private = ex->tell.private,
-		.upgrade = ex->req.head->upgrade,
-		.raw = exchange_raw(ex),
-		.port = ex->judged.host.port,
-		.host = ex->judged.host,
-	};
 
 	ex->tries++;
 	ex->up.stream = fresh;
@@ -647,10 +642,7 @@ static void exchange_retry(struct exchange *ex)
 	ex->req.done = false;
 	ex->rsp.cut = false;
 	ex->rsp.end = false;
-	if (up_begin(ex->conn->gate, &key, &ex->up) < 0)
-		exchange_refuse(ex, REFUSAL_BUSY,
-				SLICE("Too many requests wait for this "
-				      "origin."));
+	exchange_go(ex);
 }
 
 /* Upstream broke off. */
