@@ -3,46 +3,21 @@
  * Two flows join two codecs: the request's from the client's codec to the
  * origin's, the answer's back. The codecs fill and empty them; what is done
  * here is to pass the word on when one of them changed, and to decide at the
- * turning points: the head is whole (judge, record, dial), upstream answers
- * (relay), something failed (refuse while that is possible, cut when not).
+ * turning points: the head is whole (permit.c judges and records; dial),
+ * upstream answers (relay), something failed (answer.c refuses while that is
+ * possible; cut when not).
  *
  * The record is begun before the request is handed to upstream.c, so before
  * the first octet leaves, and ended in one place, exchange_end().
  */
 
-#include "gateway/exchange.h"
+#include "gateway/exchange_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/base.h"
 #include "base/log.h"
-#include "gateway/judge.h"
-#include "gateway/portal.h"
-#include "gateway/tell.h"
-#include "gateway/upstream.h"
-
-struct exchange {
-	enum exchange_state state;
-	uint32_t index, gen;
-	struct exchange_conn *conn; /* borrowed; outlives it */
-	struct exchange *next, *prev;
-	struct http_stream down;
-	struct up_request up;
-	struct http_flow req, rsp;
-	struct arena arena;
-	struct loop_post post;
-	struct timer timer;
-	struct judgement judged;
-	struct tell tell; /* the record */
-	bool noted;	  /* why it ends in the middle */
-	bool refused;
-	enum refusal_kind refusal; /* with refused */
-	struct slice detail;	   /* for the record; in the arena or static */
-	unsigned int tries;	   /* times sent again */
-	size_t discarded;	   /* octets of a refused request's body */
-};
 
 static const char *const exchange_name[] = {
 	[EXCHANGE_FREE] = "free",   [EXCHANGE_HEAD] = "head",
@@ -66,7 +41,7 @@ static const unsigned int exchange_next[] = {
 static_assert(ARRAY_SIZE(exchange_next) == EXCHANGE_STATES,
 	      "a state without a way out");
 
-static void exchange_set_state(struct exchange *ex, enum exchange_state next)
+void exchange_set_state(struct exchange *ex, enum exchange_state next)
 {
 	assert(next == EXCHANGE_FREE || exchange_next[ex->state] & BIT(next));
 	log_debug("exchange %u: %s -> %s", ex->index, exchange_name[ex->state],
@@ -81,14 +56,13 @@ static struct loop_ref exchange_ref(const struct exchange *ex)
 				  .index = ex->index };
 }
 
-static void exchange_wait(struct exchange *ex, enum gate_timer name)
+void exchange_wait(struct exchange *ex, enum gate_timer name)
 {
 	timer_start(ex->conn->gate->loop, &ex->timer, exchange_ref(ex),
 		    (uint8_t)name);
 }
 
-/* The client's codec must look at this exchange again. */
-static void exchange_wake_down(struct exchange *ex)
+void exchange_wake_down(struct exchange *ex)
 {
 	struct exchange_conn *c = ex->conn;
 
@@ -237,123 +211,12 @@ static enum audit_outcome exchange_outcome(const struct exchange *ex)
 	return AUDIT_CUT;
 }
 
-static struct slice exchange_field(const struct exchange *ex, struct slice name)
+struct slice exchange_field(const struct exchange *ex, struct slice name)
 {
 	const struct http_field *f =
 		ex->req.head ? http_head_find(ex->req.head, name) : NULL;
 
 	return f ? f->value : SLICE("");
-}
-
-/* Begin the record; false when that is not possible. */
-static bool exchange_record(struct exchange *ex)
-{
-	struct exchange_conn *c = ex->conn;
-	struct tell_begin begin = {
-		.sandbox = c->sandbox,
-		.client = c->client,
-		.tls = c->tls_version,
-		.sni = c->sni,
-		.version = http_codec_version(c->codec),
-		.head = ex->req.head,
-		.host = &ex->judged.host,
-		.path = ex->judged.path,
-		.query = ex->judged.query,
-		.answer = ex->judged.judged ? &ex->judged.answer : NULL,
-		.reason = ex->judged.reason,
-		.user_agent = exchange_field(ex, SLICE("user-agent")),
-	};
-
-	return tell_begin(&ex->tell, c->gate, &begin);
-}
-
-/* The answer that needs no memory. A codec cuts nothing before a head, so
- * there must be one. Not written to.
- */
-static struct http_head exchange_bare = {
-	.status = 503,
-	.version = HTTP_1_1,
-	.framing = HTTP_NO_BODY,
-};
-
-/* May a refusal end before its request? Over HTTP/2 that resets the stream,
- * and there are clients that then show an error of their own instead of our
- * answer; so an upload is heard out, up to a bound.
- */
-static bool exchange_may_end(const struct exchange *ex)
-{
-	const struct http_head *head = ex->req.head;
-
-	if (http_codec_version(ex->conn->codec) != HTTP_2 || !head)
-		return true;
-	return ex->req.end || ex->req.cut || ex->discarded > DISCARD_MAX;
-}
-
-/* Put an answer of our own into the response flow. */
-static void exchange_answer(struct exchange *ex)
-{
-	char id[ID_TEXT];
-	const struct rule *rule = ex->judged.answer.rule;
-	struct refusal r = {
-		.kind = ex->refusal,
-		.detail = ex->detail,
-		.sandbox = slice_str(ex->conn->sandbox->name),
-		.rule = ex->judged.judged && rule ? rule_text(rule) : SLICE(""),
-		.to_allow = ex->judged.to_allow,
-		.accept = exchange_field(ex, SLICE("accept")),
-		.user_agent = exchange_field(ex, SLICE("user-agent")),
-		.head_request = ex->req.head &&
-				slice_eq(ex->req.head->method, SLICE("HEAD")),
-	};
-
-	id_print(ex->tell.id, id);
-	r.request_id = slice_str(id);
-	if (refusal_make(&r, &ex->arena, &ex->rsp.head, &ex->rsp.body) < 0)
-		ex->rsp.head = &exchange_bare;
-	ex->rsp.end = exchange_may_end(ex);
-}
-
-static void exchange_discard(struct exchange *ex);
-
-/* Refuse: only before an answer of upstream's has begun. detail must live as
- * long as the exchange.
- */
-static void exchange_refuse(struct exchange *ex, enum refusal_kind kind,
-			    struct slice detail)
-{
-	struct gate *gate = ex->conn->gate;
-
-	assert(!ex->rsp.head);
-	ex->refused = true;
-	ex->refusal = kind;
-	ex->detail = detail;
-	if (kind != REFUSAL_DENIED && kind != REFUSAL_UNANSWERED)
-		ex->judged.reason = refusal_slug(kind);
-	up_cancel(gate, &ex->up, HTTP_FAULT_CANCEL);
-	ex->rsp.interim = NULL;
-	if (!ex->tell.begun)
-		(void)exchange_record(ex);
-	tell_count_refusal(gate, ex->conn->sandbox, kind);
-	exchange_set_state(ex, EXCHANGE_REFUSE);
-	exchange_wait(ex, TIMER_HEAD);
-	exchange_answer(ex);
-	exchange_discard(ex);
-	exchange_wake_down(ex);
-}
-
-/* A refused request's body goes nowhere. */
-static void exchange_discard(struct exchange *ex)
-{
-	size_t len = buf_len(&ex->req.body);
-
-	ex->discarded += len;
-	buf_consume(&ex->req.body, len);
-	if (!ex->rsp.end && exchange_may_end(ex)) {
-		ex->rsp.end = true;
-		exchange_wake_down(ex);
-	} else if (len && ex->discarded <= DISCARD_MAX) {
-		exchange_wake_down(ex);
-	}
 }
 
 /* Octets rather than HTTP go upstream. */
@@ -376,137 +239,18 @@ static void exchange_go(struct exchange *ex)
 	};
 
 	if (up_begin(ex->conn->gate, &key, &ex->up) < 0)
-		exchange_refuse(ex, REFUSAL_BUSY,
-				SLICE("Too many requests wait for this "
-				      "origin."));
+		answer_refuse(ex, REFUSAL_BUSY,
+			      SLICE("Too many requests wait for this "
+				    "origin."));
 }
 
-static void exchange_dial(struct exchange *ex)
+void exchange_dial(struct exchange *ex)
 {
 	ex->conn->gate->stats->row.allowed++;
 	ex->req.head->authority = ex->judged.authority;
 	exchange_set_state(ex, EXCHANGE_DIAL);
 	exchange_wait(ex, TIMER_RESPONSE);
 	exchange_go(ex);
-}
-
-/* An answer of our own that refuses nothing. */
-static void exchange_say(struct exchange *ex)
-{
-	ex->rsp.end = true;
-	exchange_set_state(ex, EXCHANGE_REFUSE);
-	exchange_wait(ex, TIMER_HEAD);
-	exchange_discard(ex);
-	exchange_wake_down(ex);
-}
-
-/* CONNECT, as a carrier: what comes next on the connection goes to target. It
- * has no record of its own; the requests inside it have.
- */
-static void exchange_carry(struct exchange *ex)
-{
-	struct http_head *head = http_head_new(&ex->arena);
-
-	if (!head) {
-		exchange_refuse(ex, REFUSAL_BUSY, SLICE("No memory."));
-		return;
-	}
-	head->status = 200;
-	head->version = HTTP_1_1;
-	ex->rsp.head = head;
-	ex->conn->target = ex->judged.host;
-	ex->conn->targeted = true;
-	exchange_say(ex);
-}
-
-/* The gateway answers itself. */
-static void exchange_portal(struct exchange *ex)
-{
-	struct exchange_conn *c = ex->conn;
-	struct portal p = {
-		.method = ex->req.head->method,
-		.path = ex->judged.path,
-		.accept = exchange_field(ex, SLICE("accept")),
-		.user_agent = exchange_field(ex, SLICE("user-agent")),
-		.sandbox = slice_str(c->sandbox->name),
-		.policy = c->sandbox->policy,
-		.ca_pem = c->gate->ca_pem,
-	};
-
-	if (portal_make(&p, &ex->arena, &ex->rsp.head, &ex->rsp.body) < 0) {
-		exchange_refuse(ex, REFUSAL_BUSY, SLICE("No memory."));
-		return;
-	}
-	c->gate->stats->row.allowed++;
-	exchange_say(ex);
-}
-
-/* Who asks, where a proxy's client says so, or has to. From here on the
- * connection is that sandbox's.
- */
-static bool exchange_login(struct exchange *ex, enum refusal_kind *ret_why)
-{
-	struct exchange_conn *c = ex->conn;
-	struct slice value = ex->req.head->proxy_authorization;
-	struct sandbox *sb = c->sandbox;
-	struct login login;
-
-	*ret_why = REFUSAL_LOGIN;
-	if (!c->proxy || (!value.len && !sb->nobody))
-		return true;
-	if (!login_basic(value, &login))
-		return false;
-	sb = sandbox_by_login(c->gate->sandboxes, &login);
-	login_done(&login);
-	if (!sb)
-		return false;
-	if (sb != c->sandbox && sb->conns >= CONNS_SANDBOX) {
-		*ret_why = REFUSAL_BUSY;
-		return false;
-	}
-	sandbox_hold(sb);
-	sandbox_drop(c->sandbox);
-	c->sandbox = sb;
-	return true;
-}
-
-/* The head is whole. */
-static void exchange_judge(struct exchange *ex)
-{
-	struct exchange_conn *c = ex->conn;
-	struct judge_facts facts = { .sni = c->sni, .proxy = c->proxy };
-	enum refusal_kind why;
-	bool allowed;
-
-	exchange_set_state(ex, EXCHANGE_JUDGE);
-	timer_stop(c->gate->loop, &ex->timer);
-	if (!exchange_login(ex, &why)) {
-		tell_count_request(c->gate, c->sandbox);
-		(void)authority_parse(ex->req.head->authority,
-				      &ex->judged.host);
-		exchange_refuse(ex, why, SLICE(""));
-		return;
-	}
-	facts.policy = c->sandbox->policy;
-	facts.sandbox = slice_str(c->sandbox->name);
-	allowed = judge_request(&facts, ex->req.head, &ex->arena, &ex->judged);
-	if (ex->judged.carrier) {
-		exchange_carry(ex);
-		return;
-	}
-	tell_count_request(c->gate, c->sandbox);
-	if (!exchange_record(ex))
-		exchange_refuse(ex, REFUSAL_LEDGER,
-				SLICE("The decision can't be recorded now, so "
-				      "nothing is forwarded."));
-	else if (!allowed)
-		exchange_refuse(ex, ex->judged.refusal, ex->judged.detail);
-	else if (ex->judged.portal)
-		exchange_portal(ex);
-	else
-		exchange_dial(ex);
-	/* The rule lives with the policy, which may change from here on. */
-	ex->judged.answer.rule = NULL;
 }
 
 static enum refusal_kind exchange_fault_kind(enum http_fault fault)
@@ -563,8 +307,8 @@ static void exchange_on_fault(struct exchange *ex)
 		return; /* CLOSED follows */
 	}
 	if (!ex->rsp.head && ex->state != EXCHANGE_REFUSE) {
-		exchange_refuse(ex, exchange_fault_kind(fault),
-				ex->down.fault_detail);
+		answer_refuse(ex, exchange_fault_kind(fault),
+			      ex->down.fault_detail);
 		return;
 	}
 	up_cancel(ex->conn->gate, &ex->up, HTTP_FAULT_CANCEL);
@@ -582,13 +326,13 @@ void exchange_on_news(struct http_stream *s, unsigned int news)
 	if (news & HTTP_NEWS_FAULT)
 		exchange_on_fault(ex);
 	else if (news & HTTP_NEWS_HEAD && ex->state == EXCHANGE_HEAD)
-		exchange_judge(ex);
+		permit_judge(ex);
 	if (news & HTTP_NEWS_CLOSED) {
 		exchange_end(ex, exchange_outcome(ex));
 		return;
 	}
 	if (ex->state == EXCHANGE_REFUSE) {
-		exchange_discard(ex);
+		answer_discard(ex);
 	} else if (news & (HTTP_NEWS_BODY | HTTP_NEWS_ROOM)) {
 		if (ex->state == EXCHANGE_RELAY)
 			exchange_wait(ex, TIMER_STALL);
@@ -670,7 +414,7 @@ static void exchange_on_up_fault(struct exchange *ex)
 			  ex->judged.host.host, ex->up.address, (int)detail.len,
 			  detail.ptr);
 	ex->rsp.head = NULL;
-	exchange_refuse(ex, REFUSAL_PROTOCOL, detail);
+	answer_refuse(ex, REFUSAL_PROTOCOL, detail);
 }
 
 static void exchange_on_up_failed(struct exchange *ex)
@@ -678,7 +422,7 @@ static void exchange_on_up_failed(struct exchange *ex)
 	struct slice detail = SLICE("The origin can't be reached.");
 
 	(void)arena_copy(&ex->arena, slice_str(ex->up.detail), &detail);
-	exchange_refuse(ex, ex->up.why, detail);
+	answer_refuse(ex, ex->up.why, detail);
 }
 
 void exchange_on_post(struct gate *gate, struct loop_ref ref)
@@ -727,12 +471,12 @@ void exchange_on_timer(struct gate *gate, struct loop_ref ref, uint8_t name)
 	if (!ex)
 		return;
 	if (name == TIMER_HEAD && ex->state == EXCHANGE_HEAD)
-		exchange_refuse(
+		answer_refuse(
 			ex, REFUSAL_SLOW,
 			SLICE("The request did not become whole in time."));
 	else if (name == TIMER_RESPONSE && !ex->rsp.head)
-		exchange_refuse(ex, REFUSAL_RESPONSE_TIMEOUT,
-				SLICE("The origin did not answer in time."));
+		answer_refuse(ex, REFUSAL_RESPONSE_TIMEOUT,
+			      SLICE("The origin did not answer in time."));
 	else if (name == TIMER_RESPONSE) /* it came in this very turn */
 		exchange_wait(ex, TIMER_STALL);
 	else

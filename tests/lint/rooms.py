@@ -44,7 +44,7 @@ WALK = (
     "conn conn_impl opening",
     "dnsd",
     "hello socks",
-    "exchange",
+    "exchange exchange_impl permit answer",
     "judge",
     "origin",
     "uplink",
