@@ -75,6 +75,16 @@ void schema_read(struct load *l, const struct doc_node *root);
 /* Check what has the keys of a policy. */
 void schema_check_policy(struct load *l, const struct doc_node *map);
 
+/* Read a list of destinations into the settings. */
+void schema_ship(struct load *l, const struct doc_node *list);
+
+/* A key that is a scalar and stands once in the map; what is wrong is said. */
+bool schema_check_key(struct load *l, const struct doc_node *map,
+		      const struct doc_node *key);
+/* A value as a name, as a file from the root; what is wrong is said. */
+void schema_check_name(struct load *l, const struct doc_node *node);
+void schema_check_file(struct load *l, const struct doc_node *node);
+
 /* The value of a key in a map, or NULL. */
 const struct doc_node *schema_get(const struct doc_node *map, const char *key);
 /* A scalar without text: "key:" and nothing behind. */

@@ -54,6 +54,28 @@ size_t config_sandboxes(const struct config *c);
 void config_sandbox(const struct config *c, size_t i,
 		    struct config_sandbox *ret);
 
+#define CONFIG_SHIP_MAX 8
+
+enum config_ship_kind {
+	CONFIG_SHIP_CLICKHOUSE, /* over HTTP, JSONEachRow */
+	CONFIG_SHIP_NDJSON,	/* any receiver of NDJSON over HTTP */
+	CONFIG_SHIP_POSTGRESQL,
+};
+
+/* Where rows of the ledger are sent to; NULL where the file is silent. */
+struct config_ship {
+	enum config_ship_kind kind;
+	const char *name;	   /* its own, unique; never NULL */
+	const char *url;	   /* but for PostgreSQL */
+	const char *conninfo;	   /* PostgreSQL; without a password */
+	const char *table;	   /* never NULL */
+	const char *user;	   /* ClickHouse */
+	const char *password_file; /* ClickHouse, PostgreSQL */
+	const char *headers_file;  /* NDJSON: further fields, a line each */
+	const char *ca;		   /* PEM file to trust instead */
+	bool plain;		   /* no gzip */
+};
+
 /* Plain settings; NULL or 0 where the file is silent. */
 struct config_settings {
 	const char *const *listen; /* "ADDR:PORT" transparent listeners */
@@ -73,6 +95,8 @@ struct config_settings {
 	uint32_t audit_keep_s; /* retention, seconds */
 	uint64_t audit_max_bytes;
 	bool audit_when_full_count; /* "count" rather than "refuse" */
+	const struct config_ship *ship;
+	size_t ship_len;
 };
 
 void config_settings(const struct config *c, struct config_settings *ret);

@@ -9,7 +9,8 @@
  *   capture:    { interfaces: [NAME…], sources: [PREFIX…], port: NUMBER }
  *   workers:    COUNT
  *   upstream:   { dns: [ADDRESS…], ca: [FILE…] }
- *   audit:      { keep: DURATION, max_size: SIZE, when_full: refuse|count }
+ *   audit:      { keep: DURATION, max_size: SIZE, when_full: refuse|count,
+ *                 ship: [DESTINATION…] }	(policy/schema_ship.c)
  *
  * Where a list is expected, one scalar is a list of one, and nothing is the
  * empty list. What the language knows but nobody enforces yet is an error, so
@@ -88,7 +89,7 @@ static bool is_repeated(const struct doc_node *map, const struct doc_node *key)
 }
 
 /* A key that is a scalar and stands once. */
-static bool check_key(struct load *l, const struct doc_node *map,
+bool schema_check_key(struct load *l, const struct doc_node *map,
 		      const struct doc_node *key)
 {
 	if (key->kind != DOC_SCALAR)
@@ -119,7 +120,7 @@ static void read_map(struct load *l, const struct doc_node *map,
 		struct near near;
 		size_t i = 0;
 
-		if (!check_key(l, map, k))
+		if (!schema_check_key(l, map, k))
 			continue;
 		while (i < len && strcmp(k->text.ptr, fields[i].key) != 0)
 			i++;
@@ -205,6 +206,11 @@ static bool check_name(struct load *l, const struct doc_node *node)
 		return true;
 	load_fail(l, node, 0, "a name has 1 to 63 octets");
 	return false;
+}
+
+void schema_check_name(struct load *l, const struct doc_node *node)
+{
+	(void)check_name(l, node);
 }
 
 static void check_rule(struct load *l, const struct doc_node *node)
@@ -317,7 +323,7 @@ static void name_policies(struct load *l, const struct doc_node *map)
 	}
 	for (const struct doc_node *k = map->first; k && len;
 	     k = k->next->next) {
-		if (!check_key(l, map, k) || !check_name(l, k))
+		if (!schema_check_key(l, map, k) || !check_name(l, k))
 			continue;
 		c->policies[c->policies_len++] = (struct config_policy){
 			.name = k->text.ptr,
@@ -360,7 +366,7 @@ static void read_from(struct load *l, const struct doc_node *value)
 		     &l->sandbox->from_len);
 }
 
-static void check_file(struct load *l, const struct doc_node *node)
+void schema_check_file(struct load *l, const struct doc_node *node)
 {
 	if (node->text.ptr[0] != '/')
 		load_fail(l, node, 0, "expected a file, from the root: /…");
@@ -370,7 +376,7 @@ static void read_token_file(struct load *l, const struct doc_node *value)
 {
 	if (!expect_scalar(l, value))
 		return;
-	check_file(l, value);
+	schema_check_file(l, value);
 	l->sandbox->token_file = value->text.ptr;
 }
 
@@ -423,7 +429,7 @@ static void read_sandboxes(struct load *l, const struct doc_node *map)
 		return;
 	}
 	for (const struct doc_node *k = map->first; k && len; k = k->next->next)
-		if (check_key(l, map, k) && check_name(l, k))
+		if (schema_check_key(l, map, k) && check_name(l, k))
 			read_sandbox(l, k);
 }
 
@@ -528,7 +534,7 @@ static void read_dns(struct load *l, const struct doc_node *value)
 
 static void read_ca(struct load *l, const struct doc_node *value)
 {
-	read_strings(l, value, check_file, &l->c->settings.upstream_ca,
+	read_strings(l, value, schema_check_file, &l->c->settings.upstream_ca,
 		     &l->c->settings.upstream_ca_len);
 }
 
@@ -585,6 +591,7 @@ static void read_audit(struct load *l, const struct doc_node *value)
 		{ "keep", read_keep },
 		{ "max_size", read_max_size },
 		{ "when_full", read_when_full },
+		{ "ship", schema_ship },
 	};
 
 	read_map(l, value, fields, ARRAY_SIZE(fields));
