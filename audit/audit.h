@@ -103,6 +103,11 @@ void spool_close(struct spool **s);
 int spool_begin(struct spool *s, const struct audit_begin *facts,
 		uint32_t *ret_slot);
 
+/* A record that was begun with verdict ASK has got an answer; before anything
+ * goes upstream.
+ */
+void spool_answer(struct spool *s, uint32_t slot, enum audit_verdict verdict);
+
 /* Complete the record; the slot is audit's from here. Never fails. */
 void spool_end(struct spool *s, uint32_t slot, const struct audit_end *facts);
 

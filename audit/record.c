@@ -108,6 +108,12 @@ void record_begin(struct record_slot *slot, const struct audit_begin *facts)
 	atomic_store_explicit(&slot->state, RECORD_OPEN, memory_order_release);
 }
 
+void record_answer(struct record_slot *slot, enum audit_verdict verdict)
+{
+	assert(slot->state == RECORD_OPEN && verdict < AUDIT_VERDICTS);
+	slot->verdict = (uint8_t)verdict;
+}
+
 void record_end(struct record_slot *slot, const struct audit_end *facts)
 {
 	uint16_t off = slot->text[RECORD_RULE_WHERE].off;

@@ -15,7 +15,7 @@
  *       52     2  port of the host
  *       54     2  status as the client saw it	E
  *       56     1  kind, enum audit_kind
- *       57     1  verdict, enum audit_verdict
+ *       57     1  verdict, enum audit_verdict; record_answer() changes it
  *       58     1  outcome, enum audit_outcome	E
  *       59     5  zero
  *       64  19×4  per text: offset from the start of the text area, length,
@@ -104,6 +104,11 @@ struct record_slot {
 
 /* Fill a slot that is FREE; it ends OPEN. */
 void record_begin(struct record_slot *slot, const struct audit_begin *facts);
+
+/* Another verdict for a slot that is OPEN: the operator answered. It is one
+ * octet, so a reader sees the one or the other.
+ */
+void record_answer(struct record_slot *slot, enum audit_verdict verdict);
 
 /* Complete a slot that is OPEN; it ends DONE. */
 void record_end(struct record_slot *slot, const struct audit_end *facts);

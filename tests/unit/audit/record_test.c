@@ -133,6 +133,26 @@ static void masked(void **state)
 			     SLICE("x\\x0d\\x0ay")));
 }
 
+/* A question's answer is the record's verdict, ended or not. */
+static void answered(void **state)
+{
+	struct audit_begin begin = { .id = 1, .verdict = AUDIT_ASK };
+	struct audit_end end = { .outcome = AUDIT_DONE };
+
+	(void)state;
+	record_begin(&slot, &begin);
+	assert_int_equal(record_read(&slot, AUDIT_INTERRUPTED, &record), 1);
+	assert_int_equal(record.verdict, AUDIT_ASK);
+	record_answer(&slot, AUDIT_ALLOW);
+	assert_int_equal(record_read(&slot, AUDIT_INTERRUPTED, &record), 1);
+	assert_int_equal(record.verdict, AUDIT_ALLOW);
+	assert_int_equal(record.outcome, AUDIT_INTERRUPTED);
+	record_end(&slot, &end);
+	assert_int_equal(record_read(&slot, AUDIT_INTERRUPTED, &record), 1);
+	assert_int_equal(record.verdict, AUDIT_ALLOW);
+	assert_int_equal(record.outcome, AUDIT_DONE);
+}
+
 /* An end's reason replaces the beginning's, unless it is empty. */
 static void reasons(void **state)
 {
@@ -230,6 +250,7 @@ int main(void)
 		cmocka_unit_test_setup(longest, clear),
 		cmocka_unit_test_setup(at_the_bound, clear),
 		cmocka_unit_test_setup(masked, clear),
+		cmocka_unit_test_setup(answered, clear),
 		cmocka_unit_test_setup(reasons, clear),
 		cmocka_unit_test_setup(half_ended, clear),
 		cmocka_unit_test_setup(nothing, clear),
