@@ -227,7 +227,7 @@ static void conn_name_of(const struct gate *gate, const struct sandbox *sb,
 
 	address_authority(to, ret);
 	if (name.len &&
-	    (portal_is(name) || policy_names_host(sb->policy, name)))
+	    (portal_is(name) || policy_names_host(sb->policy, name, 0)))
 		(void)host_parse(name, ret);
 }
 

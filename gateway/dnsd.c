@@ -165,7 +165,7 @@ static bool dnsd_named(const struct sandbox *sb, const struct dns_query *q)
 	struct slice host = authority_host(&q->host);
 
 	return q->host_valid && q->host.kind == HOST_NAME &&
-	       (portal_is(host) || policy_names_host(sb->policy, host));
+	       (portal_is(host) || policy_names_host(sb->policy, host, 0));
 }
 
 /* Decide about one question and print the answer. */

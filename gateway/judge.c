@@ -171,7 +171,7 @@ static bool judge_connect(const struct judge_facts *f,
 	by_rule = j->answer.reason == POLICY_BY_RULE;
 	j->tunnel = by_rule && j->answer.verdict == VERDICT_ALLOW;
 	j->carrier = !by_rule &&
-		     (portal_is(host) || policy_names_host(f->policy, host));
+		     (portal_is(host) || policy_names_host(f->policy, host, 0));
 	if (j->tunnel || j->carrier)
 		return true;
 	if (j->host.port == 443) {
@@ -193,7 +193,7 @@ bool judge_target(const struct judge_facts *f, const struct authority *target)
 	policy_judge(f->policy, &q, &answer);
 	if (answer.reason == POLICY_BY_RULE)
 		return answer.verdict == VERDICT_ALLOW;
-	return portal_is(host) || policy_names_host(f->policy, host);
+	return portal_is(host) || policy_names_host(f->policy, host, 0);
 }
 
 static bool judge_portal(struct judgement *j)

@@ -190,6 +190,14 @@ static int host_node(struct policy *p, struct slice host, uint32_t *ret)
 	return 0;
 }
 
+/* Until when an entry makes its host a name that is answered. */
+static uint64_t names_until(const struct entry *e)
+{
+	if (e->verdict == VERDICT_DENY)
+		return 0;
+	return e->rule->until_s ? e->rule->until_s : POLICY_EVER;
+}
+
 static int place_exact(struct builder *b, uint32_t node, uint32_t entry)
 {
 	struct policy *p = b->p;
@@ -198,8 +206,8 @@ static int place_exact(struct builder *b, uint32_t node, uint32_t entry)
 	if (root == POLICY_NONE && add_node(p, &root) < 0)
 		return -ENOMEM;
 	p->nodes[node].exact = root;
-	if (p->entries[entry].verdict != VERDICT_DENY)
-		p->nodes[node].names_exact = true;
+	p->nodes[node].exact_until = MAX(p->nodes[node].exact_until,
+					 names_until(&p->entries[entry]));
 	return place_path(b, root, entry);
 }
 
@@ -211,8 +219,8 @@ static int place_below(struct builder *b, uint32_t node, uint32_t entry)
 	if (root == POLICY_NONE && add_node(p, &root) < 0)
 		return -ENOMEM;
 	p->nodes[node].below = root;
-	if (p->entries[entry].verdict != VERDICT_DENY)
-		p->nodes[node].names_below = true;
+	p->nodes[node].below_until = MAX(p->nodes[node].below_until,
+					 names_until(&p->entries[entry]));
 	return place_path(b, root, entry);
 }
 

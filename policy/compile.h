@@ -20,6 +20,7 @@
 
 #define POLICY_NONE UINT32_MAX
 #define POLICY_ROOT 0
+#define POLICY_EVER UINT64_MAX /* as a time */
 
 enum method_bit {
 	METHOD_GET,
@@ -60,9 +61,11 @@ struct node {
 	/* Of a path: its entries, slots[first] on. */
 	uint32_t first;
 	uint32_t len;
-	/* Of a host: does an allow or ask name it, or names below it? */
-	bool names_exact;
-	bool names_below;
+	/* Of a host: until when an allow or ask names it, or names below it;
+	 * seconds since 1970, 0 for never.
+	 */
+	uint64_t exact_until;
+	uint64_t below_until;
 };
 
 struct edge {

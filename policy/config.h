@@ -9,8 +9,9 @@
 
 #include "policy/doc.h"
 #include "policy/probe.h"
+#include "policy/rule.h"
 
-#define CONFIG_NAMES_MAX 1000 /* policies, and sandboxes */
+#define CONFIG_NAMES_MAX 1000 /* policies, sandboxes, secrets */
 #define CONFIG_USE_DEPTH 32   /* of policies that use policies */
 #define CONFIG_NAME_MAX	 63   /* octets; as a sandbox in the control door */
 
@@ -40,6 +41,8 @@ struct config {
 	size_t policies_len;
 	struct config_sandbox *sandboxes;
 	size_t sandboxes_len;
+	struct config_secret *secrets;
+	size_t secrets_len;
 	struct config_settings settings;
 	struct config_cache *cache; /* owned */
 	const struct config *outer; /* borrowed; where more policies are, or
@@ -54,6 +57,8 @@ struct load {
 	const struct doc_source *src;
 	const struct config *outer;	/* for c */
 	struct config_sandbox *sandbox; /* being read */
+	struct config_secret *secret;	/* the same */
+	enum verdict verdict;		/* of the rules being read */
 	struct config_error *err;	/* the first error */
 	config_error_fn *fn;		/* gets each; may be NULL */
 	void *ctx;
@@ -78,18 +83,6 @@ void schema_check_policy(struct load *l, const struct doc_node *map);
 /* Read a list of destinations into the settings. */
 void schema_ship(struct load *l, const struct doc_node *list);
 
-/* A key that is a scalar and stands once in the map; what is wrong is said. */
-bool schema_check_key(struct load *l, const struct doc_node *map,
-		      const struct doc_node *key);
-/* A value as a name, as a file from the root; what is wrong is said. */
-void schema_check_name(struct load *l, const struct doc_node *node);
-void schema_check_file(struct load *l, const struct doc_node *node);
-
-/* The value of a key in a map, or NULL. */
-const struct doc_node *schema_get(const struct doc_node *map, const char *key);
-/* A scalar without text: "key:" and nothing behind. */
-bool schema_is_empty(const struct doc_node *node);
-
 /* A policy by name: of the file, of the outer configuration, a profile. NULL
  * with *ret_near the nearest name (or NULL) when there is none.
  */
@@ -102,7 +95,11 @@ size_t config_count(const struct config *c);
 /* Append the rules of a policy, and of all it uses. */
 int gather_rules(const struct config *c, const struct config_policy *p,
 		 struct ruleset *rs, struct config_error *ret_err);
-/* Parse a line, placeholders replaced by an example; nothing is kept. */
-int gather_check(struct slice line, struct rule_error *ret_err);
+/* Parse a line, placeholders replaced by an example. Returns as rule_new(). */
+int gather_check(struct slice line, enum verdict verdict, struct rule **ret,
+		 struct rule_error *ret_err);
+
+/* Read "secrets:". */
+void secret_read_all(struct load *l, const struct doc_node *map);
 
 #endif

@@ -8,6 +8,9 @@
 #include "base/base.h"
 #include "policy/judge.h"
 #include "policy/text.h"
+#include "policy/units.h"
+
+#define SAY_MAX 64
 
 static const char *const look_phrase[] = {
 	[LOOK_SCHEME] = "another scheme",
@@ -73,19 +76,40 @@ static enum look look_at_rule(const struct inquiry *in,
 	return best;
 }
 
+/* What would match, were it still in force. */
+static const char *say_expired(const struct rule *rule, uint64_t now_s,
+			       char mem[SAY_MAX])
+{
+	struct text t = text_in(mem, SAY_MAX);
+	char time[UNITS_TIME];
+
+	units_print_time(rule->until_s, time);
+	text_put_str(&t, now_s ? "expired at " : "may have expired at ");
+	text_put_str(&t, time);
+	return mem;
+}
+
 static void explain_with(struct inquiry *in, const struct path *path,
 			 policy_look_fn *look, void *ctx)
 {
+	uint64_t now_s = in->q->now_s;
+
 	in->path = path;
 	for (uint32_t i = 0; i < in->p->rules_len; i++) {
 		const struct policy_rule *r = &in->p->rules[i];
+		const struct rule *rule = r->rule;
 		enum look found = look_at_rule(in, r);
-		bool matched =
-			found == LOOK_MATCH ||
-			(r->rule->verdict == VERDICT_DENY &&
-			 (found == LOOK_OPAQUE || found == LOOK_DECODED));
+		bool half = found == LOOK_OPAQUE || found == LOOK_DECODED;
+		char mem[SAY_MAX];
 
-		look(ctx, r->rule, matched, look_phrase[found]);
+		if (found >= LOOK_OPAQUE &&
+		    rule_expired(rule->until_s, rule->verdict, now_s))
+			look(ctx, rule, false, say_expired(rule, now_s, mem));
+		else
+			look(ctx, rule,
+			     found == LOOK_MATCH ||
+				     (half && rule->verdict == VERDICT_DENY),
+			     look_phrase[found]);
 	}
 }
 

@@ -11,7 +11,8 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "policy/config.h"
-#include "policy/rule.h"
+#include "policy/fields.h"
+#include "policy/ruleset.h"
 #include "policy/text.h"
 
 struct placeholder {
@@ -72,21 +73,19 @@ static bool begins_target(struct slice line, size_t at)
 	return at == 0 || line.ptr[at - 1] == ' ';
 }
 
-int gather_check(struct slice line, struct rule_error *ret_err)
+int gather_check(struct slice line, enum verdict verdict, struct rule **ret,
+		 struct rule_error *ret_err)
 {
+	const struct rule_source source = { .verdict = verdict };
 	char mem[RULE_LINE_MAX + 64];
 	struct text t = text_in(mem, sizeof(mem));
 	const struct placeholder *what;
-	struct rule *rule = NULL;
 	ptrdiff_t at;
 	int rc;
 
 	what = find_placeholder(line, &at);
-	if (at < 0 || !begins_target(line, (size_t)at)) {
-		rc = rule_new(VERDICT_DENY, line, SLICE(""), &rule, ret_err);
-		rule_free(&rule);
-		return rc;
-	}
+	if (at < 0 || !begins_target(line, (size_t)at))
+		return rule_new(&source, line, ret, ret_err);
 	if (!what)
 		return rule_fail(ret_err, (size_t)at,
 				 "expected {npm.registry} or {apt.sources}",
@@ -94,9 +93,7 @@ int gather_check(struct slice line, struct rule_error *ret_err)
 	if (!replace(line, (size_t)at, what, SLICE(EXAMPLE), &t))
 		return rule_fail(ret_err, RULE_LINE_MAX,
 				 "a rule has at most 2048 octets", SLICE(""));
-	rc = rule_new(VERDICT_DENY, text_since(&t, 0), SLICE(""), &rule,
-		      ret_err);
-	rule_free(&rule);
+	rc = rule_new(&source, text_since(&t, 0), ret, ret_err);
 	if (rc == ERR_SYNTAX &&
 	    ret_err->column > (size_t)at + sizeof(EXAMPLE) - 1) {
 		ret_err->column += (unsigned int)what->name.len;
@@ -180,10 +177,10 @@ static int add_rule(struct gather *g, const struct config_policy *p,
 static int add_list(struct gather *g, const struct config_policy *p,
 		    const char *key, enum verdict verdict)
 {
-	const struct doc_node *list = schema_get(p->map, key);
+	const struct doc_node *list = fields_get(p->map, key);
 	int rc = 0;
 
-	if (!list || schema_is_empty(list))
+	if (!list || fields_is_empty(list))
 		return 0;
 	if (list->kind == DOC_SCALAR)
 		return add_rule(g, p, list, verdict);
@@ -195,14 +192,12 @@ static int add_list(struct gather *g, const struct config_policy *p,
 /* The policy's own rules and default, without what it uses. */
 static int add_own(struct gather *g, const struct config_policy *p)
 {
-	const struct doc_node *fallback = schema_get(p->map, "default");
+	const struct doc_node *fallback = fields_get(p->map, "default");
+	enum verdict verdict;
 	int rc;
 
-	if (fallback)
-		ruleset_set_default(g->rs,
-				    slice_eq(fallback->text, SLICE("allow"))
-					    ? VERDICT_ALLOW
-					    : VERDICT_DENY);
+	if (fallback && verdict_read(fallback->text, &verdict))
+		ruleset_set_default(g->rs, verdict);
 	rc = add_list(g, p, "deny", VERDICT_DENY);
 	if (rc == 0)
 		rc = add_list(g, p, "ask", VERDICT_ASK);
@@ -236,11 +231,11 @@ static int add_used(struct gather *g, const struct doc_node *name,
 static int add_policy(struct gather *g, const struct config_policy *p,
 		      unsigned int depth)
 {
-	const struct doc_node *use = schema_get(p->map, "use");
+	const struct doc_node *use = fields_get(p->map, "use");
 	int rc = add_own(g, p);
 
 	assert(depth <= 2 * CONFIG_USE_DEPTH + 2);
-	if (rc < 0 || !use || schema_is_empty(use))
+	if (rc < 0 || !use || fields_is_empty(use))
 		return rc;
 	if (use->kind == DOC_SCALAR)
 		return add_used(g, use, depth);

@@ -117,7 +117,8 @@ static void look_at(struct findings *f, const struct entry *e)
 	if (inquiry_speaks(f->in, e) != LOOK_MATCH)
 		return;
 	look = inquiry_path(f->in, e);
-	if (look < LOOK_OPAQUE)
+	if (look < LOOK_OPAQUE ||
+	    rule_expired(e->rule->until_s, e->rule->verdict, f->in->q->now_s))
 		return;
 	whole = look == LOOK_MATCH;
 	switch (e->verdict) {
@@ -223,9 +224,13 @@ static void decide(const struct findings *f, struct policy_answer *ret)
 		ret->verdict = (enum verdict)by->verdict;
 		ret->reason = POLICY_BY_RULE;
 		ret->rule = by->rule;
+		ret->options = by->verdict == VERDICT_DENY ? NULL
+			       : f->allow		   ? f->allow->rule
+							   : by->rule;
 		return;
 	}
 	ret->rule = NULL;
+	ret->options = NULL;
 	ret->verdict = fallback;
 	if (fallback != VERDICT_DENY)
 		ret->reason = POLICY_BY_DEFAULT;
@@ -290,7 +295,8 @@ void policy_judge(const struct policy *p, const struct policy_question *q,
 		judge_plain(&in, ret);
 }
 
-static bool names_in_trie(const struct policy *p, struct slice host)
+static bool names_in_trie(const struct policy *p, struct slice host,
+			  uint64_t now_s)
 {
 	uint32_t node = POLICY_ROOT;
 	size_t end = host.len;
@@ -298,17 +304,18 @@ static bool names_in_trie(const struct policy *p, struct slice host)
 	for (size_t i = host.len; i-- > 0;) {
 		if (i && host.ptr[i - 1] != '.')
 			continue;
-		if (p->nodes[node].names_below)
+		if (p->nodes[node].below_until > now_s)
 			return true;
 		node = policy_step(p, node, slice_of(host.ptr + i, end - i));
 		if (node == POLICY_NONE)
 			return false;
 		end = i ? i - 1 : 0;
 	}
-	return host.len && p->nodes[node].names_exact;
+	return host.len && p->nodes[node].exact_until > now_s;
 }
 
-bool policy_names_host(const struct policy *p, struct slice host)
+bool policy_names_host(const struct policy *p, struct slice host,
+		       uint64_t now_s)
 {
 	const struct policy_question q = { .scheme = RULE_TCP, .host = host };
 	struct inquiry in;
@@ -316,13 +323,27 @@ bool policy_names_host(const struct policy *p, struct slice host)
 	if (p->fallback != VERDICT_DENY)
 		return true;
 	inquiry_init(&in, p, &q);
-	if (names_in_trie(p, in.host))
+	if (names_in_trie(p, in.host, now_s ? now_s : POLICY_EVER - 1))
 		return true;
 	for (uint32_t i = 0; in.addr_len && i < p->ranges_len; i++) {
-		const struct entry *e = &p->entries[p->ranges[i]];
+		const struct rule *rule = p->entries[p->ranges[i]].rule;
 
-		if (e->verdict != VERDICT_DENY && in_range(&in, e->rule))
+		if (rule->verdict != VERDICT_DENY && in_range(&in, rule) &&
+		    !rule_expired(rule->until_s, rule->verdict, now_s))
 			return true;
 	}
 	return false;
+}
+
+uint64_t policy_next_expiry(const struct policy *p, uint64_t now_s)
+{
+	uint64_t next = POLICY_EVER;
+
+	for (uint32_t i = 0; i < p->rules_len; i++) {
+		uint64_t until_s = p->rules[i].rule->until_s;
+
+		if (until_s > now_s && until_s < next)
+			next = until_s;
+	}
+	return next == POLICY_EVER ? 0 : next;
 }

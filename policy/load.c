@@ -16,6 +16,7 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "policy/config.h"
+#include "policy/fields.h"
 #include "policy/near.h"
 #include "policy/profile.h"
 #include "policy/text.h"
@@ -222,7 +223,7 @@ static void read_either(struct load *l, const struct doc_node *root)
 	struct config_policy *p;
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (!schema_get(root, keys[i]))
+		if (!fields_get(root, keys[i]))
 			continue;
 		p = arena_zalloc(&l->c->arena, sizeof(*p));
 		if (!p) {

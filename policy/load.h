@@ -48,6 +48,7 @@ struct config_sandbox {
 	const char *const *policies;
 	size_t policies_len;
 	const char *token_file; /* what proves it to the proxy; or NULL */
+	bool learn; /* mode: learn: what would be denied passes, recorded */
 };
 
 size_t config_sandboxes(const struct config *c);
@@ -97,9 +98,39 @@ struct config_settings {
 	bool audit_when_full_count; /* "count" rather than "refuse" */
 	const struct config_ship *ship;
 	size_t ship_len;
+	uint32_t ask_timeout_s; /* how long a question waits; 0: as usual */
 };
 
 void config_settings(const struct config *c, struct config_settings *ret);
+
+/* A credential that rules put into requests by name (inject=NAME). Where it
+ * is kept is said here; the content is never read in this room. Exactly one of
+ * file and credential is given, and at least one of header and placeholder.
+ */
+struct config_secret {
+	const char *name;
+	const char *file;	  /* from the root; or NULL */
+	const char *credential;	  /* of systemd, by name; or NULL */
+	const char *header;	  /* lower case: set to prefix and content; or
+				  * NULL */
+	const char *prefix;	  /* as "Bearer "; empty without one */
+	const char *placeholder;  /* what the sandbox sends and the content
+				  * replaces; or NULL */
+	const char *const *hosts; /* canonical; where the content may go */
+	size_t hosts_len;
+};
+
+size_t config_secrets(const struct config *c);
+void config_secret(const struct config *c, size_t i, struct config_secret *ret);
+
+/* May this rule inject what it says? inject= is for an allow or ask of https
+ * or wss to one host, which is among the hosts of a secret of this
+ * configuration. Rules of the file are checked when it is read; this is for
+ * rules that come later. Returns 0 (also when nothing is injected) or
+ * ERR_SYNTAX with *ret_err filled, its column counted in rule_text().
+ */
+int config_check_inject(const struct config *c, const struct rule *rule,
+			struct rule_error *ret_err);
 
 /* The policies that the file names, and the profiles we ship. */
 size_t config_policies(const struct config *c);

@@ -37,7 +37,7 @@ enum policy_reason {
 	POLICY_NO_RULE,	   /* none matched: the default, deny */
 	POLICY_BAD_PATH,   /* the path has no safe reading: deny */
 	POLICY_READINGS,   /* an allow matched under one reading only: deny */
-	POLICY_BY_DEFAULT, /* none matched, and the default is allow */
+	POLICY_BY_DEFAULT, /* none matched; the default is allow or ask */
 
 	POLICY_REASONS,
 };
@@ -61,10 +61,37 @@ enum verdict rule_verdict(const struct rule *rule);
 /* May the name resolve to private addresses? */
 bool rule_private(const struct rule *rule);
 
+/* What a rule says besides whom it matches. The judge heeds until_s, and
+ * whoever carries the request the rest.
+ */
+struct rule_options {
+	bool private;	       /* as rule_private() */
+	uint64_t max_body;     /* octets of a request's body; UINT64_MAX: no
+				 * bound of its own */
+	uint64_t max_response; /* the same of an answer's */
+	uint32_t rate;	       /* requests ... */
+	uint32_t rate_s;       /* ... in so many seconds; 0: unbounded */
+	uint64_t until_s;      /* not in force from here on, seconds since
+				 * 1970; 0: for ever */
+	struct slice inject;   /* name of a secret; empty: none. Borrowed from
+				 * the rule */
+	struct slice note;     /* the same */
+};
+
+/* NULL, for what no rule allowed (the default), has the options of a rule that
+ * says none.
+ */
+struct rule_options rule_options(const struct rule *rule);
+
 struct ruleset;
 
 int ruleset_new(struct ruleset **ret);
 void ruleset_free(struct ruleset **rs);
+
+/* What time it is, seconds since 1970, where rules are given and hold from
+ * now: for=1h is then kept as until=. Without a clock (0) for= is an error.
+ */
+void ruleset_set_clock(struct ruleset *rs, uint64_t now_s);
 
 /* Parse line and append it. where and line are copied. git:read and git:write
  * expand when compiled, so a rule is one line. Returns 0, -ENOMEM, ERR_LIMIT
@@ -78,7 +105,7 @@ int ruleset_add(struct ruleset *rs, enum verdict verdict, struct slice line,
  */
 int ruleset_append(struct ruleset *to, const struct ruleset *from);
 
-/* "default: allow", for block lists. Of several the strictest counts. */
+/* "default: allow", for block lists, or ask. Of several the strictest counts. */
 void ruleset_set_default(struct ruleset *rs, enum verdict verdict);
 
 size_t ruleset_len(const struct ruleset *rs);
@@ -106,12 +133,22 @@ struct policy_question {
 	uint16_t port;
 	struct slice path;  /* as sent, without the query; empty for tcp, tls */
 	struct slice query; /* as sent, without '?' */
+
+	/* Seconds since 1970. 0 is unknown: what is bound in time then allows
+	 * nothing, and still denies.
+	 */
+	uint64_t now_s;
 };
 
 struct policy_answer {
 	enum verdict verdict;
 	enum policy_reason reason;
 	const struct rule *rule; /* that decided, or NULL; lives with policy */
+
+	/* Whose options hold when the request goes on: the most specific allow
+	 * that matches; where only an ask does, that. NULL: nobody's.
+	 */
+	const struct rule *options;
 };
 
 /* Pure and total: it always answers, and doubt is a deny. */
@@ -119,9 +156,16 @@ void policy_judge(const struct policy *p, const struct policy_question *q,
 		  struct policy_answer *ret);
 
 /* Could some allow or ask rule match a connection to this host, whatever
- * method, port and path? The DNS responder answers only such names.
+ * method, port and path? The DNS responder answers only such names. now_s as
+ * in a question.
  */
-bool policy_names_host(const struct policy *p, struct slice host);
+bool policy_names_host(const struct policy *p, struct slice host,
+		       uint64_t now_s);
+
+/* When the next rule ceases to be in force, after now_s; 0: none does. What
+ * was allowed until then is to be judged again.
+ */
+uint64_t policy_next_expiry(const struct policy *p, uint64_t now_s);
 
 /* The rules as they were written, in order; they live with the policy. i is
  * less than policy_len().

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "policy/glob.h"
 #include "policy/host.h"
+#include "policy/option.h"
 #include "policy/text.h"
 
 struct scheme {
@@ -34,17 +35,14 @@ static const struct scheme schemes[] = {
 };
 static_assert(ARRAY_SIZE(schemes) == RULE_SCHEMES, "a scheme without a row");
 
-/* Options of the language that nothing enforces yet. A limit that is silently
- * not kept is worse than an error.
- */
-static const char *const unsupported[] = {
-	"max-body=", "max-response=", "rate=", "until=", "for=", "inject=",
-};
+/* "any https://", an until= for a short for=, a name in A-labels. */
+#define RULE_GROWTH_MAX 512
 
 struct parse {
 	struct slice line;
 	size_t pos; /* next octet of line */
 	struct text out;
+	uint64_t now_s;
 	bool has_methods;
 	bool any;
 	struct rule_error *err;
@@ -84,17 +82,21 @@ static struct rule_part part_since(const struct parse *p, size_t from)
 				   (uint16_t)(p->out.len - from) };
 }
 
-/* The next word, not yet taken; empty at the end. */
-static struct slice peek_word(struct parse *p)
+struct slice rule_word(struct slice line, size_t *pos)
 {
 	size_t end;
 
-	while (p->pos < p->line.len && p->line.ptr[p->pos] == ' ')
-		p->pos++;
-	end = p->pos;
-	while (end < p->line.len && p->line.ptr[end] != ' ')
+	while (*pos < line.len && line.ptr[*pos] == ' ')
+		(*pos)++;
+	end = *pos;
+	while (end < line.len && line.ptr[end] != ' ')
 		end++;
-	return slice_of(p->line.ptr + p->pos, end - p->pos);
+	return slice_of(line.ptr + *pos, end - *pos);
+}
+
+static struct slice peek_word(struct parse *p)
+{
+	return rule_word(p->line, &p->pos);
 }
 
 static int check_line(struct parse *p)
@@ -454,46 +456,18 @@ static int read_target(struct parse *p, size_t start)
 	return rc;
 }
 
-/* A note takes the rest of the line. */
-static int read_note(struct parse *p)
-{
-	struct slice note =
-		slice_trim(slice_skip(p->line, p->pos + sizeof("note=") - 1));
-
-	for (size_t i = 0; i < note.len; i++)
-		if ((unsigned char)note.ptr[i] >= 0x80)
-			return fail(p, (size_t)(note.ptr + i - p->line.ptr),
-				    "a note is plain ASCII");
-	if (!note.len)
-		return fail(p, p->pos, "expected a text after note=");
-	text_put_str(&p->out, " note=");
-	text_put(&p->out, note);
-	p->pos = p->line.len;
-	return 0;
-}
-
 static int read_options(struct parse *p)
 {
-	struct slice word;
+	struct option_reader r = {
+		.line = p->line,
+		.pos = p->pos,
+		.now_s = p->now_s,
+		.rule = &p->rule,
+		.out = &p->out,
+		.err = p->err,
+	};
 
-	for (word = peek_word(p); word.len; word = peek_word(p)) {
-		if (slice_starts(word, SLICE("note=")))
-			return read_note(p);
-		for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++)
-			if (slice_starts(word, slice_str(unsupported[i])))
-				return rule_fail(p->err, p->pos,
-						 "not supported yet: ",
-						 slice_str(unsupported[i]));
-		if (!slice_eq(word, SLICE("private")))
-			return fail(p, p->pos,
-				    "expected an option: private or note=");
-		if (p->rule.is_private)
-			return fail(p, p->pos, "the option stands twice");
-		p->rule.is_private = true;
-		text_put_str(&p->out, " private");
-		p->pos += word.len;
-	}
-	return 0;
+	return option_read_all(&r);
 }
 
 static int parse_line(struct parse *p)
@@ -520,16 +494,19 @@ static size_t rule_size(const struct rule *rule)
 	return sizeof(*rule) + rule->text_len + rule->where_len;
 }
 
-int rule_new(enum verdict verdict, struct slice line, struct slice where,
+int rule_new(const struct rule_source *source, struct slice line,
 	     struct rule **ret, struct rule_error *ret_err)
 {
-	char mem[RULE_LINE_MAX + 128]; /* "any https://" and the like */
-	struct parse p = { .line = line, .err = ret_err };
+	char mem[RULE_LINE_MAX + RULE_GROWTH_MAX];
+	struct parse p = { .line = line,
+			   .now_s = source->now_s,
+			   .err = ret_err };
+	struct slice where = source->where;
 	struct rule *rule;
 	int rc;
 
 	p.out = text_in(mem, sizeof(mem));
-	p.rule.verdict = verdict;
+	p.rule.verdict = source->verdict;
 	rc = parse_line(&p);
 	if (rc < 0)
 		return rc;
@@ -582,4 +559,21 @@ enum verdict rule_verdict(const struct rule *rule)
 bool rule_private(const struct rule *rule)
 {
 	return rule->is_private || rule->host_kind == RULE_IP;
+}
+
+struct rule_options rule_options(const struct rule *rule)
+{
+	if (!rule)
+		return (struct rule_options){ .max_body = UINT64_MAX,
+					      .max_response = UINT64_MAX };
+	return (struct rule_options){
+		.private = rule_private(rule),
+		.max_body = rule->max_body,
+		.max_response = rule->max_response,
+		.rate = rule->rate,
+		.rate_s = rule->rate_s,
+		.until_s = rule->until_s,
+		.inject = rule_slice(rule, rule->inject),
+		.note = rule_slice(rule, rule->note),
+	};
 }

@@ -4,7 +4,9 @@
  *   methods = "any" | METHOD *( "," METHOD ) | "git:read" | "git:write"
  *   target  = [ scheme "://" ] host [ ":" port ] [ path ] [ "?" query ]
  *   host    = name | "*." name | "." name | "*" | ip | cidr (tcp only)
- *   option  = "private" | "note=" text (last; to the end of the line)
+ *   option  = "private" | "max-body=" size | "max-response=" size
+ *           | "rate=" n "/" unit | "until=" time | "for=" duration
+ *           | "inject=" secret | "note=" text (last; to the end of the line)
  *
  * A rule is one block of memory: the struct, its canonical text and where it
  * stands. The slices point into that text, so a copy moves them along.
@@ -17,6 +19,7 @@
 
 #include "base/arena.h"
 #include "policy/policy.h"
+#include "policy/text.h"
 
 #define RULE_LINE_MAX  2048 /* octets of a line, canonical or not */
 #define RULE_WHERE_MAX 255  /* octets; longer ones are cut */
@@ -54,10 +57,18 @@ struct rule {
 	bool is_private;
 	uint8_t addr[16];
 
+	uint64_t max_body; /* see struct rule_options */
+	uint64_t max_response;
+	uint64_t until_s;
+	uint32_t rate;
+	uint32_t rate_s;
+
 	struct rule_part methods; /* "GET,POST"; empty for any and for git */
 	struct rule_part host;	  /* name without "*." or "."; ip without [] */
 	struct rule_part path;	  /* pattern; empty for tcp and tls */
 	struct rule_part query;	  /* pattern without '?'; mostly empty */
+	struct rule_part inject;
+	struct rule_part note;
 	uint16_t text_len;
 	uint16_t where_len;
 	char mem[]; /* canonical text, then where */
@@ -69,17 +80,36 @@ static inline struct slice rule_slice(const struct rule *rule,
 	return slice_of(rule->mem + part.at, part.len);
 }
 
+/* What a line is read for. */
+struct rule_source {
+	enum verdict verdict;
+	struct slice where; /* copied */
+	uint64_t now_s;	    /* for for=; 0: there is no now */
+};
+
 /* Parse one line. Returns 0, -ENOMEM, or ERR_SYNTAX with *ret_err filled;
  * *ret is untouched then.
  */
-int rule_new(enum verdict verdict, struct slice line, struct slice where,
+int rule_new(const struct rule_source *source, struct slice line,
 	     struct rule **ret, struct rule_error *ret_err);
 void rule_free(struct rule **rule);
 
 /* A copy, in the arena or (arena NULL) to be freed; NULL without memory. */
 struct rule *rule_copy(const struct rule *rule, struct arena *arena);
 
+/* The word of the line at *pos, which moves on to it; empty at the end. */
+struct slice rule_word(struct slice line, size_t *pos);
+
 uint16_t rule_default_port(enum rule_scheme scheme); /* 0: none */
+
+/* Is a rule bound in time, and over? now_s as in a question. */
+static inline bool rule_expired(uint64_t until_s, enum verdict verdict,
+				uint64_t now_s)
+{
+	if (!until_s)
+		return false;
+	return now_s ? now_s >= until_s : verdict != VERDICT_DENY;
+}
 
 /* Fill *ret: column at (0-based) and the phrase. Returns ERR_SYNTAX. */
 int rule_fail(struct rule_error *ret, size_t at, const char *what,

@@ -50,11 +50,11 @@ static int reserve(struct ruleset *rs)
 int ruleset_add(struct ruleset *rs, enum verdict verdict, struct slice line,
 		struct slice where, struct rule_error *ret_err)
 {
+	const struct rule_source source = { verdict, where, rs->now_s };
 	int rc = reserve(rs);
 
 	if (rc == 0)
-		rc = rule_new(verdict, line, where, &rs->rules[rs->len],
-			      ret_err);
+		rc = rule_new(&source, line, &rs->rules[rs->len], ret_err);
 	if (rc < 0)
 		return rc;
 	rs->len++;
@@ -73,6 +73,11 @@ int ruleset_append(struct ruleset *to, const struct ruleset *from)
 	if (rc == 0 && from->has_default)
 		ruleset_set_default(to, from->fallback);
 	return rc;
+}
+
+void ruleset_set_clock(struct ruleset *rs, uint64_t now_s)
+{
+	rs->now_s = now_s;
 }
 
 void ruleset_set_default(struct ruleset *rs, enum verdict verdict)
@@ -105,7 +110,7 @@ const char *verdict_str(enum verdict v)
 	return names[v];
 }
 
-static bool read_verdict(struct slice text, enum verdict *ret)
+bool verdict_read(struct slice text, enum verdict *ret)
 {
 	for (int v = VERDICT_DENY; v <= VERDICT_ALLOW; v++) {
 		if (!slice_eq(text, slice_str(verdict_str((enum verdict)v))))
@@ -153,7 +158,7 @@ static int parse_rule_line(struct ruleset *rs, struct slice line,
 	int rc;
 
 	if (!slice_cut(line, '\t', &verdict, &rest) ||
-	    !read_verdict(verdict, &v) || !slice_cut(rest, '\t', &where, &rest))
+	    !verdict_read(verdict, &v) || !slice_cut(rest, '\t', &where, &rest))
 		return rule_fail(ret_err, 0,
 				 "expected verdict, TAB, where, TAB, rule",
 				 SLICE(""));
@@ -172,7 +177,7 @@ static int parse_lines(struct ruleset *rs, struct slice text,
 
 	(void)slice_cut(text, '\n', &line, &text);
 	if (slice_starts(line, SLICE("default ")) &&
-	    read_verdict(slice_skip(line, sizeof("default ") - 1), &v))
+	    verdict_read(slice_skip(line, sizeof("default ") - 1), &v))
 		ruleset_set_default(rs, v);
 	else if (!slice_eq(line, SLICE("default unset")))
 		return rule_fail(ret_err, 0, "expected default VERDICT",

@@ -10,6 +10,10 @@ struct ruleset {
 	size_t cap;
 	enum verdict fallback; /* the default; deny unless somebody said */
 	bool has_default;      /* somebody said; the strictest is kept */
+	uint64_t now_s;	       /* for for=; 0: no clock */
 };
+
+/* "deny", "ask", "allow". */
+bool verdict_read(struct slice text, enum verdict *ret);
 
 #endif

@@ -1,225 +1,50 @@
 /* policy/schema.c - which keys the file has, and what may stand behind them.
  *
  *   sandboxes:  NAME: { from: [ADDRESS…], token_file: FILE, policy: [NAME…],
- *                       mode: enforce }
+ *                       mode: enforce|learn }
  *   policies:   NAME: { use: [NAME…], allow: […], ask: […], deny: […],
- *                       default: deny }
+ *                       default: deny|ask|allow }
+ *   secrets:    see secret.c
  *   listen:     [ADDRESS:PORT…]
  *   proxy:      [ADDRESS:PORT…]
  *   capture:    { interfaces: [NAME…], sources: [PREFIX…], port: NUMBER }
  *   workers:    COUNT
+ *   ask_timeout: DURATION
  *   upstream:   { dns: [ADDRESS…], ca: [FILE…] }
  *   audit:      { keep: DURATION, max_size: SIZE, when_full: refuse|count,
  *                 ship: [DESTINATION…] }	(policy/schema_ship.c)
  *
  * Where a list is expected, one scalar is a list of one, and nothing is the
- * empty list. What the language knows but nobody enforces yet is an error, so
- * that no line is without effect.
+ * empty list.
  */
 
 #include <errno.h>
 
 #include "base/base.h"
 #include "policy/config.h"
+#include "policy/fields.h"
 #include "policy/host.h"
-#include "policy/near.h"
+#include "policy/ruleset.h"
 #include "policy/text.h"
 #include "policy/units.h"
-
-typedef void read_fn(struct load *l, const struct doc_node *value);
-
-struct field {
-	const char *key;
-	read_fn *read;
-};
-
-void load_fail(struct load *l, const struct doc_node *node, size_t at,
-	       const char *what)
-{
-	struct config_error err;
-
-	assert(node);
-	if (l->errors++ >= LOAD_ERRORS_MAX)
-		return;
-	doc_error(l->src, node->line,
-		  at ? doc_column(l->src, node, at) : node->column, what, &err);
-	if (l->errors == 1)
-		*l->err = err;
-	if (l->fn)
-		l->fn(l->ctx, &err);
-}
-
-void load_fail_name(struct load *l, const struct doc_node *node,
-		    const char *what, const char *suggestion)
-{
-	char mem[256];
-	struct text t = text_in(mem, sizeof(mem));
-
-	text_put_str(&t, what);
-	if (suggestion) {
-		text_put_str(&t, "; did you mean ");
-		text_put_str(&t, suggestion);
-		text_put_str(&t, "?");
-	}
-	load_fail(l, node, 0, mem);
-}
-
-bool schema_is_empty(const struct doc_node *node)
-{
-	return node->kind == DOC_SCALAR && node->plain && !node->text.len;
-}
-
-const struct doc_node *schema_get(const struct doc_node *map, const char *key)
-{
-	const struct doc_node *n =
-		map && map->kind == DOC_MAP ? map->first : NULL;
-
-	for (; n; n = n->next->next)
-		if (n->kind == DOC_SCALAR && slice_eq(n->text, slice_str(key)))
-			return n->next;
-	return NULL;
-}
-
-static bool is_repeated(const struct doc_node *map, const struct doc_node *key)
-{
-	for (const struct doc_node *n = map->first; n != key; n = n->next->next)
-		if (n->kind == DOC_SCALAR && slice_eq(n->text, key->text))
-			return true;
-	return false;
-}
-
-/* A key that is a scalar and stands once. */
-bool schema_check_key(struct load *l, const struct doc_node *map,
-		      const struct doc_node *key)
-{
-	if (key->kind != DOC_SCALAR)
-		load_fail(l, key, 0, "expected a key");
-	else if (is_repeated(map, key))
-		load_fail(l, key, 0, "the key stands twice");
-	else
-		return true;
-	return false;
-}
-
-static bool expect_map(struct load *l, const struct doc_node *node)
-{
-	if (node->kind == DOC_MAP)
-		return true;
-	if (!schema_is_empty(node))
-		load_fail(l, node, 0, "expected keys and values");
-	return false;
-}
-
-static void read_map(struct load *l, const struct doc_node *map,
-		     const struct field *fields, size_t len)
-{
-	if (!expect_map(l, map))
-		return;
-	for (const struct doc_node *k = map->first;
-	     k && l->errors < LOAD_ERRORS_MAX; k = k->next->next) {
-		struct near near;
-		size_t i = 0;
-
-		if (!schema_check_key(l, map, k))
-			continue;
-		while (i < len && strcmp(k->text.ptr, fields[i].key) != 0)
-			i++;
-		if (i < len) {
-			fields[i].read(l, k->next);
-			continue;
-		}
-		near = near_begin(k->text.ptr);
-		for (i = 0; i < len; i++)
-			near_try(&near, fields[i].key);
-		load_fail_name(l, k, "unknown key", near.found);
-	}
-}
-
-static bool expect_scalar(struct load *l, const struct doc_node *node)
-{
-	if (node->kind == DOC_SCALAR && !schema_is_empty(node))
-		return true;
-	load_fail(l, node, 0, "expected a value");
-	return false;
-}
-
-/* Each scalar of a list, of a single scalar, or of nothing. */
-static void read_each(struct load *l, const struct doc_node *node, read_fn *fn)
-{
-	if (schema_is_empty(node))
-		return;
-	if (node->kind == DOC_SCALAR) {
-		fn(l, node);
-		return;
-	}
-	if (node->kind == DOC_MAP) {
-		load_fail(l, node, 0, "expected a list");
-		return;
-	}
-	for (const struct doc_node *n = node->first; n; n = n->next)
-		if (expect_scalar(l, n))
-			fn(l, n);
-}
-
-/* The same as an array of C strings, which lives as the configuration. */
-static void read_strings(struct load *l, const struct doc_node *node,
-			 read_fn *check, const char *const **ret,
-			 size_t *ret_len)
-{
-	size_t len = 0;
-	const char **list;
-
-	read_each(l, node, check);
-	if (node->kind == DOC_MAP || schema_is_empty(node))
-		return;
-	for (const struct doc_node *n = node->first; n; n = n->next)
-		len++;
-	list = arena_alloc(&l->c->arena, (len + 1) * sizeof(*list));
-	if (!list) {
-		l->no_memory = true;
-		return;
-	}
-	*ret = list;
-	*ret_len = node->kind == DOC_SCALAR ? 1 : len;
-	list[0] = node->kind == DOC_SCALAR ? node->text.ptr : NULL;
-	for (const struct doc_node *n = node->first; n; n = n->next)
-		*list++ = n->kind == DOC_SCALAR ? n->text.ptr : "";
-}
-
-/* A name of a sandbox or policy: fit for a file name, a command line and the
- * control door.
- */
-static bool check_name(struct load *l, const struct doc_node *node)
-{
-	struct slice s = node->text;
-
-	for (size_t i = 0; i < s.len; i++) {
-		char c = ascii_lower(s.ptr[i]);
-		bool first = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-
-		if (first || (i && memchr("-_.", c, 3)))
-			continue;
-		load_fail(l, node, i, "a name has letters, digits, - _ and .");
-		return false;
-	}
-	if (s.len && s.len <= CONFIG_NAME_MAX)
-		return true;
-	load_fail(l, node, 0, "a name has 1 to 63 octets");
-	return false;
-}
-
-void schema_check_name(struct load *l, const struct doc_node *node)
-{
-	(void)check_name(l, node);
-}
 
 static void check_rule(struct load *l, const struct doc_node *node)
 {
 	char mem[256];
 	struct text t = text_in(mem, sizeof(mem));
+	struct rule *rule = NULL;
 	struct rule_error err;
-	int rc = gather_check(node->text, &err);
+	int rc = gather_check(node->text, l->verdict, &rule, &err);
 
+	if (rc == 0) {
+		const char *at = strstr(node->text.ptr, " inject=");
+
+		rc = config_check_inject(l->c, rule, &err);
+		if (at) /* as it was written, not as it is printed */
+			err.column = (unsigned int)(at - node->text.ptr) +
+				     sizeof(" inject=");
+	}
+	rule_free(&rule);
 	l->no_memory = l->no_memory || rc == -ENOMEM;
 	if (rc == 0 || rc == -ENOMEM)
 		return;
@@ -237,40 +62,53 @@ static void check_use(struct load *l, const struct doc_node *node)
 			       near);
 }
 
-static void read_rules(struct load *l, const struct doc_node *value)
+static void read_allow(struct load *l, const struct doc_node *value)
 {
-	read_each(l, value, check_rule);
+	l->verdict = VERDICT_ALLOW;
+	fields_each(l, value, check_rule);
+}
+
+static void read_ask(struct load *l, const struct doc_node *value)
+{
+	l->verdict = VERDICT_ASK;
+	fields_each(l, value, check_rule);
+}
+
+static void read_deny(struct load *l, const struct doc_node *value)
+{
+	l->verdict = VERDICT_DENY;
+	fields_each(l, value, check_rule);
 }
 
 static void read_use(struct load *l, const struct doc_node *value)
 {
-	read_each(l, value, check_use);
+	fields_each(l, value, check_use);
 }
 
 static void read_default(struct load *l, const struct doc_node *value)
 {
-	if (!expect_scalar(l, value) || slice_eq(value->text, SLICE("deny")) ||
-	    slice_eq(value->text, SLICE("allow")))
-		return;
-	load_fail(l, value, 0, "expected deny or allow");
+	enum verdict verdict;
+
+	if (fields_scalar(l, value) && !verdict_read(value->text, &verdict))
+		load_fail(l, value, 0, "expected deny, ask or allow");
 }
 
 void schema_check_policy(struct load *l, const struct doc_node *map)
 {
 	static const struct field fields[] = {
-		{ "use", read_use },	     { "allow", read_rules },
-		{ "ask", read_rules },	     { "deny", read_rules },
+		{ "use", read_use },	     { "allow", read_allow },
+		{ "ask", read_ask },	     { "deny", read_deny },
 		{ "default", read_default },
 	};
 
-	read_map(l, map, fields, ARRAY_SIZE(fields));
+	fields_map(l, map, fields, ARRAY_SIZE(fields));
 }
 
 /* Follow use from policy to policy of the file. Profiles use only profiles. */
 static void check_cycles(struct load *l, struct config_policy *p,
 			 const struct doc_node *from, unsigned int depth)
 {
-	const struct doc_node *use = schema_get(p->map, "use");
+	const struct doc_node *use = fields_get(p->map, "use");
 	const struct doc_node *n;
 	const char *near;
 
@@ -298,22 +136,10 @@ static void check_cycles(struct load *l, struct config_policy *p,
 	p->checked = true;
 }
 
-static size_t count_keys(struct load *l, const struct doc_node *map)
-{
-	size_t len = 0;
-
-	for (const struct doc_node *k = map->first; k; k = k->next->next)
-		len++;
-	if (len <= CONFIG_NAMES_MAX)
-		return len;
-	load_fail(l, map, 0, "more than 1000 names");
-	return 0;
-}
-
 /* First all names, so that a policy may use one that stands further down. */
 static void name_policies(struct load *l, const struct doc_node *map)
 {
-	size_t len = count_keys(l, map);
+	size_t len = fields_count(l, map);
 	struct config *c = l->c;
 
 	c->policies = arena_zalloc(&c->arena, (len + 1) * sizeof(*c->policies));
@@ -323,12 +149,12 @@ static void name_policies(struct load *l, const struct doc_node *map)
 	}
 	for (const struct doc_node *k = map->first; k && len;
 	     k = k->next->next) {
-		if (!schema_check_key(l, map, k) || !check_name(l, k))
+		if (!fields_key(l, map, k) || !fields_name(l, k))
 			continue;
 		c->policies[c->policies_len++] = (struct config_policy){
 			.name = k->text.ptr,
 			.src = l->src,
-			.map = schema_is_empty(k->next) ? NULL : k->next,
+			.map = fields_is_empty(k->next) ? NULL : k->next,
 		};
 	}
 }
@@ -337,7 +163,7 @@ static void read_policies(struct load *l, const struct doc_node *map)
 {
 	struct config *c = l->c;
 
-	if (!expect_map(l, map))
+	if (!fields_are_map(l, map))
 		return;
 	name_policies(l, map);
 	for (size_t i = 0; i < c->policies_len; i++)
@@ -362,38 +188,31 @@ static void check_from(struct load *l, const struct doc_node *node)
 
 static void read_from(struct load *l, const struct doc_node *value)
 {
-	read_strings(l, value, check_from, &l->sandbox->from,
-		     &l->sandbox->from_len);
-}
-
-void schema_check_file(struct load *l, const struct doc_node *node)
-{
-	if (node->text.ptr[0] != '/')
-		load_fail(l, node, 0, "expected a file, from the root: /…");
+	fields_strings(l, value, check_from, &l->sandbox->from,
+		       &l->sandbox->from_len);
 }
 
 static void read_token_file(struct load *l, const struct doc_node *value)
 {
-	if (!expect_scalar(l, value))
+	if (!fields_scalar(l, value))
 		return;
-	schema_check_file(l, value);
+	fields_file(l, value);
 	l->sandbox->token_file = value->text.ptr;
 }
 
 static void read_policy_names(struct load *l, const struct doc_node *value)
 {
-	read_strings(l, value, check_use, &l->sandbox->policies,
-		     &l->sandbox->policies_len);
+	fields_strings(l, value, check_use, &l->sandbox->policies,
+		       &l->sandbox->policies_len);
 }
 
 static void read_mode(struct load *l, const struct doc_node *value)
 {
-	if (!expect_scalar(l, value) || slice_eq(value->text, SLICE("enforce")))
+	if (!fields_scalar(l, value))
 		return;
-	if (slice_eq(value->text, SLICE("learn")))
-		load_fail(l, value, 0, "mode: learn is not supported yet");
-	else
-		load_fail(l, value, 0, "expected enforce");
+	l->sandbox->learn = slice_eq(value->text, SLICE("learn"));
+	if (!l->sandbox->learn && !slice_eq(value->text, SLICE("enforce")))
+		load_fail(l, value, 0, "expected enforce or learn");
 }
 
 static void read_sandbox(struct load *l, const struct doc_node *key)
@@ -407,7 +226,7 @@ static void read_sandbox(struct load *l, const struct doc_node *key)
 
 	l->sandbox = &l->c->sandboxes[l->c->sandboxes_len++];
 	l->sandbox->name = key->text.ptr;
-	read_map(l, key->next, fields, ARRAY_SIZE(fields));
+	fields_map(l, key->next, fields, ARRAY_SIZE(fields));
 	if (!l->sandbox->from_len && !l->sandbox->token_file)
 		load_fail(l, key, 0,
 			  "a sandbox needs from: the addresses it has, or "
@@ -419,9 +238,9 @@ static void read_sandboxes(struct load *l, const struct doc_node *map)
 	struct config *c = l->c;
 	size_t len;
 
-	if (!expect_map(l, map))
+	if (!fields_are_map(l, map))
 		return;
-	len = count_keys(l, map);
+	len = fields_count(l, map);
 	c->sandboxes =
 		arena_zalloc(&c->arena, (len + 1) * sizeof(*c->sandboxes));
 	if (!c->sandboxes) {
@@ -429,7 +248,7 @@ static void read_sandboxes(struct load *l, const struct doc_node *map)
 		return;
 	}
 	for (const struct doc_node *k = map->first; k && len; k = k->next->next)
-		if (schema_check_key(l, map, k) && check_name(l, k))
+		if (fields_key(l, map, k) && fields_name(l, k))
 			read_sandbox(l, k);
 }
 
@@ -469,8 +288,8 @@ static void check_dns(struct load *l, const struct doc_node *node)
 
 static void read_listen(struct load *l, const struct doc_node *value)
 {
-	read_strings(l, value, check_listen, &l->c->settings.listen,
-		     &l->c->settings.listen_len);
+	fields_strings(l, value, check_listen, &l->c->settings.listen,
+		       &l->c->settings.listen_len);
 }
 
 /* As the kernel takes it: IFNAMSIZ is 16. */
@@ -483,22 +302,22 @@ static void check_interface(struct load *l, const struct doc_node *node)
 
 static void read_interfaces(struct load *l, const struct doc_node *value)
 {
-	read_strings(l, value, check_interface,
-		     &l->c->settings.capture_interfaces,
-		     &l->c->settings.capture_interfaces_len);
+	fields_strings(l, value, check_interface,
+		       &l->c->settings.capture_interfaces,
+		       &l->c->settings.capture_interfaces_len);
 }
 
 static void read_sources(struct load *l, const struct doc_node *value)
 {
-	read_strings(l, value, check_from, &l->c->settings.capture_sources,
-		     &l->c->settings.capture_sources_len);
+	fields_strings(l, value, check_from, &l->c->settings.capture_sources,
+		       &l->c->settings.capture_sources_len);
 }
 
 static void read_port(struct load *l, const struct doc_node *value)
 {
 	uint32_t n = 0;
 
-	if (!expect_scalar(l, value))
+	if (!fields_scalar(l, value))
 		return;
 	if (!units_count(value->text, 65535, &n) || !n || n == 53)
 		load_fail(l, value, 0, "expected a port, other than 53");
@@ -513,7 +332,7 @@ static void read_capture(struct load *l, const struct doc_node *value)
 		{ "port", read_port },
 	};
 
-	read_map(l, value, fields, ARRAY_SIZE(fields));
+	fields_map(l, value, fields, ARRAY_SIZE(fields));
 	if (!l->c->settings.capture_interfaces_len &&
 	    !l->c->settings.capture_sources_len)
 		load_fail(l, value, 0,
@@ -522,20 +341,20 @@ static void read_capture(struct load *l, const struct doc_node *value)
 
 static void read_proxy(struct load *l, const struct doc_node *value)
 {
-	read_strings(l, value, check_listen, &l->c->settings.proxy,
-		     &l->c->settings.proxy_len);
+	fields_strings(l, value, check_listen, &l->c->settings.proxy,
+		       &l->c->settings.proxy_len);
 }
 
 static void read_dns(struct load *l, const struct doc_node *value)
 {
-	read_strings(l, value, check_dns, &l->c->settings.upstream_dns,
-		     &l->c->settings.upstream_dns_len);
+	fields_strings(l, value, check_dns, &l->c->settings.upstream_dns,
+		       &l->c->settings.upstream_dns_len);
 }
 
 static void read_ca(struct load *l, const struct doc_node *value)
 {
-	read_strings(l, value, schema_check_file, &l->c->settings.upstream_ca,
-		     &l->c->settings.upstream_ca_len);
+	fields_strings(l, value, fields_file, &l->c->settings.upstream_ca,
+		       &l->c->settings.upstream_ca_len);
 }
 
 static void read_upstream(struct load *l, const struct doc_node *value)
@@ -543,14 +362,14 @@ static void read_upstream(struct load *l, const struct doc_node *value)
 	static const struct field fields[] = { { "dns", read_dns },
 					       { "ca", read_ca } };
 
-	read_map(l, value, fields, ARRAY_SIZE(fields));
+	fields_map(l, value, fields, ARRAY_SIZE(fields));
 }
 
 static void read_workers(struct load *l, const struct doc_node *value)
 {
 	uint32_t n = 0;
 
-	if (!expect_scalar(l, value))
+	if (!fields_scalar(l, value))
 		return;
 	if (!units_count(value->text, 256, &n) || !n)
 		load_fail(l, value, 0, "expected a number from 1 to 256");
@@ -559,7 +378,7 @@ static void read_workers(struct load *l, const struct doc_node *value)
 
 static void read_keep(struct load *l, const struct doc_node *value)
 {
-	if (expect_scalar(l, value) &&
+	if (fields_scalar(l, value) &&
 	    (!units_duration(value->text, &l->c->settings.audit_keep_s) ||
 	     !l->c->settings.audit_keep_s))
 		load_fail(l, value, 0, "expected a time, as 90d or 12h");
@@ -567,7 +386,7 @@ static void read_keep(struct load *l, const struct doc_node *value)
 
 static void read_max_size(struct load *l, const struct doc_node *value)
 {
-	if (expect_scalar(l, value) &&
+	if (fields_scalar(l, value) &&
 	    (!units_size(value->text, &l->c->settings.audit_max_bytes) ||
 	     !l->c->settings.audit_max_bytes))
 		load_fail(l, value, 0, "expected a size, as 10GiB or 500MiB");
@@ -577,7 +396,7 @@ static void read_when_full(struct load *l, const struct doc_node *value)
 {
 	bool count;
 
-	if (!expect_scalar(l, value))
+	if (!fields_scalar(l, value))
 		return;
 	count = slice_eq(value->text, SLICE("count"));
 	if (!count && !slice_eq(value->text, SLICE("refuse")))
@@ -594,16 +413,18 @@ static void read_audit(struct load *l, const struct doc_node *value)
 		{ "ship", schema_ship },
 	};
 
-	read_map(l, value, fields, ARRAY_SIZE(fields));
+	fields_map(l, value, fields, ARRAY_SIZE(fields));
 }
 
-static void read_secrets(struct load *l, const struct doc_node *value)
+static void read_ask_timeout(struct load *l, const struct doc_node *value)
 {
-	if (!schema_is_empty(value))
-		load_fail(l, value, 0, "secrets are not supported yet");
+	if (fields_scalar(l, value) &&
+	    (!units_duration(value->text, &l->c->settings.ask_timeout_s) ||
+	     !l->c->settings.ask_timeout_s))
+		load_fail(l, value, 0, "expected a time, as 60s or 5m");
 }
 
-/* Done before all else, because sandboxes name policies. */
+/* Done before all else: rules name secrets, and sandboxes policies. */
 static void read_nothing(struct load *l, const struct doc_node *value)
 {
 	(void)l;
@@ -613,15 +434,23 @@ static void read_nothing(struct load *l, const struct doc_node *value)
 void schema_read(struct load *l, const struct doc_node *root)
 {
 	static const struct field fields[] = {
-		{ "sandboxes", read_sandboxes }, { "policies", read_nothing },
-		{ "capture", read_capture },	 { "listen", read_listen },
-		{ "workers", read_workers },	 { "upstream", read_upstream },
-		{ "audit", read_audit },	 { "secrets", read_secrets },
+		{ "sandboxes", read_sandboxes },
+		{ "policies", read_nothing },
+		{ "capture", read_capture },
+		{ "listen", read_listen },
+		{ "workers", read_workers },
+		{ "upstream", read_upstream },
+		{ "audit", read_audit },
+		{ "secrets", read_nothing },
 		{ "proxy", read_proxy },
+		{ "ask_timeout", read_ask_timeout },
 	};
-	const struct doc_node *policies = schema_get(root, "policies");
+	const struct doc_node *secrets = fields_get(root, "secrets");
+	const struct doc_node *policies = fields_get(root, "policies");
 
+	if (secrets)
+		secret_read_all(l, secrets);
 	if (policies)
 		read_policies(l, policies);
-	read_map(l, root, fields, ARRAY_SIZE(fields));
+	fields_map(l, root, fields, ARRAY_SIZE(fields));
 }

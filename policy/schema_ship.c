@@ -13,7 +13,7 @@
  */
 
 #include "base/base.h"
-#include "policy/config.h"
+#include "policy/fields.h"
 #include "policy/near.h"
 #include "policy/text.h"
 
@@ -42,6 +42,11 @@ static void fail_unseen(struct load *l, const struct doc_node *value,
 	l->src = &unseen;
 	load_fail(l, value, 0, what);
 	l->src = seen;
+}
+
+static void check_name(struct load *l, const struct doc_node *value)
+{
+	(void)fields_name(l, value);
 }
 
 /* "http://HOST…" or "https://HOST…", nobody's name or password in it. */
@@ -151,15 +156,15 @@ static const struct ship_key {
 } ship_keys[] = {
 #define TO(member) offsetof(struct config_ship, member)
 	{ "to", ON_ALL, ON_ALL, check_kind, SIZE_MAX },
-	{ "name", ON_ALL, 0, schema_check_name, TO(name) },
+	{ "name", ON_ALL, 0, check_name, TO(name) },
 	{ "url", ON_HTTP, ON_HTTP, check_url, TO(url) },
 	{ "conninfo", ON(POSTGRESQL), ON(POSTGRESQL), check_conninfo,
 	  TO(conninfo) },
 	{ "table", ON_SQL, 0, check_table, TO(table) },
 	{ "user", ON(CLICKHOUSE), 0, check_user, TO(user) },
-	{ "password_file", ON_SQL, 0, schema_check_file, TO(password_file) },
-	{ "headers_file", ON(NDJSON), 0, schema_check_file, TO(headers_file) },
-	{ "ca", ON_ALL, 0, schema_check_file, TO(ca) },
+	{ "password_file", ON_SQL, 0, fields_file, TO(password_file) },
+	{ "headers_file", ON(NDJSON), 0, fields_file, TO(headers_file) },
+	{ "ca", ON_ALL, 0, fields_file, TO(ca) },
 	{ "compress", ON_HTTP, 0, check_compress, SIZE_MAX },
 #undef TO
 };
@@ -168,7 +173,7 @@ static const struct ship_key {
 static bool ship_kind(struct load *l, const struct doc_node *map,
 		      enum config_ship_kind *ret)
 {
-	const struct doc_node *to = schema_get(map, "to");
+	const struct doc_node *to = fields_get(map, "to");
 
 	if (!to) {
 		load_fail(l, map, 0,
@@ -182,7 +187,7 @@ static bool ship_kind(struct load *l, const struct doc_node *map,
 		*ret = (enum config_ship_kind)i;
 		return true;
 	}
-	if (to->kind == DOC_SCALAR && !schema_is_empty(to))
+	if (to->kind == DOC_SCALAR && !fields_is_empty(to))
 		check_kind(l, to);
 	else
 		load_fail(l, to, 0,
@@ -215,7 +220,7 @@ static void ship_value(struct load *l, const struct doc_node *key,
 		load_fail_name(l, key, "unknown key", near);
 	} else if (!(k->on & BIT(ship->kind))) {
 		load_fail_name(l, key, "not a key of this destination", NULL);
-	} else if (value->kind != DOC_SCALAR || schema_is_empty(value)) {
+	} else if (value->kind != DOC_SCALAR || fields_is_empty(value)) {
 		load_fail(l, value, 0, "expected a value");
 	} else {
 		if (k->check)
@@ -252,11 +257,11 @@ static void ship_read(struct load *l, const struct doc_node *map,
 	ship->name = ship_kinds[ship->kind];
 	ship->table = "penstock_requests";
 	for (const struct doc_node *k = map->first; k; k = k->next->next)
-		if (schema_check_key(l, map, k))
+		if (fields_key(l, map, k))
 			ship_value(l, k, ship);
 	for (size_t i = 0; i < ARRAY_SIZE(ship_keys); i++)
 		if (ship_keys[i].need & BIT(ship->kind) &&
-		    !schema_get(map, ship_keys[i].key))
+		    !fields_get(map, ship_keys[i].key))
 			ship_missing(l, map, ship_keys[i].key);
 	if (ship->password_file && ship->kind == CONFIG_SHIP_CLICKHOUSE &&
 	    !ship->user)
@@ -280,7 +285,7 @@ void schema_ship(struct load *l, const struct doc_node *list)
 	struct config_ship *ships;
 	size_t len = 0;
 
-	if (schema_is_empty(list))
+	if (fields_is_empty(list))
 		return;
 	if (list->kind != DOC_LIST) {
 		load_fail(l, list, 0,

@@ -17,6 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				     .host = SLICE("h.example"),
 				     .port = 443,
 				     .path = line };
+	const struct rule_source source = { VERDICT_ALLOW, SLICE("x"),
+					    1796083200 };
 	struct rule *rule = NULL, *again = NULL;
 	struct ruleset *rs = NULL;
 	struct policy *p = NULL;
@@ -26,9 +28,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (ruleset_new(&rs) < 0)
 		return 0;
-	if (rule_new(VERDICT_ALLOW, line, SLICE("x"), &rule, &err) == 0) {
-		if (rule_new(VERDICT_ALLOW, rule_text(rule), SLICE("x"), &again,
-			     &err) < 0 ||
+	ruleset_set_clock(rs, source.now_s);
+	if (rule_new(&source, line, &rule, &err) == 0) {
+		if (rule_new(&source, rule_text(rule), &again, &err) < 0 ||
 		    !slice_eq(rule_text(rule), rule_text(again)))
 			abort();
 		(void)ruleset_add(rs, VERDICT_ALLOW, line, SLICE("x"), &err);
@@ -41,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		q.query = line;
 		q.host = line;
 		policy_judge(p, &q, &a);
-		(void)policy_names_host(p, line);
+		(void)policy_names_host(p, line, 0);
 	}
 	policy_free(&p);
 	ruleset_free(&rs);

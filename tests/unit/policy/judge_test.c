@@ -251,15 +251,15 @@ static void test_names_host(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(yes); i++)
-		assert_true(policy_names_host(p, slice_str(yes[i])));
+		assert_true(policy_names_host(p, slice_str(yes[i]), 0));
 	for (size_t i = 0; i < ARRAY_SIZE(no); i++)
-		assert_false(policy_names_host(p, slice_str(no[i])));
+		assert_false(policy_names_host(p, slice_str(no[i]), 0));
 	policy_free(&p);
 	p = compile(all, VERDICT_DENY);
-	assert_true(policy_names_host(p, SLICE("whatever")));
+	assert_true(policy_names_host(p, SLICE("whatever"), 0));
 	policy_free(&p);
 	p = compile(all + 1, VERDICT_ALLOW);
-	assert_true(policy_names_host(p, SLICE("whatever")));
+	assert_true(policy_names_host(p, SLICE("whatever"), 0));
 	policy_free(&p);
 }
 

@@ -43,33 +43,36 @@ static void expect_rules(const struct config *c, const char *name,
 	ruleset_free(&rs);
 }
 
+static const char whole[] =
+	"sandboxes:\n"
+	"  ci:    { from: [10.7.0.0/24, \"fd00:7::/64\"], "
+	"policy: [base, ci] }\n"
+	"  alice: { from: 10.8.0.12, mode: learn, policy: base, "
+	"token_file: /t }\n"
+	"policies:\n"
+	"  base:\n"
+	"    deny:  [any https://*.paste.example/**]\n"
+	"  ci:\n"
+	"    use:   [base, tools]\n"
+	"    allow:\n"
+	"      - git:read https://git.example/acme/*\n"
+	"      - tcp://db.internal:5432 private\n"
+	"    ask: POST https://api.example/x\n"
+	"  tools: { allow: tools.example, use: base, default: deny }\n"
+	"  open: { default: allow }\n"
+	"  nothing:\n"
+	"listen: [127.0.0.1:8443, \"[::1]:8443\"]\n"
+	"capture: { interfaces: sb0, sources: [10.7.0.0/24, \"fd00::/8\"],"
+	" port: 4000 }\n"
+	"workers: 3\n"
+	"upstream: { dns: [192.0.2.1, \"192.0.2.2:5353\"], "
+	"ca: [/etc/ca.pem] }\n"
+	"ask_timeout: 2m\n"
+	"audit: { keep: 90d, max_size: 10GiB, when_full: count }\n";
+
 static void test_whole(void **state)
 {
-	struct config *c = parse(
-		"sandboxes:\n"
-		"  ci:    { from: [10.7.0.0/24, \"fd00:7::/64\"], "
-		"policy: [base, ci] }\n"
-		"  alice: { from: 10.8.0.12, mode: enforce, policy: base, "
-		"token_file: /t }\n"
-		"policies:\n"
-		"  base:\n"
-		"    deny:  [any https://*.paste.example/**]\n"
-		"  ci:\n"
-		"    use:   [base, tools]\n"
-		"    allow:\n"
-		"      - git:read https://git.example/acme/*\n"
-		"      - tcp://db.internal:5432 private\n"
-		"    ask: POST https://api.example/x\n"
-		"  tools: { allow: tools.example, use: base, default: deny }\n"
-		"  open: { default: allow }\n"
-		"  nothing:\n"
-		"listen: [127.0.0.1:8443, \"[::1]:8443\"]\n"
-		"capture: { interfaces: sb0, sources: [10.7.0.0/24, \"fd00::/8\"],"
-		" port: 4000 }\n"
-		"workers: 3\n"
-		"upstream: { dns: [192.0.2.1, \"192.0.2.2:5353\"], "
-		"ca: [/etc/ca.pem] }\n"
-		"audit: { keep: 90d, max_size: 10GiB, when_full: count }\n");
+	struct config *c = parse(whole);
 	struct config_sandbox s;
 	struct config_settings set;
 
@@ -77,6 +80,7 @@ static void test_whole(void **state)
 	assert_int_equal(config_sandboxes(c), 2);
 	config_sandbox(c, 0, &s);
 	assert_string_equal(s.name, "ci");
+	assert_false(s.learn);
 	assert_int_equal(s.from_len, 2);
 	assert_string_equal(s.from[1], "fd00:7::/64");
 	assert_int_equal(s.policies_len, 2);
@@ -85,6 +89,7 @@ static void test_whole(void **state)
 	assert_string_equal(s.from[0], "10.8.0.12");
 	assert_string_equal(s.policies[0], "base");
 	assert_string_equal(s.token_file, "/t");
+	assert_true(s.learn);
 
 	config_settings(c, &set);
 	assert_int_equal(set.listen_len, 2);
@@ -100,6 +105,7 @@ static void test_whole(void **state)
 	assert_int_equal(set.audit_keep_s, 90 * 86400);
 	assert_int_equal(set.audit_max_bytes, 10ull << 30);
 	assert_true(set.audit_when_full_count);
+	assert_int_equal(set.ask_timeout_s, 120);
 
 	assert_int_equal(config_policies(c), 5);
 	expect_rules(c, "ci",
@@ -129,6 +135,58 @@ static void test_defaults_merge(void **state)
 	config_free(&c);
 }
 
+static void test_secrets(void **state)
+{
+	struct config *c = parse(
+		"secrets:\n"
+		"  one: { file: /s/one, header: X-Api-Key, hosts: H.example. }\n"
+		"  two: { credential: two.key, header: authorization,\n"
+		"         prefix: \"Bearer \", placeholder: not-the-real-key,\n"
+		"         hosts: [a.example, b.example] }\n"
+		"policies:\n"
+		"  p: { allow: [GET https://h.example/v1/** inject=one,\n"
+		"               wss://b.example inject=two], default: ask }\n");
+	struct config_secret s;
+	struct rule_error err;
+	struct ruleset *rs = NULL;
+
+	(void)state;
+	assert_int_equal(config_secrets(c), 2);
+	config_secret(c, 0, &s);
+	assert_string_equal(s.name, "one");
+	assert_string_equal(s.file, "/s/one");
+	assert_null(s.credential);
+	assert_string_equal(s.header, "x-api-key");
+	assert_string_equal(s.prefix, "");
+	assert_null(s.placeholder);
+	assert_int_equal(s.hosts_len, 1);
+	assert_string_equal(s.hosts[0], "h.example");
+	config_secret(c, 1, &s);
+	assert_null(s.file);
+	assert_string_equal(s.credential, "two.key");
+	assert_string_equal(s.prefix, "Bearer ");
+	assert_string_equal(s.placeholder, "not-the-real-key");
+	assert_int_equal(s.hosts_len, 2);
+	assert_string_equal(s.hosts[1], "b.example");
+	expect_rules(c, "p",
+		     "default ask\n"
+		     "allow\tt.yaml:7\tGET https://h.example/v1/** "
+		     "inject=one\n"
+		     "allow\tt.yaml:8\twss://b.example/** inject=two\n");
+
+	assert_int_equal(ruleset_new(&rs), 0);
+	assert_int_equal(ruleset_add(rs, VERDICT_ALLOW,
+				     SLICE("GET b.example inject=one"),
+				     SLICE("x"), &err),
+			 0);
+	assert_int_equal(config_check_inject(c, ruleset_at(rs, 0), &err),
+			 ERR_SYNTAX);
+	assert_string_equal(err.text,
+			    "this host is not among the hosts of secret one");
+	ruleset_free(&rs);
+	config_free(&c);
+}
+
 struct wrong {
 	const char *text;
 	const char *error;
@@ -153,7 +211,7 @@ static const struct wrong wrongs[] = {
 	  "  policies: {p: {allow: [h.example, get i.example]}}\n"
 	  "                                    ^" },
 	{ "policies: {p: {allow: \"x h.example\"}}\n",
-	  "t.yaml:1:26: in this rule: expected an option: private or note=\n"
+	  "t.yaml:1:26: in this rule: expected an option: private, max-body=, max-response=, rate=, until=, for=, inject= or note=\n"
 	  "  policies: {p: {allow: \"x h.example\"}}\n"
 	  "                           ^" },
 	{ "policies: {p: {allow: 'a*b.example'}}\n",
@@ -163,7 +221,7 @@ static const struct wrong wrongs[] = {
 	  "                          ^" },
 	{ "policies:\n  p:\n    deny:\n      - >-\n"
 	  "        any h.example\n        x\n",
-	  "t.yaml:4:9: in this rule: expected an option: private or note=\n"
+	  "t.yaml:4:9: in this rule: expected an option: private, max-body=, max-response=, rate=, until=, for=, inject= or note=\n"
 	  "        - >-\n"
 	  "          ^" },
 	{ "policies: {p: {allow: \"x\\x2f\\x41**\"}}\n",
@@ -177,10 +235,32 @@ static const struct wrong wrongs[] = {
 	  "A-label (xn--...)\n"
 	  "  policies: {p: {ask: \"tcp://\xc3\xbc.example:22\"}}\n"
 	  "                             ^" },
-	{ "policies: {p: {allow: h.example max-body=1MiB}}\n",
-	  "t.yaml:1:33: in this rule: not supported yet: max-body=\n"
-	  "  policies: {p: {allow: h.example max-body=1MiB}}\n"
-	  "                                  ^" },
+	{ "policies: {p: {allow: h.example max-body=1MB}}\n",
+	  "t.yaml:1:42: in this rule: expected a size, as 10MiB or 512k\n"
+	  "  policies: {p: {allow: h.example max-body=1MB}}\n"
+	  "                                           ^" },
+	{ "policies: {p: {deny: h.example max-body=1MiB}}\n",
+	  "t.yaml:1:32: in this rule: a deny has no such option: what it "
+	  "refuses is refused\n"
+	  "  policies: {p: {deny: h.example max-body=1MiB}}\n"
+	  "                                 ^" },
+	{ "policies: {p: {allow: h.example for=1h}}\n",
+	  "t.yaml:1:37: in this rule: for= counts from when a rule is given, "
+	  "which a file does not tell; write until=, as "
+	  "until=2026-12-01T00:00:00Z\n"
+	  "  policies: {p: {allow: h.example for=1h}}\n"
+	  "                                      ^" },
+	{ "policies: {p: {allow: h.example inject=key}}\n",
+	  "t.yaml:1:40: in this rule: no secret is named key\n"
+	  "  policies: {p: {allow: h.example inject=key}}\n"
+	  "                                         ^" },
+	{ "policies:\n  p:\n    allow:\n"
+	  "      - GET i.example inject=key private\n"
+	  "secrets: {key: {file: /x, header: a, hosts: h.example}}\n",
+	  "t.yaml:4:30: in this rule: this host is not among the hosts of "
+	  "secret key\n"
+	  "        - GET i.example inject=key private\n"
+	  "                               ^" },
 	{ "policies:\n  p:\n    allow:\n      - GET {npm.registri}/x\n",
 	  "t.yaml:4:13: in this rule: expected {npm.registry} or "
 	  "{apt.sources}\n"
@@ -203,9 +283,9 @@ static const struct wrong wrongs[] = {
 	  "t.yaml:1:21: the policies use each other in a circle\n"
 	  "  policies: {p: {use: p}}\n"
 	  "                      ^" },
-	{ "policies: {p: {default: ask}}\n",
-	  "t.yaml:1:25: expected deny or allow\n"
-	  "  policies: {p: {default: ask}}\n"
+	{ "policies: {p: {default: no}}\n",
+	  "t.yaml:1:25: expected deny, ask or allow\n"
+	  "  policies: {p: {default: no}}\n"
 	  "                          ^" },
 	{ "policies: {p: {allow: {a: b}}}\n",
 	  "t.yaml:1:23: expected a list\n"
@@ -231,18 +311,80 @@ static const struct wrong wrongs[] = {
 	  "t.yaml:1:23: expected an address or a prefix\n"
 	  "  sandboxes: {s: {from: 10.0.0.0/33}}\n"
 	  "                        ^" },
-	{ "sandboxes: {s: {from: 10.0.0.1, mode: learn}}\n",
-	  "t.yaml:1:39: mode: learn is not supported yet\n"
-	  "  sandboxes: {s: {from: 10.0.0.1, mode: learn}}\n"
+	{ "sandboxes: {s: {from: 10.0.0.1, mode: lern}}\n",
+	  "t.yaml:1:39: expected enforce or learn\n"
+	  "  sandboxes: {s: {from: 10.0.0.1, mode: lern}}\n"
 	  "                                        ^" },
 	{ "sandboxes: {s: {from: 10.0.0.1, policy: x}}\n",
 	  "t.yaml:1:41: no policy or profile has this name\n"
 	  "  sandboxes: {s: {from: 10.0.0.1, policy: x}}\n"
 	  "                                          ^" },
 	{ "secrets: {a: {file: /x}}\n",
-	  "t.yaml:1:10: secrets are not supported yet\n"
+	  "t.yaml:1:11: a secret needs header: that it is put into, or placeholder: that it replaces\n"
 	  "  secrets: {a: {file: /x}}\n"
-	  "           ^" },
+	  "            ^" },
+	{ "secrets: {a: {header: b, hosts: h}}\n",
+	  "t.yaml:1:11: a secret needs file: or credential:, one of them\n"
+	  "  secrets: {a: {header: b, hosts: h}}\n"
+	  "            ^" },
+	{ "secrets: {a: {file: /x, credential: y, header: b, hosts: h}}\n",
+	  "t.yaml:1:11: a secret needs file: or credential:, one of them\n"
+	  "  secrets: {a: {file: /x, credential: y, header: b, hosts: h}}\n"
+	  "            ^" },
+	{ "secrets: {a: {file: /x, header: b}}\n",
+	  "t.yaml:1:11: a secret needs hosts: the names it may go to\n"
+	  "  secrets: {a: {file: /x, header: b}}\n"
+	  "            ^" },
+	{ "secrets: {a: {file: /x, placeholder: abcdefghijklmnop, prefix: b, hosts: h}}\n",
+	  "t.yaml:1:11: prefix: stands with header:\n"
+	  "  secrets: {a: {file: /x, placeholder: abcdefghijklmnop, prefix: b, hosts: h}}\n"
+	  "            ^" },
+	{ "secrets: {a: {file: x}}\n",
+	  "t.yaml:1:21: expected a file, from the root: /…\n"
+	  "  secrets: {a: {file: x}}\n"
+	  "                      ^" },
+	{ "secrets: {a: {credential: x/y}}\n",
+	  "t.yaml:1:28: a name has letters, digits, - _ and .\n"
+	  "  secrets: {a: {credential: x/y}}\n"
+	  "                             ^" },
+	{ "secrets: {a: {header: 'a:b'}}\n",
+	  "t.yaml:1:25: a header's name has letters, digits, - and _\n"
+	  "  secrets: {a: {header: 'a:b'}}\n"
+	  "                          ^" },
+	{ "secrets: {a: {header: Host}}\n",
+	  "t.yaml:1:23: this header is the gateway's own; a secret has no place in it\n"
+	  "  secrets: {a: {header: Host}}\n"
+	  "                        ^" },
+	{ "secrets: {a: {placeholder: short}}\n",
+	  "t.yaml:1:28: a placeholder has 16 to 256 octets, so that nothing else is taken for it\n"
+	  "  secrets: {a: {placeholder: short}}\n"
+	  "                             ^" },
+	{ "secrets: {a: {placeholder: 'with a blank in it'}}\n",
+	  "t.yaml:1:33: a placeholder has letters, digits, - _ . and ~\n"
+	  "  secrets: {a: {placeholder: 'with a blank in it'}}\n"
+	  "                                  ^" },
+	{ "secrets: {a: {hosts: [h.example, '*.h.example']}}\n",
+	  "t.yaml:1:34: a secret goes to single hosts by name, no wildcard and no address\n"
+	  "  secrets: {a: {hosts: [h.example, '*.h.example']}}\n"
+	  "                                   ^" },
+	{ "secrets: {a: {hosts: 10.0.0.1}}\n",
+	  "t.yaml:1:22: a secret goes to single hosts by name, no wildcard and no address\n"
+	  "  secrets: {a: {hosts: 10.0.0.1}}\n"
+	  "                       ^" },
+	{ "secrets: {a: {hosts: h_/}}\n",
+	  "t.yaml:1:24: not a character of a host name\n"
+	  "  secrets: {a: {hosts: h_/}}\n"
+	  "                         ^" },
+	{ "secrets: {a: {content: x}}\n", "t.yaml:1:15: unknown key\n"
+					  "  secrets: {a: {content: x}}\n"
+					  "                ^" },
+	{ "secrets: {a: {file: /x, header: b, hosts: c}, a: }\n",
+	  "t.yaml:1:47: the key stands twice\n"
+	  "  secrets: {a: {file: /x, header: b, hosts: c}, a: }\n"
+	  "                                                ^" },
+	{ "ask_timeout: 60\n", "t.yaml:1:14: expected a time, as 60s or 5m\n"
+			       "  ask_timeout: 60\n"
+			       "               ^" },
 	{ "listen: 127.0.0.1\n", "t.yaml:1:9: expected ADDRESS:PORT\n"
 				 "  listen: 127.0.0.1\n"
 				 "          ^" },
@@ -560,6 +702,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_defaults_merge),
+		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_empty),

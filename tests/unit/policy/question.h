@@ -131,7 +131,7 @@ static inline void check(const struct policy *p, const struct expect *rows,
 		if (a.reason == POLICY_NO_RULE || a.reason == POLICY_READINGS)
 			assert_int_equal(matched, 0);
 		if (a.verdict != VERDICT_DENY)
-			assert_true(policy_names_host(p, q.host));
+			assert_true(policy_names_host(p, q.host, 0));
 	}
 }
 

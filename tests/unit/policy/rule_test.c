@@ -68,6 +68,20 @@ static const struct pair golden[] = {
 	  "any https://git.corp.internal/** private" },
 	{ "GET h.example/x   private   note=for  the build ",
 	  "GET https://h.example/x private note=for  the build" },
+	{ "h.example rate=30/min inject=key max-response=1024KiB private "
+	  "max-body=512k until=2026-12-01 note=all of them",
+	  "any https://h.example/** private max-body=512KiB max-response=1MiB "
+	  "rate=30/min until=2026-12-01T00:00:00Z inject=key "
+	  "note=all of them" },
+	{ "h.example max-body=0", "any https://h.example/** max-body=0" },
+	{ "h.example max-body=1025", "any https://h.example/** max-body=1025" },
+	{ "h.example max-response=3G",
+	  "any https://h.example/** max-response=3GiB" },
+	{ "h.example rate=1000/d", "any https://h.example/** rate=1000/d" },
+	{ "h.example until=2028-02-29T23:59:59Z",
+	  "any https://h.example/** until=2028-02-29T23:59:59Z" },
+	{ "wss://h.example rate=5/s inject=a.b-c_1",
+	  "wss://h.example/** rate=5/s inject=a.b-c_1" },
 	{ "GET h.example?service=git-*",
 	  "GET https://h.example/**?service=git-*" },
 	{ "GET h.example/a?b=c&d=*", "GET https://h.example/a?b=c&d=*" },
@@ -84,6 +98,13 @@ struct reject {
 	unsigned int column;
 	const char *text;
 };
+
+#define UNKNOWN                                                                \
+	"expected an option: private, max-body=, max-response=, rate=, "       \
+	"until=, for=, inject= or note="
+#define SIZE "expected a size, as 10MiB or 512k"
+#define RATE "expected a rate, as 30/min, 5/s, 1000/h or 2000/d"
+#define TIME "expected a time in UTC, as 2026-12-01T00:00:00Z or 2026-12-01"
 
 static const struct reject rejects[] = {
 	{ "", 1, "expected a rule" },
@@ -160,14 +181,63 @@ static const struct reject rejects[] = {
 	{ "h.example/a?b*=c", 13, "the key of a query takes no wildcard" },
 	{ "h.example/a?b=**", 15, "** has no meaning in a query" },
 	{ "git:read h.example/a?b=c", 21, "a git rule takes no query" },
-	{ "h.example max-body=1MiB", 11, "not supported yet: max-body=" },
-	{ "h.example private rate=5/s", 19, "not supported yet: rate=" },
-	{ "h.example until=2030-01-01", 11, "not supported yet: until=" },
-	{ "h.example inject=key", 11, "not supported yet: inject=" },
 	{ "h.example private private", 19, "the option stands twice" },
-	{ "h.example privat", 11, "expected an option: private or note=" },
-	{ "h.example note=", 11, "expected a text after note=" },
-	{ "h.example allowed", 11, "expected an option: private or note=" },
+	{ "h.example rate=5/s rate=5/s", 20, "the option stands twice" },
+	{ "h.example privat", 11, UNKNOWN },
+	{ "h.example privately", 11, UNKNOWN },
+	{ "h.example allowed", 11, UNKNOWN },
+	{ "h.example max-body", 11, UNKNOWN },
+	{ "h.example note=", 16, "expected a text after note=" },
+	{ "h.example note=\xc3\xbc", 16, "a note is plain ASCII" },
+	{ "h.example max-body=", 20, SIZE },
+	{ "h.example max-body=10MB", 20, SIZE },
+	{ "h.example max-body=-1", 20, SIZE },
+	{ "h.example max-body=0x10", 20, SIZE },
+	{ "h.example max-body=9223372036854775808", 20, SIZE },
+	{ "h.example max-response=1.5MiB", 24, SIZE },
+	{ "h.example rate=30", 16, RATE },
+	{ "h.example rate=0/s", 16, RATE },
+	{ "h.example rate=05/s", 16, RATE },
+	{ "h.example rate=30/week", 16, RATE },
+	{ "h.example rate=/s", 16, RATE },
+	{ "h.example rate=4294967296/s", 16, RATE },
+	{ "h.example until=", 17, TIME },
+	{ "h.example until=2030-02-29", 17, TIME },
+	{ "h.example until=2030-13-01", 17, TIME },
+	{ "h.example until=2030-1-1", 17, TIME },
+	{ "h.example until=2030-01-01T00:00:00", 17, TIME },
+	{ "h.example until=2030-01-01T24:00:00Z", 17, TIME },
+	{ "h.example until=2030-01-01T23:59:60Z", 17, TIME },
+	{ "h.example until=2030-01-01T00:00:00+00:00", 17, TIME },
+	{ "h.example until=2030-01-01T00:00:00.5Z", 17, TIME },
+	{ "h.example until=1969-12-31", 17, TIME },
+	{ "h.example until=1970-01-01", 17, TIME },
+	{ "h.example until=tomorrow", 17, TIME },
+	{ "h.example for=1h", 15,
+	  "for= counts from when a rule is given, which a file does not tell; "
+	  "write until=, as until=2026-12-01T00:00:00Z" },
+	{ "h.example for=0s", 15, "expected a duration, as 1h or 30m" },
+	{ "h.example for=1", 15, "expected a duration, as 1h or 30m" },
+	{ "h.example until=2030-01-01 for=1h", 28,
+	  "until= and for= say the same; one will do" },
+	{ "h.example inject=", 18, "expected the name of a secret" },
+	{ "h.example inject=a/b", 18, "expected the name of a secret" },
+	{ "*.h.example inject=key", 20,
+	  "inject= needs a rule of one host by name: a secret goes nowhere "
+	  "else" },
+	{ "any 10.0.0.1 inject=key", 21,
+	  "inject= needs a rule of one host by name: a secret goes nowhere "
+	  "else" },
+	{ "http://h.example inject=key", 18,
+	  "only https and wss rules take inject=" },
+	{ "tcp://h.example:22 inject=key", 20,
+	  "only https and wss rules take inject=" },
+	{ "wss://h.example max-body=1k", 17,
+	  "only https and http rules take max-body=" },
+	{ "tls://h.example max-response=1k", 17,
+	  "only https and http rules take max-response=" },
+	{ "tls://h.example rate=1/s", 17,
+	  "tcp and tls rules take no rate=: there are no requests to count" },
 	{ "h.example\nh.example", 10,
 	  "a control octet; words are separated by blanks" },
 	{ "h.example\tprivate", 10,
@@ -180,12 +250,13 @@ static const struct reject rejects[] = {
 	  "host.penstock.internal" },
 };
 
+static const struct rule_source here = { VERDICT_ALLOW, SLICE("here:1"), 0 };
+
 static struct rule *parse(const char *line)
 {
 	struct rule *rule = NULL;
 	struct rule_error err = { 0 };
-	int rc = rule_new(VERDICT_ALLOW, slice_str(line), SLICE("here:1"),
-			  &rule, &err);
+	int rc = rule_new(&here, slice_str(line), &rule, &err);
 
 	if (rc != 0)
 		fail_msg("%s: column %u: %s", line, err.column, err.text);
@@ -221,8 +292,8 @@ static void test_reject(void **state)
 		struct rule *untouched = (struct rule *)(void *)&rejects;
 		struct rule *rule = untouched;
 		struct rule_error err = { 0 };
-		int rc = rule_new(VERDICT_ALLOW, slice_str(rejects[i].line),
-				  SLICE("x"), &rule, &err);
+		int rc = rule_new(&here, slice_str(rejects[i].line), &rule,
+				  &err);
 
 		if (rc != ERR_SYNTAX)
 			fail_msg("accepted: %s", rejects[i].line);
@@ -247,8 +318,8 @@ static void test_prefixes(void **state)
 			struct rule *rule = NULL;
 
 			memcpy(copy, golden[i].line, n);
-			if (rule_new(VERDICT_DENY, slice_of(copy, n), SLICE(""),
-				     &rule, &err) == ERR_SYNTAX)
+			if (rule_new(&here, slice_of(copy, n), &rule, &err) ==
+			    ERR_SYNTAX)
 				assert_in_range(err.column, 1, n + 1);
 			rule_free(&rule);
 			free(copy);
@@ -265,37 +336,33 @@ static void test_limits(void **state)
 	(void)state;
 	memset(line, 'a', sizeof(line));
 	memcpy(line, "any https://h.example/", 22);
-	assert_int_equal(rule_new(VERDICT_ALLOW, slice_of(line, RULE_LINE_MAX),
-				  SLICE("x"), &rule, &err),
-			 0);
+	assert_int_equal(
+		rule_new(&here, slice_of(line, RULE_LINE_MAX), &rule, &err), 0);
 	assert_int_equal(rule->text_len, RULE_LINE_MAX);
 	rule_free(&rule);
-	assert_int_equal(rule_new(VERDICT_ALLOW,
-				  slice_of(line, RULE_LINE_MAX + 1), SLICE("x"),
-				  &rule, &err),
-			 ERR_SYNTAX);
+	assert_int_equal(
+		rule_new(&here, slice_of(line, RULE_LINE_MAX + 1), &rule, &err),
+		ERR_SYNTAX);
 	assert_int_equal(err.column, RULE_LINE_MAX + 1);
 	/* Short as written, too long as printed. */
-	assert_int_equal(rule_new(VERDICT_ALLOW,
-				  slice_of(line + 4, RULE_LINE_MAX - 3),
-				  SLICE("x"), &rule, &err),
+	assert_int_equal(rule_new(&here, slice_of(line + 4, RULE_LINE_MAX - 3),
+				  &rule, &err),
 			 ERR_SYNTAX);
 	memset(line, 'a', 64);
-	assert_int_equal(rule_new(VERDICT_ALLOW, slice_of(line, 64), SLICE("x"),
-				  &rule, &err),
+	assert_int_equal(rule_new(&here, slice_of(line, 64), &rule, &err),
 			 ERR_SYNTAX);
 	assert_string_equal(err.text, "a label is longer than 63 octets");
 }
 
 static void test_where_is_clean(void **state)
 {
+	static const struct rule_source dirty = { VERDICT_ASK, SLICE("a\tb\nc"),
+						  0 };
 	struct rule_error err;
 	struct rule *rule = NULL;
 
 	(void)state;
-	assert_int_equal(rule_new(VERDICT_ASK, SLICE("h.example"),
-				  SLICE("a\tb\nc"), &rule, &err),
-			 0);
+	assert_int_equal(rule_new(&dirty, SLICE("h.example"), &rule, &err), 0);
 	assert_true(slice_eq(rule_where(rule), SLICE("a?b?c")));
 	assert_int_equal(rule_verdict(rule), VERDICT_ASK);
 	rule_free(&rule);
@@ -323,6 +390,91 @@ static void test_private(void **state)
 	}
 }
 
+static void test_options(void **state)
+{
+	struct rule *rule =
+		parse("h.example private max-body=512k max-response=10MiB "
+		      "rate=1000/h until=2026-12-01T00:00:01Z inject=key "
+		      "note=why not");
+	struct rule_options o = rule_options(rule);
+
+	(void)state;
+	assert_true(o.private);
+	assert_int_equal(o.max_body, 512 << 10);
+	assert_int_equal(o.max_response, 10 << 20);
+	assert_int_equal(o.rate, 1000);
+	assert_int_equal(o.rate_s, 3600);
+	assert_int_equal(o.until_s, 1796083201); /* date -d ... +%s */
+	assert_true(slice_eq(o.inject, SLICE("key")));
+	assert_true(slice_eq(o.note, SLICE("why not")));
+	rule_free(&rule);
+
+	rule = parse("h.example");
+	o = rule_options(rule);
+	assert_false(o.private);
+	assert_true(o.max_body == UINT64_MAX && o.max_response == UINT64_MAX);
+	assert_true(!o.rate && !o.rate_s && !o.until_s);
+	assert_true(!o.inject.len && !o.note.len);
+	rule_free(&rule);
+	o = rule_options(NULL);
+	assert_true(!o.private && o.max_body == UINT64_MAX);
+	assert_true(o.max_response == UINT64_MAX && !o.rate_s && !o.until_s);
+}
+
+/* What a deny refuses is refused whole. */
+static void test_deny_options(void **state)
+{
+	static const struct rule_source deny = { VERDICT_DENY, SLICE("x"), 0 };
+	static const char *const bad[] = { "h.example max-body=1k",
+					   "h.example max-response=1k",
+					   "h.example rate=1/s",
+					   "h.example inject=key" };
+	struct rule_error err;
+	struct rule *rule = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(
+			rule_new(&deny, slice_str(bad[i]), &rule, &err),
+			ERR_SYNTAX);
+		assert_int_equal(err.column, 11);
+		assert_string_equal(err.text, "a deny has no such option: what "
+					      "it refuses is refused");
+	}
+	assert_int_equal(rule_new(&deny,
+				  SLICE("h.example private until=2030-01-01 "
+					"note=x"),
+				  &rule, &err),
+			 0);
+	rule_free(&rule);
+}
+
+/* for= becomes until=, counted from the clock, and never wraps. */
+static void test_clock(void **state)
+{
+	static const struct rule_source now = { VERDICT_ALLOW, SLICE("x"),
+						1796083200 };
+	static const struct rule_source late = { VERDICT_ALLOW, SLICE("x"),
+						 253402300799 };
+	struct rule_error err;
+	struct rule *rule = NULL;
+
+	(void)state;
+	assert_int_equal(
+		rule_new(&now, SLICE("h.example for=90m"), &rule, &err), 0);
+	assert_int_equal(rule_options(rule).until_s, 1796083200 + 5400);
+	assert_true(
+		slice_eq(rule_text(rule), SLICE("any https://h.example/** "
+						"until=2026-12-01T01:30:00Z")));
+	rule_free(&rule);
+	assert_int_equal(
+		rule_new(&late, SLICE("h.example for=1w"), &rule, &err), 0);
+	assert_true(
+		slice_eq(rule_text(rule), SLICE("any https://h.example/** "
+						"until=9999-12-31T23:59:59Z")));
+	rule_free(&rule);
+}
+
 static void test_no_memory(void **state)
 {
 	struct rule_error err = { 0 };
@@ -330,8 +482,7 @@ static void test_no_memory(void **state)
 
 	(void)state;
 	out_of_memory = true;
-	assert_int_equal(rule_new(VERDICT_ALLOW, SLICE("h.example"), SLICE("x"),
-				  &rule, &err),
+	assert_int_equal(rule_new(&here, SLICE("h.example"), &rule, &err),
 			 -ENOMEM);
 	out_of_memory = false;
 	assert_null(rule);
@@ -346,6 +497,9 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_where_is_clean),
 		cmocka_unit_test(test_private),
+		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_deny_options),
+		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_no_memory),
 	};
 
