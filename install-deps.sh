@@ -14,7 +14,8 @@ test="curl git python3 wget clang libclang-rt-dev ccache libcmocka-dev openssl
 	nginx nghttp2-client wrk iproute2 nftables python3-h2 sqlite3
 	bsdutils util-linux procps python3-dnspython dnsperf dnsmasq-base
 	gnutls-bin libnss3-tools
-	openssh-client openssh-server redis-tools ncat netcat-openbsd"
+	openssh-client openssh-server redis-tools ncat netcat-openbsd
+	systemd-container"
 
 case "$(. /etc/os-release && echo "${ID:-}${VERSION_ID:-}")" in
 debian12)

@@ -52,13 +52,8 @@ static int capture_options(struct words *w)
 	if (instance_find(&in) < 0 ||
 	    !instance_path(in.conf_dir, INSTANCE_CONFIG, path))
 		return EXIT_BROKEN;
-	if (inlet_words(path, w) < 0) {
-		(void)fprintf(stderr,
-			      "penstock capture: %s has an error; see: "
-			      "penstock policy check\n",
-			      path);
+	if (inlet_words(path, w) < 0)
 		return EXIT_BROKEN;
-	}
 	if (w->len > before)
 		return 0;
 	(void)fprintf(stderr,

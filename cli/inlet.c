@@ -45,6 +45,8 @@ int inlet_words(const char *config_path, struct words *ret)
 		inlet_add(ret, &settings);
 	}
 	config_free(&config);
+	if (rc && rc != -ENOENT)
+		(void)fprintf(stderr, "penstock: %s\n", err.text);
 	return rc == -ENOENT ? 0 : rc;
 }
 

@@ -20,7 +20,8 @@ struct inlet {
 };
 
 /* What penstock-capture must be told of the configuration's `capture:`; none
- * where that does not stand there. Returns 0 or what config_load() does.
+ * where that does not stand there. Returns 0, or what config_load() does and
+ * has said what is wrong.
  */
 int inlet_words(const char *config_path, struct words *ret);
 

@@ -32,6 +32,7 @@
 #include "cli/cli.h"
 #include "cli/inlet.h"
 #include "cli/instance.h"
+#include "cli/notify.h"
 #include "cli/words.h"
 #include "gateway/control.h"
 #include "policy/load.h"
@@ -443,8 +444,12 @@ int cmd_up(int argc, char **argv)
 			rc = EXIT_BROKEN;
 		}
 	}
-	if (rc == 0)
+	if (rc == 0) {
+		if (notify_ready() < 0)
+			log_warn("cannot tell the service manager that all is "
+				 "up, going on");
 		up_watch(&u);
+	}
 	up_end_all(&u);
 	return rc;
 }
