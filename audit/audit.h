@@ -56,6 +56,7 @@ const char *audit_outcome_str(enum audit_outcome o);
 struct audit_begin {
 	uint64_t id; /* base/id.h; the row's key */
 	uint64_t wall_us;
+	uint16_t owner; /* below AUDIT_OWNERS: whose share of the slots */
 	enum audit_kind kind;
 	enum audit_verdict verdict;
 	struct slice sandbox;
@@ -74,6 +75,8 @@ struct audit_begin {
 	struct slice rule_where; /* file:line */
 	uint32_t generation;	 /* of the policy that judged */
 };
+
+#define AUDIT_OWNERS 2048 /* who share a spool's slots: sandboxes */
 
 struct audit_end {
 	uint64_t duration_us;
@@ -97,8 +100,11 @@ struct spool;
 int spool_open(const char *dir, uint16_t writer, struct spool **ret);
 void spool_close(struct spool **s);
 
-/* Returns 0 and the slot, or -ENOSPC: all slots are taken because audit does
- * not keep up or too much is in flight; the caller refuses the request.
+/* Returns 0 and the slot, or -ENOSPC: the owner's share of the slots is taken
+ * because audit does not keep up or too much is in flight; the caller refuses
+ * the request. An owner may hold as many slots as are free: one alone half of
+ * them, two a third each, and so on; there is always something left for the
+ * next one.
  */
 int spool_begin(struct spool *s, const struct audit_begin *facts,
 		uint32_t *ret_slot);
@@ -114,6 +120,12 @@ void spool_end(struct spool *s, uint32_t slot, const struct audit_end *facts);
 /* Both at once, for what is over when it is known (a DNS refusal). */
 int spool_write(struct spool *s, const struct audit_begin *begin,
 		const struct audit_end *end);
+
+/* What is wrong with the file, as a phrase; NULL when nothing is. When it is
+ * not NULL the writer must end: audit reads the file once it has. A system
+ * call; ask now and then.
+ */
+const char *spool_fault(const struct spool *s);
 
 /* Records finished and not yet in SQLite; slots in work. */
 void spool_load(const struct spool *s, uint32_t *ret_waiting,

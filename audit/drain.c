@@ -7,8 +7,9 @@
  * them again, and the ledger has them already.
  *
  * A spool whose writer has gone is read slot by slot, in as many passes as it
- * takes, then unlinked. One that is not sound is renamed to *.bad, once what
- * is sound in it has been entered: it is evidence, and not ours to lose.
+ * takes, then unlinked. One that is not sound is condemned, so that its writer
+ * ends, and renamed to *.bad, once what is sound in it has been entered: it is
+ * evidence, and not ours to lose.
  *
  * Records that are open for longer than OPEN_US are entered as open, so that
  * a stream of an hour is seen while it runs.
@@ -59,6 +60,11 @@ struct drain {
 	struct drain_spool *spool[DRAIN_SPOOLS_MAX]; /* owned */
 	struct record record;
 };
+
+int drain_guard(void)
+{
+	return spool_reader_guard();
+}
 
 int drain_open(const char *dir, struct store *store, struct drain **ret)
 {
@@ -130,6 +136,19 @@ static bool drain_knows(const struct drain *d, const char *name)
 	return false;
 }
 
+/* Has it been found damaged? Said once. */
+static void drain_look(struct drain_spool *sp)
+{
+	const char *fault = spool_reader_fault(sp->reader);
+
+	if (!fault || sp->bad)
+		return;
+	sp->bad = true;
+	log_error("spool %s is %s; its writer must end, then what is sound in "
+		  "it is entered",
+		  sp->name, fault);
+}
+
 static void drain_add(struct drain *d, const char *name)
 {
 	struct drain_spool *sp;
@@ -152,6 +171,7 @@ static void drain_add(struct drain *d, const char *name)
 		return;
 	}
 	d->spool[d->spools_len++] = sp;
+	drain_look(sp);
 }
 
 /* A spool that was never finished: its maker was killed. Nothing is in it. */
@@ -216,7 +236,7 @@ static int drain_ring(struct drain *d, struct drain_spool *sp, int max)
 		if (!got)
 			break;
 		if (got == ERR_PROTO) {
-			sp->bad = sp->drained = true;
+			drain_look(sp);
 			break;
 		}
 		if (got == ERR_SYNTAX) {
@@ -317,6 +337,7 @@ static void drain_confirm(struct drain *d)
 		struct drain_spool *sp = d->spool[i];
 
 		spool_reader_commit(sp->reader);
+		drain_look(sp);
 		sp->next_slot = sp->pass_slot;
 		if (!sp->drained)
 			continue;

@@ -27,6 +27,11 @@ struct drain_counts {
 int drain_open(const char *dir, struct store *store, struct drain **ret);
 void drain_free(struct drain **d);
 
+/* From here on a spool that is cut short while it is read is a damaged one, and
+ * not the end of the process. Returns 0 or -errno.
+ */
+int drain_guard(void);
+
 /* Look for spools that came, and for writers that have gone. A few times a
  * second is enough. Returns 0 or -errno of reading the directory.
  */

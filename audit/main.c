@@ -201,7 +201,7 @@ static int audit_signals(struct audit *a)
 	/* A file-size limit is an error like a full disk, not an end. */
 	(void)signal(SIGXFSZ, SIG_IGN);
 	a->signals = signals_open(ours, ARRAY_SIZE(ours));
-	return MIN(a->signals, 0);
+	return a->signals < 0 ? a->signals : drain_guard();
 }
 
 static int audit_ledger(struct audit *a)

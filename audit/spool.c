@@ -40,6 +40,15 @@
  * are populated by the kernel before they are written: a full tmpfs is then an
  * answer and no SIGBUS.
  *
+ * A slot belongs to a sandbox from begin until it is reclaimed. One that holds
+ * as many as are free gets no more, so a flood, however long the ledger is
+ * stuck, leaves room for the others.
+ *
+ * The file may be damaged, unlinked or cut short by somebody who can write
+ * here. Audit then condemns it: the writer ends at its next tick, its slots
+ * are read, its successor has a fresh file. A writer that touches a page that
+ * was cut off dies by SIGBUS, as its record would go nowhere.
+ *
  * The lock on the file says that its writer lives. It belongs to the open
  * file, so the kernel drops it however the worker ends. A file gets its final
  * name when it is whole and locked, so audit never sees half of one.
@@ -71,7 +80,9 @@ struct spool {
 	uint32_t touched;	 /* as in the file */
 	uint32_t populated;	 /* slots below have their pages */
 	uint32_t free_len;
-	uint16_t free[SPOOL_SLOTS]; /* a stack of indexes */
+	uint16_t free[SPOOL_SLOTS];  /* a stack of indexes */
+	uint16_t owner[SPOOL_SLOTS]; /* of slots that are not free */
+	uint16_t held[AUDIT_OWNERS]; /* slots that are an owner's */
 };
 
 /* A new file under a temporary name, of full size, locked, all zero. Returns
@@ -214,6 +225,8 @@ static void spool_reclaim(struct spool *s)
 		atomic_store_explicit(&file->slot[index].state, RECORD_FREE,
 				      memory_order_relaxed);
 		s->free[s->free_len++] = (uint16_t)index;
+		assert(s->held[s->owner[index]]);
+		s->held[s->owner[index]]--;
 	}
 }
 
@@ -236,17 +249,33 @@ static int spool_fresh(struct spool *s, uint32_t *ret_slot)
 	return 0;
 }
 
+/* May this owner have one more? As many as are free, and no more. */
+static bool spool_has_share(struct spool *s, uint16_t owner)
+{
+	for (int tries = 0; tries < 2; tries++) {
+		if (s->held[owner] < s->free_len + SPOOL_SLOTS - s->touched)
+			return true;
+		spool_reclaim(s);
+	}
+	return false;
+}
+
 int spool_begin(struct spool *s, const struct audit_begin *facts,
 		uint32_t *ret_slot)
 {
 	uint32_t slot;
 
+	assert(facts->owner < AUDIT_OWNERS);
 	if (!s->free_len)
 		spool_reclaim(s);
+	if (!spool_has_share(s, facts->owner))
+		return -ENOSPC;
 	if (s->free_len)
 		slot = s->free[--s->free_len];
 	else if (spool_fresh(s, &slot))
 		return -ENOSPC;
+	s->owner[slot] = facts->owner;
+	s->held[facts->owner]++;
 	record_begin(&s->file->slot[slot], facts);
 	*ret_slot = slot;
 	return 0;
@@ -289,4 +318,18 @@ void spool_load(const struct spool *s, uint32_t *ret_waiting,
 
 	*ret_waiting = (uint32_t)(s->produced - MIN(consumed, s->produced));
 	*ret_open = (uint32_t)(taken - (s->produced - s->reclaimed));
+}
+
+const char *spool_fault(const struct spool *s)
+{
+	struct stat st;
+
+	if (fstat(s->fd, &st) || !st.st_nlink)
+		return "deleted";
+	if (st.st_size != sizeof(*s->file))
+		return "cut or grown";
+	if (atomic_load_explicit(&s->file->head.condemned,
+				 memory_order_relaxed))
+		return "damaged, says penstock-audit";
+	return NULL;
 }

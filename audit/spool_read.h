@@ -13,6 +13,8 @@
  *       72     4  touched: slots below were used at least once; the worker's
  *      128     8  consumed: slots ever taken from the ring, and in the ledger
  *		   for good; audit's
+ *      136     4  condemned: audit does not believe the ring any more, the
+ *		   writer must end; audit's
  *     4096  4×N  ring of slot indexes; entry i is at i modulo N
  *    20480  …    slots (audit/record.h)
  *
@@ -46,6 +48,7 @@ struct spool_head {
 	alignas(64) _Atomic uint64_t produced;
 	_Atomic uint32_t touched;
 	alignas(64) _Atomic uint64_t consumed;
+	_Atomic uint32_t condemned;
 };
 
 struct spool_file {
@@ -57,9 +60,21 @@ struct spool_file {
 struct spool_reader;
 
 /* Map the spool called name in the directory dir. Returns 0, -errno, or
- * ERR_SYNTAX for a file that is no spool of ours.
+ * ERR_SYNTAX for a file that is no spool of this version. One that is a spool
+ * and damaged (short, long, head or cursors overwritten) is opened: it is
+ * condemned, its ring is not believed, and what slots are sound in it can be
+ * read when its writer has gone.
  */
 int spool_reader_open(int dir, const char *name, struct spool_reader **ret);
+
+/* Why the ring is not believed, as a phrase; NULL while it is. */
+const char *spool_reader_fault(const struct spool_reader *r);
+
+/* From here on a page that somebody cut off a spool reads as zero and makes
+ * that spool damaged, instead of ending the process by SIGBUS. Returns 0 or
+ * -errno.
+ */
+int spool_reader_guard(void);
 void spool_reader_free(struct spool_reader **r);
 
 /* Has the writer gone? Once true, always true: the file is ours then. */
@@ -67,7 +82,9 @@ bool spool_reader_dead(struct spool_reader *r);
 
 /* Take the next finished record off the ring. Returns 1 with *ret filled, 0
  * when there is none, ERR_SYNTAX for a slot that is no record (it is passed
- * over: go on), or ERR_PROTO when the spool itself is not sound.
+ * over: go on), or ERR_PROTO when the spool itself is not sound. Then, and
+ * ever after, its writer is told to end (spool_fault()), and what it still
+ * writes is read by its slots.
  */
 int spool_reader_take(struct spool_reader *r, struct record *ret);
 

@@ -11,6 +11,13 @@ void tell_start(struct tell *t, const struct gate *gate)
 			    .verdict = AUDIT_NONE };
 }
 
+/* Whose share of the spool a record takes; the last one is nobody's. */
+static uint16_t tell_owner(const struct sandbox *sb)
+{
+	static_assert(SANDBOXES_MAX < AUDIT_OWNERS, "each has a share");
+	return sb ? (uint16_t)sb->slot : SANDBOXES_MAX;
+}
+
 static const char *tell_protocol(enum http_version version)
 {
 	switch (version) {
@@ -79,6 +86,7 @@ bool tell_begin(struct tell *t, struct gate *gate, const struct tell_begin *b)
 	struct audit_begin facts = {
 		.id = id_next(&gate->ids, t->start_us),
 		.wall_us = t->start_us,
+		.owner = tell_owner(b->sandbox),
 		.kind = tell_kind(b),
 		.verdict = tell_verdict(b->answer),
 		.sandbox = slice_str(b->sandbox->name),
@@ -98,11 +106,18 @@ bool tell_begin(struct tell *t, struct gate *gate, const struct tell_begin *b)
 	t->id = facts.id;
 	t->begun = true;
 	t->verdict = facts.verdict;
-	t->private = rule && rule_private(rule);
+	t->private = b->answer && rule_options(b->answer->options).private;
 	t->kept = spool_begin(gate->spool, &facts, &t->slot) == 0;
 	if (!t->kept)
 		gate->stats->row.unrecorded++;
 	return t->kept || gate->count_lost;
+}
+
+void tell_answer(struct tell *t, struct gate *gate, enum audit_verdict verdict)
+{
+	t->verdict = verdict;
+	if (t->kept)
+		spool_answer(gate->spool, t->slot, verdict);
 }
 
 /* A tunnel's answer is a form without a status. */
@@ -172,6 +187,7 @@ void tell_note(struct gate *gate, const struct tell_note *n)
 	struct audit_begin begin = {
 		.id = id_next(&gate->ids, now_us),
 		.wall_us = now_us,
+		.owner = tell_owner(n->sandbox),
 		.kind = n->kind,
 		.verdict = n->denied || n->kind == AUDIT_DNS ? AUDIT_DENY
 							     : AUDIT_NONE,

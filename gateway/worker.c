@@ -80,8 +80,15 @@ static void worker_on_event(void *ctx, struct loop_ref ref, unsigned int events)
 /* Once a second: numbers for the parent. */
 static void worker_on_tick(struct worker *w)
 {
+	const char *fault = spool_fault(w->gate.spool);
 	struct stats *s = w->gate.stats;
 
+	if (fault) {
+		log_error("the spool is %s; a new worker gets a new one",
+			  fault);
+		loop_stop(w->gate.loop);
+		return;
+	}
 	spool_load(w->gate.spool, &s->spool_waiting, &s->spool_open);
 	if (w->gate.draining && !w->gate.conns.count)
 		loop_stop(w->gate.loop);

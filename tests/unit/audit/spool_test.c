@@ -97,11 +97,45 @@ static void one_row(void **state)
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM requests"), 1);
 }
 
+/* Who holds the half waits until audit has taken it; another one does not. */
+static void shares(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_begin begin = fixture_begin(fixture_id(0));
+	struct audit_end end = fixture_end();
+	uint32_t n = 0, slot;
+	struct spool *s;
+
+	fixture_open(f);
+	assert_int_equal(spool_open(f->spools, 1, &s), 0);
+	begin.owner = AUDIT_OWNERS - 1;
+	while (spool_write(s, &begin, &end) == 0)
+		begin.id = fixture_id(++n);
+	assert_int_equal(n, SPOOL_SLOTS / 2);
+	begin.owner = 0;
+	begin.id = fixture_id(++n);
+	assert_int_equal(spool_begin(s, &begin, &slot), 0);
+	drain(f);
+	begin.owner = AUDIT_OWNERS - 1;
+	for (uint32_t i = 0; i < 2 * SPOOL_SLOTS; i++) {
+		begin.id = fixture_id(++n);
+		assert_int_equal(spool_write(s, &begin, &end), 0);
+		if (i % 1000 == 0)
+			drain(f);
+	}
+	drain(f);
+	spool_end(s, slot, &end);
+	spool_close(&s);
+	drain(f);
+	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), n);
+}
+
 static void full_then_free(void **state)
 {
 	struct fixture *f = *state;
 	struct audit_end end = fixture_end();
 	uint32_t waiting, open, slot, slots[SPOOL_SLOTS];
+	uint16_t owner = 0;
 	struct audit_begin begin;
 	struct spool *s;
 
@@ -109,8 +143,15 @@ static void full_then_free(void **state)
 	assert_int_equal(spool_open(f->spools, 1, &s), 0);
 	for (uint32_t i = 0; i < SPOOL_SLOTS; i++) {
 		begin = fixture_begin(fixture_id(i));
+		begin.owner = owner;
+		if (spool_begin(s, &begin, &slots[i]) == 0)
+			continue;
+		/* One takes half, the next one half of the rest. */
+		assert_int_equal(i, SPOOL_SLOTS - (SPOOL_SLOTS >> ++owner));
+		begin.owner = owner;
 		assert_int_equal(spool_begin(s, &begin, &slots[i]), 0);
 	}
+	assert_int_equal(owner, 12);
 	slot = 4711;
 	assert_int_equal(spool_begin(s, &begin, &slot), -ENOSPC);
 	assert_int_equal(slot, 4711);
@@ -465,6 +506,7 @@ static void garbage(void **state)
 	for (size_t i = 0; i < sizeof(noise); i++)
 		noise[i] = (char)(i * 2654435761u >> 13);
 	fixture_open(f);
+	assert_int_equal(drain_guard(), 0);
 	put_file(f, "1-1.spool", noise, 0, 0);
 	put_file(f, "1-2.spool", noise, sizeof(noise), sizeof(noise));
 	put_file(f, "1-3.spool", noise, sizeof(noise),
@@ -551,12 +593,78 @@ static void mad_writer(void **state)
 	assert_ptr_not_equal(file, MAP_FAILED);
 	file->ring[1] = 123456;
 	file->head.produced = 2;
+	assert_null(spool_fault(s));
 	drain(f);
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), 1);
-	assert_int_equal(files(f, ".bad"), 1);
+	/* It is told to end; what it writes until then is not lost. */
+	assert_int_equal(files(f, ".bad"), 0);
+	assert_non_null(spool_fault(s));
+	begin = fixture_begin(fixture_id(2));
+	assert_int_equal(spool_write(s, &begin, &end), 0);
+	drain(f);
+	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), 1);
 	(void)munmap(file, sizeof(*file));
 	(void)close(fd);
 	spool_close(&s);
+	drain(f);
+	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), 2);
+	assert_int_equal(files(f, ".bad"), 1);
+	assert_int_equal(files(f, ".spool"), 0);
+}
+
+/* Somebody cuts the file while both have it mapped. */
+static void cut_short(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_end end = fixture_end();
+	struct spool *s;
+	char path[160];
+
+	fixture_open(f);
+	assert_int_equal(drain_guard(), 0);
+	assert_int_equal(spool_open(f->spools, 1, &s), 0);
+	drain(f);
+	for (uint64_t i = 0; i < 20; i++) {
+		struct audit_begin begin = fixture_begin(fixture_id(i));
+
+		assert_int_equal(spool_write(s, &begin, &end), 0);
+	}
+	(void)snprintf(path, sizeof(path), "%s/1-%d.spool", f->spools,
+		       (int)getpid());
+	assert_int_equal(truncate(path, offsetof(struct spool_file, slot) +
+						10 * RECORD_SIZE),
+			 0);
+	drain(f);
+	assert_non_null(spool_fault(s));
+	assert_int_equal(truncate(path, 0), 0);
+	drain(f);
+	spool_close(&s);
+	drain(f);
+	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), 10);
+	assert_int_equal(files(f, ".bad"), 1);
+	assert_int_equal(files(f, ".spool"), 0);
+}
+
+/* Deleted while it is in use: its writer must notice. */
+static void deleted(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_begin begin = fixture_begin(fixture_id(1));
+	struct audit_end end = fixture_end();
+	struct spool *s;
+	char path[160];
+
+	fixture_open(f);
+	assert_int_equal(spool_open(f->spools, 1, &s), 0);
+	drain(f);
+	(void)snprintf(path, sizeof(path), "%s/1-%d.spool", f->spools,
+		       (int)getpid());
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(spool_write(s, &begin, &end), 0);
+	assert_non_null(spool_fault(s));
+	spool_close(&s);
+	drain(f);
+	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), 1);
 }
 
 /* In a container everybody has the same pid: a dead writer's spool stays. */
@@ -598,6 +706,7 @@ int main(void)
 		T(drained_twice), T(open_row),	     T(interrupted),
 		T(killed_worker), T(killed_audit),   T(garbage),
 		T(damaged),	  T(mad_writer),     T(same_pid),
+		T(shares),	  T(cut_short),	     T(deleted),
 		T(no_directory),
 	};
 
