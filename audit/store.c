@@ -100,22 +100,8 @@ static int store_settings(struct store *s)
 
 static int store_prepare(struct store *s)
 {
-	static const char put[] =
-		"INSERT INTO record(id, facts, skew_us, client_port,"
-		" duration_us, bytes_up, bytes_down, cut, path, query, detail)"
-		" VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-		" ON CONFLICT(id) DO UPDATE SET facts = excluded.facts,"
-		" duration_us = excluded.duration_us,"
-		" bytes_up = excluded.bytes_up,"
-		" bytes_down = excluded.bytes_down, cut = excluded.cut,"
-		" detail = excluded.detail"
-		" WHERE (SELECT outcome FROM facts f WHERE f.id ="
-		" record.facts) IN (0, 5)";
-	int rc = sqlite3_prepare_v3(s->db, put, -1, SQLITE_PREPARE_PERSISTENT,
-				    &s->put, NULL);
+	int rc = rows_open(s->db, &s->pending);
 
-	static_assert(AUDIT_OPEN == 0 && AUDIT_INTERRUPTED == 5,
-		      "the numbers in the statement");
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v3(s->db, "INSERT INTO late(id) VALUES(?)",
 					-1, SQLITE_PREPARE_PERSISTENT, &s->late,
@@ -210,7 +196,7 @@ void store_free(struct store **s)
 	if (!*s)
 		return;
 	dict_free(&(*s)->dict);
-	(void)sqlite3_finalize((*s)->put);
+	rows_free(&(*s)->pending);
 	(void)sqlite3_finalize((*s)->late);
 	(void)sqlite3_close((*s)->db);
 	free(*s);
@@ -226,64 +212,61 @@ int store_begin(struct store *s)
 	return err;
 }
 
-static void store_bind_text(sqlite3_stmt *stmt, int column, struct slice s)
+/* Enter what was put since the last time. */
+static int store_enter(struct store *s, int64_t *ret_changed)
 {
-	if (s.len)
-		(void)sqlite3_bind_text(stmt, column, s.ptr, (int)s.len,
-					SQLITE_STATIC);
-	else
-		(void)sqlite3_bind_null(stmt, column);
-}
+	int rc = rows_enter(s->pending, ret_changed);
 
-/* The row of a record whose facts are known. */
-static int store_put_row(struct store *s, const struct record *r, int64_t facts)
-{
-	int64_t skew = (int64_t)r->wall_us - (int64_t)id_wall_us(r->id);
-	uint16_t port;
-
-	(void)dict_client(r->text[RECORD_CLIENT], &port);
-	(void)sqlite3_bind_int64(s->put, 1, (int64_t)r->id);
-	(void)sqlite3_bind_int64(s->put, 2, facts);
-	(void)sqlite3_bind_int64(s->put, 3, skew);
-	(void)sqlite3_bind_int(s->put, 4, port);
-	(void)sqlite3_bind_int64(s->put, 5, (int64_t)r->duration_us);
-	(void)sqlite3_bind_int64(s->put, 6, (int64_t)r->bytes_up);
-	(void)sqlite3_bind_int64(s->put, 7, (int64_t)r->bytes_down);
-	(void)sqlite3_bind_int64(s->put, 8, r->cut);
-	store_bind_text(s->put, 9, r->text[RECORD_PATH]);
-	store_bind_text(s->put, 10, r->text[RECORD_QUERY]);
-	store_bind_text(s->put, 11, r->text[RECORD_DETAIL]);
-	(void)sqlite3_step(s->put);
-	return sqlite3_reset(s->put);
-}
-
-int store_put(struct store *s, const struct record *r)
-{
-	int64_t before = sqlite3_total_changes64(s->db);
-	int64_t facts;
-	int rc = dict_facts(s->dict, r, &facts);
-
-	if (rc == SQLITE_OK) {
-		before = sqlite3_total_changes64(s->db);
-		rc = store_put_row(s, r, facts);
-	}
 	if (rc != SQLITE_OK)
-		return store_fail(s, "enter a row", rc);
-	if (sqlite3_total_changes64(s->db) == before)
-		return 0; /* it was there */
-	s->rows_put++;
-	if (s->now_us < id_wall_us(r->id) + LATE_US)
-		return 0;
+		return store_fail(s, "enter rows", rc);
+	s->rows_put += (uint64_t)*ret_changed;
+	return 0;
+}
+
+/* A row by itself, so that we know whether it was there. */
+static int store_put_late(struct store *s, const struct record *r,
+			  int64_t facts)
+{
+	int64_t changed;
+	int rc, err = store_enter(s, &changed);
+
+	if (err)
+		return err;
+	(void)rows_add(s->pending, r, facts);
+	err = store_enter(s, &changed);
+	if (err || !changed)
+		return err;
 	(void)sqlite3_bind_int64(s->late, 1, (int64_t)r->id);
 	(void)sqlite3_step(s->late);
 	rc = sqlite3_reset(s->late);
 	return rc == SQLITE_OK ? 0 : store_fail(s, "note a late row", rc);
 }
 
+int store_put(struct store *s, const struct record *r)
+{
+	int64_t facts, changed;
+	int rc = dict_facts(s->dict, r, &facts);
+	int err;
+
+	if (rc != SQLITE_OK)
+		return store_fail(s, "enter a row's facts", rc);
+	if (s->now_us >= id_wall_us(r->id) + LATE_US)
+		return store_put_late(s, r, facts);
+	if (rows_add(s->pending, r, facts))
+		return 0;
+	err = store_enter(s, &changed);
+	if (!err)
+		(void)rows_add(s->pending, r, facts);
+	return err;
+}
+
 int store_commit(struct store *s)
 {
-	int err = store_exec(s, "COMMIT");
+	int64_t changed;
+	int err = store_enter(s, &changed);
 
+	if (!err)
+		err = store_exec(s, "COMMIT");
 	if (err)
 		return err;
 	s->rows += s->rows_put;
@@ -293,6 +276,7 @@ int store_commit(struct store *s)
 
 void store_rollback(struct store *s)
 {
+	rows_clear(s->pending);
 	if (!sqlite3_get_autocommit(s->db))
 		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 	s->rows_put = 0;

@@ -30,7 +30,8 @@ const char *store_error(const struct store *s);
 
 /* Each returns 0, or -ENOSPC (disk or quota full), -EBUSY (somebody holds a
  * lock), -EROFS, -ENOMEM, -EUCLEAN (damaged), -EIO. After a failure call
- * store_rollback().
+ * store_rollback(). Rows may be entered when later ones are put or at the
+ * commit: what fails then is said then, and means the whole transaction.
  */
 int store_begin(struct store *s);
 int store_put(struct store *s, const struct record *r);

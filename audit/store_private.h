@@ -8,17 +8,18 @@
 #include <stdint.h>
 
 #include "audit/dict.h"
+#include "audit/rows.h"
 
 struct store {
-	sqlite3 *db;	     /* owned */
-	struct dict *dict;   /* owned */
-	sqlite3_stmt *put;   /* owned */
-	sqlite3_stmt *late;  /* owned */
-	uint64_t now_us;     /* wall clock at store_begin() */
-	uint64_t rows;	     /* committed */
-	uint64_t rows_put;   /* in this transaction */
-	int64_t swept_text;  /* ids below were looked at by pruning */
-	int64_t swept_facts; /* the same */
+	sqlite3 *db;	      /* owned */
+	struct dict *dict;    /* owned */
+	struct rows *pending; /* owned; of this transaction, not entered yet */
+	sqlite3_stmt *late;   /* owned */
+	uint64_t now_us;      /* wall clock at store_begin() */
+	uint64_t rows;	      /* committed */
+	uint64_t rows_put;    /* in this transaction */
+	int64_t swept_text;   /* ids below were looked at by pruning */
+	int64_t swept_facts;  /* the same */
 	char error[200];
 };
 
