@@ -1,163 +1,421 @@
-/* Thousands of generated questions: the compiled judge against a judge of a
- * few naive lines.
+/* Rules and questions out of small alphabets, hundreds of thousands of them:
+ * the compiled judge against the naive one. Each policy has a seed of its own,
+ * which a failure prints; PENSTOCK_SEED=N PENSTOCK_ROUNDS=1 asks it again.
  */
 
-#include "tests/unit/policy/question.h"
+#include "tests/unit/policy/reference_judge.h"
 
-/* The naive judge: plain paths, literal segments, "*" and "**" by recursion. */
-static bool naive_path(const char *pattern, const char *path)
-{
-	size_t n = strcspn(pattern, "/"), m = strcspn(path, "/");
+#define ROUNDS	  4000
+#define QUESTIONS 150
+#define RULES	  14
 
-	if (n == 2 && !memcmp(pattern, "**", 2)) {
-		if (!pattern[n] || naive_path(pattern + n + 1, path))
-			return true;
-		return path[m] && naive_path(pattern, path + m + 1);
-	}
-	if (!(n == 1 && pattern[0] == '*' && m) &&
-	    !(n == m && !memcmp(pattern, path, n)))
-		return false;
-	if (!pattern[n])
-		return !path[m];
-	if (!path[m]) {
-		for (pattern += n; !strncmp(pattern, "/**", 3);)
-			pattern += 3;
-		return !*pattern;
-	}
-	return naive_path(pattern + n + 1, path + m + 1);
-}
-
-static bool naive_host(const char *pattern, const char *host)
-{
-	size_t n = strlen(pattern), m = strlen(host);
-
-	if (!strcmp(pattern, "*"))
-		return true;
-	if (!strncmp(pattern, "*.", 2))
-		return m > n - 1 && !strcmp(host + m - (n - 1), pattern + 1);
-	if (pattern[0] == '.')
-		return !strcmp(host, pattern + 1) ||
-		       (m > n && !strcmp(host + m - n, pattern));
-	return !strcmp(host, pattern);
-}
-
-struct naive_rule {
-	enum verdict verdict;
-	const char *method;
-	char host[32];
-	char path[32];
-};
-
-static uint32_t random_state = 1;
+static uint64_t random_state;
 
 static uint32_t rnd(uint32_t below)
 {
-	random_state = random_state * 1664525 + 1013904223;
-	return (random_state >> 8) % below;
+	random_state =
+		random_state * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(random_state >> 33) % below;
 }
 
-static void random_words(char *ret, const char *const *words, uint32_t count,
-			 const char *joint)
+#define PICK(list) (list)[rnd(ARRAY_SIZE(list))]
+
+static void put(char *ret, size_t size, const char *text)
+{
+	size_t at = strlen(ret);
+
+	assert_true(at + strlen(text) < size);
+	memcpy(ret + at, text, strlen(text) + 1);
+}
+
+static void random_words(char *ret, size_t size, const char *const *words,
+			 uint32_t count, const char *joint)
 {
 	uint32_t len = 1 + rnd(3);
 
-	ret[0] = '\0';
 	for (uint32_t i = 0; i < len; i++) {
-		size_t at = strlen(ret);
-
-		(void)snprintf(ret + at, 32 - at, "%s%s", i ? joint : "",
-			       words[rnd(count)]);
+		if (i)
+			put(ret, size, joint);
+		put(ret, size, words[rnd(count)]);
 	}
 }
 
-static const char *const methods[] = { "any", "GET", "POST", "HEAD" };
-
-static void random_rule(struct naive_rule *r)
+static void random_path(char *ret, size_t size, const char *const *segs,
+			uint32_t count)
 {
-	static const char *const hosts[] = { "a", "b", "c" };
-	static const char *const fronts[] = { "", "", "*.", "." };
-	static const char *const segs[] = { "x", "y", "*", "**", "xy" };
-	char name[32];
+	put(ret, size, "/");
+	random_words(ret, size, segs, count, "/");
+}
 
+static const char *const labels[] = { "a", "b", "ab" };
+static const char *const rule_segs[] = { "x",	  "y",	 "xy",	"x*",
+					 "*y",	  "*",	 "**",	"**",
+					 "x%2fy", "%78", "%2a", "x%5cy",
+					 "*x*y*", "",	 "x",	"y" };
+static const char *const path_segs[] = { "x",	 "y",	  "xy",	 "yx",
+					 "xxyy", "x%2fy", "%78", "%2a",
+					 "",	 "x%5cy", "%2f", "x" };
+static const char *const git_paths[] = { "/x",	   "/x/*", "/x/y.git", "/**",
+					 "/x%2fy", "/*",   "/x/y" };
+static const char *const git_tails[] = { "/info/refs",
+					 "/git-upload-pack",
+					 "/git-receive-pack",
+					 ".git/info/refs",
+					 ".git/git-upload-pack",
+					 ".git/git-receive-pack",
+					 "/info/lfs/locks/verify",
+					 ".git/info/lfs/objects/batch" };
+
+static enum rule_scheme random_scheme(void)
+{
+	static const enum rule_scheme often[] = {
+		RULE_HTTPS, RULE_HTTPS, RULE_HTTPS, RULE_HTTPS, RULE_HTTP,
+		RULE_WSS,   RULE_WSS,	RULE_WS,    RULE_TCP,	RULE_TLS
+	};
+
+	return PICK(often);
+}
+
+static uint16_t default_port(enum rule_scheme s)
+{
+	return s == RULE_HTTP || s == RULE_WS ? 80 : s == RULE_TCP ? 22 : 443;
+}
+
+static void random_host(struct ref_rule *r)
+{
+	static const char *const fronts[] = { "", "", "", "*.", "." };
+
+	if (r->scheme == RULE_TCP && !rnd(3)) {
+		put(r->host, sizeof(r->host),
+		    rnd(2) ? "10.0.0.0/30" : "10.0.0.4/31");
+		return;
+	}
+	if (!rnd(12)) {
+		put(r->host, sizeof(r->host), rnd(2) ? "*" : "10.0.0.1");
+		return;
+	}
+	put(r->host, sizeof(r->host), PICK(fronts));
+	random_words(r->host, sizeof(r->host), labels, ARRAY_SIZE(labels), ".");
+}
+
+static void random_target(struct ref_target *t, bool methods)
+{
+	static const char *const lists[] = {
+		"any", "GET", "POST", "GET,POST", "HEAD", "PROPFIND,POST"
+	};
+	static const char *const queries[] = { "k=1",	  "k=*",     "k=1*",
+					       "k=1&l=2", "l=a%20b", "%6b=*2",
+					       "k=*b" };
+
+	put(t->method, sizeof(t->method), methods ? PICK(lists) : "any");
+	random_path(t->path, sizeof(t->path), rule_segs, ARRAY_SIZE(rule_segs));
+	if (!rnd(4))
+		put(t->query, sizeof(t->query), PICK(queries));
+}
+
+static void add_target(struct ref_rule *r, const char *method, const char *repo,
+		       const char *tail, const char *query)
+{
+	size_t n = strlen(repo);
+	bool bare = n > 5 && !strcmp(repo + n - 4, ".git");
+
+	for (int git = 0; git < 1 + (repo[n - 1] != '*'); git++) {
+		struct ref_target *t = &r->target[r->targets++];
+
+		assert_true(r->targets <= (int)ARRAY_SIZE(r->target));
+		(void)snprintf(t->method, sizeof(t->method), "%s", method);
+		(void)snprintf(t->path, sizeof(t->path), "%.*s%s%s",
+			       (int)(bare ? n - 4 : n), repo, git ? ".git" : "",
+			       tail);
+		(void)snprintf(t->query, sizeof(t->query), "%s", query);
+	}
+}
+
+/* What git asks for: clone and fetch; and to push. */
+static const char *random_git(struct ref_rule *r, const char *repo)
+{
+	bool write = rnd(2);
+
+	if (!write || r->verdict == VERDICT_ALLOW) {
+		add_target(r, "GET", repo, "/info/refs",
+			   "service=git-upload-pack");
+		add_target(r, "POST", repo, "/git-upload-pack", "");
+		add_target(r, "POST", repo, "/info/lfs/objects/batch", "");
+	}
+	if (write) {
+		add_target(r, "GET", repo, "/info/refs",
+			   "service=git-receive-pack");
+		add_target(r, "POST", repo, "/git-receive-pack", "");
+		add_target(r, "POST", repo, "/info/lfs/locks/verify", "");
+	}
+	return write ? "git:write" : "git:read";
+}
+
+/* A rule, and the line that says it. */
+static void random_rule(struct ref_rule *r, char line[256])
+{
+	static const char *const until[] = { "", "1970-01-01T00:01:40Z",
+					     "1970-01-01T00:03:20Z" };
+	uint32_t when = rnd(6) ? 0 : 1 + rnd(2);
+	char method[32] = "", port[8] = "";
+	const char *path = "", *query = "";
+	bool http;
+
+	memset(r, 0, sizeof(*r));
 	r->verdict = (enum verdict)rnd(3);
-	r->method = methods[rnd(3)];
-	random_words(name, hosts, 3, ".");
-	(void)snprintf(r->host, sizeof(r->host), "%s%s", fronts[rnd(4)], name);
-	random_words(r->path, segs, 5, "/");
-}
-
-static enum verdict naive_judge(const struct naive_rule *rules, size_t len,
-				const char *method, const char *host,
-				const char *path)
-{
-	bool seen[3] = { false };
-
-	for (size_t i = 0; i < len; i++) {
-		const char *m = rules[i].method;
-		bool head = !strcmp(m, "GET") && !strcmp(method, "HEAD");
-
-		if ((!strcmp(m, "any") || !strcmp(m, method) || head) &&
-		    naive_host(rules[i].host, host) &&
-		    naive_path(rules[i].path, path))
-			seen[rules[i].verdict] = true;
+	r->scheme = random_scheme();
+	r->until_s = when * 100u;
+	http = r->scheme == RULE_HTTPS || r->scheme == RULE_HTTP;
+	random_host(r);
+	r->port = rnd(8) ? default_port(r->scheme) : 8443;
+	if (r->port != default_port(r->scheme) || r->scheme == RULE_TCP)
+		(void)snprintf(port, sizeof(port), ":%u", r->port);
+	if (http && !rnd(5)) {
+		path = PICK(git_paths);
+		(void)snprintf(method, sizeof(method), "%s ",
+			       random_git(r, path));
+	} else if (ref_raw(r->scheme)) {
+		r->targets = 1;
+		put(r->target[0].method, sizeof(r->target[0].method), "any");
+	} else {
+		random_target(&r->target[r->targets++], http);
+		path = r->target[0].path;
+		query = r->target[0].query;
+		if (http)
+			(void)snprintf(method, sizeof(method), "%s ",
+				       r->target[0].method);
 	}
-	if (seen[VERDICT_DENY])
-		return VERDICT_DENY;
-	if (seen[VERDICT_ASK])
-		return VERDICT_ASK;
-	return seen[VERDICT_ALLOW] ? VERDICT_ALLOW : VERDICT_DENY;
+	(void)snprintf(
+		line, 256, "%s %s%s://%s%s%s%s%s%s%s", verdict_str(r->verdict),
+		method, rule_scheme_str(r->scheme), r->host, port, path,
+		*query ? "?" : "", query, when ? " until=" : "", until[when]);
 }
 
-static void ask_both(const struct policy *p, const struct naive_rule *rules,
-		     size_t len)
+static void random_query(struct ref_question *q)
 {
-	static const char *const hosts[] = { "a", "b", "c", "d" };
-	static const char *const segs[] = { "x", "y", "xy", "z" };
-	char host[32], path[32], full[34];
-	const char *method = methods[1 + rnd(3)];
-	struct policy_question q = { .scheme = RULE_HTTPS, .port = 443 };
-	struct policy_answer a;
-	enum verdict expected;
+	static const char *const keys[] = { "k", "l", "%6b", "m", "service" };
+	static const char *const values[] = { "=1",
+					      "=2",
+					      "=12",
+					      "=ab",
+					      "=a+b",
+					      "=",
+					      "",
+					      "=git-upload-pack",
+					      "=git-receive-pack" };
+	uint32_t len = rnd(4);
 
-	random_words(host, hosts, 4, ".");
-	random_words(path, segs, 4, "/");
-	(void)snprintf(full, sizeof(full), "/%s", path);
-	q.method = slice_str(method);
-	q.host = slice_str(host);
-	q.path = slice_str(full);
-	policy_judge(p, &q, &a);
-	expected = naive_judge(rules, len, method, host, path);
-	if (a.verdict != expected)
-		fail_msg("%s %s %s: %s", method, host, full,
-			 verdict_str(a.verdict));
-	if (a.rule)
-		assert_int_equal(rule_verdict(a.rule), a.verdict);
+	for (uint32_t i = 0; i < len; i++) {
+		if (i)
+			put(q->query, sizeof(q->query), rnd(4) ? "&" : ";");
+		put(q->query, sizeof(q->query), PICK(keys));
+		put(q->query, sizeof(q->query), PICK(values));
+	}
+}
+
+static void random_question(struct ref_question *q)
+{
+	static const char *const methods[] = { "GET",  "GET",	   "POST",
+					       "HEAD", "PROPFIND", "DELETE" };
+	static const char *const addresses[] = { "10.0.0.1", "10.0.0.3",
+						 "10.0.0.5", "10.0.0.6" };
+	static const char *const services[] = { "service=git-upload-pack",
+						"service=git-receive-pack" };
+
+	memset(q, 0, sizeof(*q));
+	q->scheme = random_scheme();
+	q->port = rnd(8) ? default_port(q->scheme) : 8443;
+	q->now_s = (uint64_t[]){ 0, 50, 100, 150, 250 }[rnd(5)];
+	if (rnd(q->scheme == RULE_TCP ? 2 : 12))
+		random_words(q->host, sizeof(q->host), labels,
+			     ARRAY_SIZE(labels), ".");
+	else
+		put(q->host, sizeof(q->host), PICK(addresses));
+	if (ref_raw(q->scheme))
+		return;
+	put(q->method, sizeof(q->method), PICK(methods));
+	random_path(q->path, sizeof(q->path), path_segs, ARRAY_SIZE(path_segs));
+	if (!rnd(4)) {
+		put(q->path, sizeof(q->path), PICK(git_tails));
+		put(q->query, sizeof(q->query), PICK(services));
+	} else {
+		random_query(q);
+	}
+}
+
+/* What a pattern may stand for, or nearly. */
+static void fill_stars(char *ret, size_t size, const char *pattern)
+{
+	static const char *const words[] = { "x", "y", "xy", "", "%2f", "x/y" };
+
+	for (; *pattern; pattern++) {
+		char c[2] = { *pattern, '\0' };
+
+		put(ret, size, *pattern == '*' ? PICK(words) : c);
+	}
+}
+
+/* Turn a question into one that this rule is likely about. */
+static void aim(struct ref_question *q, const struct ref_rule *r)
+{
+	const struct ref_target *t = &r->target[rnd((uint32_t)r->targets)];
+	const char *name = r->host + strspn(r->host, "*.");
+
+	q->scheme = r->scheme;
+	if (r->scheme == RULE_HTTPS && !rnd(8))
+		q->scheme = RULE_WSS;
+	q->port = r->port;
+	if (*name && !strchr(r->host, '/')) {
+		q->host[0] = '\0';
+		if (name != r->host && rnd(4))
+			put(q->host, sizeof(q->host), "b.");
+		put(q->host, sizeof(q->host), name);
+	}
+	if (ref_raw(q->scheme)) {
+		q->method[0] = q->path[0] = q->query[0] = '\0';
+		return;
+	}
+	if (!q->method[0])
+		put(q->method, sizeof(q->method), "GET");
+	if (!q->path[0])
+		put(q->path, sizeof(q->path), "/x");
+	if (rnd(4)) {
+		q->path[0] = '\0';
+		fill_stars(q->path, sizeof(q->path), t->path);
+	}
+	if (t->query[0] && rnd(3)) {
+		q->query[0] = '\0';
+		fill_stars(q->query, sizeof(q->query), t->query);
+	}
+}
+
+struct looks {
+	const struct policy *p;
+	size_t len;
+	bool matched[32];
+};
+
+static void on_look(void *ctx, const struct rule *rule, bool matched,
+		    const char *why)
+{
+	struct looks *l = ctx;
+
+	assert_non_null(why);
+	assert_ptr_equal(rule, policy_at(l->p, l->len));
+	l->matched[l->len++] = matched;
+}
+
+static int index_of(const struct policy *p, const struct rule *rule)
+{
+	for (size_t i = 0; i < policy_len(p); i++)
+		if (policy_at(p, i) == rule)
+			return (int)i;
+	return -1;
+}
+
+static bool explains(const struct policy *p, const struct policy_question *q,
+		     const struct ref_answer *r)
+{
+	struct looks looks = { .p = p };
+	struct policy_answer a;
+
+	policy_explain(p, q, on_look, &looks, &a);
+	return looks.len == policy_len(p) &&
+	       !memcmp(looks.matched, r->matched, sizeof(looks.matched));
+}
+
+static bool agree(const struct policy *p, const struct ref_question *q,
+		  const struct ref_answer *r)
+{
+	const struct policy_question real = {
+		.scheme = q->scheme,
+		.method = slice_str(q->method),
+		.host = slice_str(q->host),
+		.port = q->port,
+		.path = slice_str(q->path),
+		.query = slice_str(q->query),
+		.now_s = q->now_s,
+	};
+	struct policy_answer a;
+
+	policy_judge(p, &real, &a);
+	return a.verdict == r->verdict && a.reason == r->reason &&
+	       index_of(p, a.rule) == r->rule &&
+	       index_of(p, a.options) == r->options &&
+	       policy_names_host(p, real.host, real.now_s) == r->named &&
+	       explains(p, &real, r);
+}
+
+static void print_failure(uint64_t seed, const struct policy *p,
+			  const struct ref_question *q,
+			  const struct ref_answer *r)
+{
+	for (size_t i = 0; i < policy_len(p); i++) {
+		const struct rule *rule = policy_at(p, i);
+		struct slice text = rule_text(rule);
+
+		print_error("%zu %s %.*s\n", i, verdict_str(rule_verdict(rule)),
+			    (int)text.len, text.ptr);
+	}
+	fail_msg("PENSTOCK_SEED=%llu: %s %s://%s:%u%s?%s at %llu: by reference "
+		 "%s by %d, reason %d, options of %d",
+		 (unsigned long long)seed, q->method,
+		 rule_scheme_str(q->scheme), q->host, q->port, q->path,
+		 q->query, (unsigned long long)q->now_s,
+		 verdict_str(r->verdict), r->rule, (int)r->reason, r->options);
+}
+
+static void ask_both(uint64_t seed, unsigned int counts[POLICY_REASONS])
+{
+	static const enum verdict fallbacks[] = { VERDICT_DENY, VERDICT_DENY,
+						  VERDICT_ASK, VERDICT_ALLOW };
+	struct ref_rule rules[RULES];
+	char lines[RULES][256];
+	const char *list[RULES + 1] = { 0 };
+	enum verdict fallback;
+	struct policy *p;
+	int len;
+
+	random_state = seed * 0x9e3779b97f4a7c15u;
+	fallback = PICK(fallbacks);
+	len = 1 + (int)rnd(RULES);
+	for (int i = 0; i < len; i++) {
+		random_rule(&rules[i], lines[i]);
+		list[i] = lines[i];
+	}
+	p = compile(list, fallback);
+	for (int i = 0; i < QUESTIONS; i++) {
+		struct ref_question q;
+		struct ref_answer r;
+
+		random_question(&q);
+		if (rnd(4))
+			aim(&q, &rules[rnd((uint32_t)len)]);
+		ref_judge(rules, len, fallback, &q, &r);
+		if (!agree(p, &q, &r))
+			print_failure(seed, p, &q, &r);
+		counts[r.reason]++;
+	}
+	policy_free(&p);
 }
 
 static void test_naive(void **state)
 {
-	(void)state;
-	for (int round = 0; round < 300; round++) {
-		struct naive_rule rules[12];
-		char lines[12][96];
-		const char *list[13] = { 0 };
-		size_t len = 1 + rnd(12);
-		struct policy *p;
+	const char *seed = getenv("PENSTOCK_SEED");
+	const char *rounds = getenv("PENSTOCK_ROUNDS");
+	uint64_t first = seed ? strtoull(seed, NULL, 10) : 1;
+	uint64_t n = rounds ? strtoull(rounds, NULL, 10) : ROUNDS;
+	unsigned int counts[POLICY_REASONS] = { 0 };
 
-		for (size_t i = 0; i < len; i++) {
-			random_rule(&rules[i]);
-			(void)snprintf(lines[i], sizeof(lines[i]),
-				       "%s %s https://%s/%s",
-				       verdict_str(rules[i].verdict),
-				       rules[i].method, rules[i].host,
-				       rules[i].path);
-			list[i] = lines[i];
-		}
-		p = compile(list, VERDICT_DENY);
-		for (int i = 0; i < 100; i++)
-			ask_both(p, rules, len);
-		policy_free(&p);
-	}
+	(void)state;
+	for (uint64_t i = 0; i < n; i++)
+		ask_both(first + i, counts);
+	print_message("by rule %u, none %u, readings %u, default %u\n",
+		      counts[POLICY_BY_RULE], counts[POLICY_NO_RULE],
+		      counts[POLICY_READINGS], counts[POLICY_BY_DEFAULT]);
+	if (n >= ROUNDS) /* the questions are no empty ones */
+		for (int i = 0; i < POLICY_REASONS; i++)
+			assert_true(counts[i] > 1000 || i == POLICY_BAD_PATH);
 }
 
 int main(void)
