@@ -50,6 +50,11 @@ struct tell_begin {
  */
 bool tell_begin(struct tell *t, struct gate *gate, const struct tell_begin *b);
 
+/* The operator answered what the rule asked, or the policy did: the record's
+ * verdict from here on, before anything goes upstream.
+ */
+void tell_answer(struct tell *t, struct gate *gate, enum audit_verdict verdict);
+
 struct tell_end {
 	enum audit_outcome outcome;
 	struct slice reason; /* empty: as begun */
