@@ -7,6 +7,9 @@
  * tried again, ever more slowly up to RETRY_MAX_MS; they fill up meanwhile, and
  * then the workers refuse requests.
  *
+ * A ledger that is damaged is given another name and a new one begins. That is
+ * done by ending: the supervisor starts us again, and the spools have it all.
+ *
  * What it is doing stands in the file "audit.status" of the spool directory,
  * lines of "name value".
  */
@@ -26,6 +29,7 @@
 #include <unistd.h>
 
 #include "audit/drain.h"
+#include "audit/rescue.h"
 #include "audit/store.h"
 #include "base/base.h"
 #include "base/err.h"
@@ -63,6 +67,8 @@ struct audit {
 	struct store *store;
 	struct drain *drain;
 	bool recovered; /* rows that our predecessor left open are closed */
+	bool over;	/* the ledger stepped aside: end, to begin anew */
+	int damaged;	/* ledgers that did so, and are still there */
 	uint32_t wait_ms;
 	uint32_t retry_ms; /* 0: all is well */
 	uint64_t scan_due_ms;
@@ -204,6 +210,28 @@ static int audit_signals(struct audit *a)
 	return a->signals < 0 ? a->signals : drain_guard();
 }
 
+/* The ledger is damaged: out of the way with it. False when it is not, or can't
+ * be moved.
+ */
+static bool audit_rescue(struct audit *a, int err, const char *why)
+{
+	char path[PATH_LEN_MAX], to[PATH_LEN_MAX];
+
+	if (!audit_path(a->state_dir, LEDGER_NAME, path) ||
+	    !rescue_wanted(path, err))
+		return false;
+	err = rescue_move(path, clock_us(CLOCK_REALTIME), to, sizeof(to));
+	if (err) {
+		log_error("ledger %s is damaged (%s) and can't be moved aside: "
+			  "%s",
+			  path, why, err_str(err));
+		return false;
+	}
+	log_error("ledger %s is damaged (%s): kept as %s, a new one begins",
+		  path, why, to);
+	return true;
+}
+
 static int audit_ledger(struct audit *a)
 {
 	char path[PATH_LEN_MAX];
@@ -212,8 +240,11 @@ static int audit_ledger(struct audit *a)
 	if (!audit_path(a->state_dir, LEDGER_NAME, path))
 		return -ENAMETOOLONG;
 	err = store_open(path, a->instance, &a->store);
+	if (err && audit_rescue(a, err, store_error(NULL)))
+		err = store_open(path, a->instance, &a->store);
 	if (err)
 		log_error("ledger %s: %s", path, store_error(NULL));
+	a->damaged = rescue_count(path);
 	return err;
 }
 
@@ -227,6 +258,7 @@ static void audit_recover(struct audit *a)
 
 	if (err)
 		log_warn("ledger: %s; trying again", store_error(a->store));
+	a->over = err && audit_rescue(a, err, store_error(a->store));
 	a->recovered = !err;
 }
 
@@ -279,11 +311,11 @@ static void audit_status(struct audit *a, uint64_t now_ms)
 		return;
 	(void)fprintf(f,
 		      "state %s\nrows %llu\nspools %u\nbad_spools %llu\n"
-		      "bad_records %llu\n",
+		      "bad_records %llu\ndamaged %d\n",
 		      a->retry_ms ? "stuck" : "ok",
 		      (unsigned long long)store_rows(a->store), c.spools,
 		      (unsigned long long)c.bad_spools,
-		      (unsigned long long)c.bad_records);
+		      (unsigned long long)c.bad_records, a->damaged);
 	if (a->retry_ms)
 		(void)fprintf(f, "error %s\n", store_error(a->store));
 	if (!fclose(f))
@@ -291,8 +323,9 @@ static void audit_status(struct audit *a, uint64_t now_ms)
 }
 
 /* The ledger refused: keep everything and come back later. */
-static void audit_stuck(struct audit *a)
+static void audit_stuck(struct audit *a, int err)
 {
+	a->over = audit_rescue(a, err, store_error(a->store));
 	if (!a->retry_ms)
 		log_error("ledger: %s; records stay in their spools",
 			  store_error(a->store));
@@ -311,6 +344,8 @@ static void audit_prune(struct audit *a, int entered, uint64_t now_ms)
 	if (n < 0)
 		log_warn("ledger: taking old rows away: %s; trying again",
 			 store_error(a->store));
+	if (n == -EUCLEAN)
+		audit_stuck(a, n);
 	/* Something went: more may have to, so stay at it between passes. */
 	a->prune_due_ms = now_ms + (n > 0 ? POLL_BUSY_MS : PRUNE_CALM_MS);
 }
@@ -341,7 +376,7 @@ static void audit_turn(struct audit *a)
 	}
 	n = drain_pass(a->drain, clock_us(CLOCK_REALTIME));
 	if (n < 0) {
-		audit_stuck(a);
+		audit_stuck(a, n);
 	} else {
 		if (a->retry_ms)
 			log_warn("ledger: writing again");
@@ -357,7 +392,8 @@ static void audit_run(struct audit *a)
 {
 	struct pollfd p = { .fd = a->signals, .events = POLLIN };
 
-	while (!poll(&p, 1, (int)a->wait_ms) || !(p.revents & POLLIN))
+	while (!a->over &&
+	       (!poll(&p, 1, (int)a->wait_ms) || !(p.revents & POLLIN)))
 		audit_turn(a);
 }
 
@@ -366,7 +402,7 @@ static void audit_run(struct audit *a)
  */
 static int audit_end(struct audit *a)
 {
-	int err = drain_scan(a->drain);
+	int err = a->over ? -EUCLEAN : drain_scan(a->drain);
 
 	if (!err)
 		err = drain_all(a->drain, clock_us(CLOCK_REALTIME));
