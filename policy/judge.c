@@ -262,8 +262,8 @@ static void judge_bad(struct policy_answer *ret)
 static __attribute__((noinline)) void judge_encoded(struct inquiry *in,
 						    struct policy_answer *ret)
 {
-	char scratch[PATH_OCTETS_MAX];
-	struct path path;
+	PATH_BARE char scratch[PATH_OCTETS_MAX];
+	PATH_BARE struct path path;
 
 	if (path_read(in->q->path, scratch, &path))
 		judge_bad(ret);
@@ -273,7 +273,7 @@ static __attribute__((noinline)) void judge_encoded(struct inquiry *in,
 
 static void judge_plain(struct inquiry *in, struct policy_answer *ret)
 {
-	struct path path;
+	PATH_BARE struct path path;
 
 	if (path_read_plain(in->q->path, &path))
 		judge_bad(ret);

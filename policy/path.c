@@ -124,7 +124,7 @@ static const char *check_dots(struct slice text)
  */
 static __attribute__((noinline)) const char *check_deep(struct slice once)
 {
-	char deep[PATH_OCTETS_MAX];
+	PATH_BARE char deep[PATH_OCTETS_MAX];
 	size_t len = decode_fully(once, deep);
 
 	if (memchr(deep, '\0', len))
@@ -206,6 +206,13 @@ static bool split_opaque(struct slice text, struct path_reading *ret)
 	return add_segment(ret, start, at);
 }
 
+static bool same_segments(const struct path_reading *a,
+			  const struct path_reading *b)
+{
+	return a->len == b->len &&
+	       !memcmp(a->seg, b->seg, a->len * sizeof(a->seg[0]));
+}
+
 const char *path_read(struct slice text, char *scratch, struct path *ret)
 {
 	struct slice once;
@@ -221,10 +228,10 @@ const char *path_read(struct slice text, char *scratch, struct path *ret)
 		return why;
 
 	ret->text = scratch;
-	ret->same = false;
 	if (!split_opaque(text, &ret->opaque) ||
 	    !split_decoded(once, &ret->decoded))
 		return too_many;
+	ret->same = same_segments(&ret->opaque, &ret->decoded);
 	return NULL;
 }
 

@@ -24,6 +24,12 @@
 #define PATH_OCTETS_MAX	  8192
 #define PATH_SEGMENTS_MAX 128
 
+/* The build fills what is on the stack with a pattern, which for these buffers
+ * takes longer than a judgement. Readings write what they count, and nobody
+ * reads further.
+ */
+#define PATH_BARE __attribute__((uninitialized))
+
 struct path_segment {
 	uint16_t at; /* in path.text */
 	uint16_t len;
@@ -36,7 +42,7 @@ struct path_reading {
 
 struct path {
 	const char *text; /* borrowed: decoded octets */
-	bool same;	  /* decoded reads as opaque does; decoded is not set */
+	bool same;	  /* decoded reads as opaque does; it may be unset */
 	struct path_reading opaque;
 	struct path_reading decoded;
 };

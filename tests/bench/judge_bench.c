@@ -1,8 +1,8 @@
-/* Nanoseconds for one judgement with 10, 1,000 and 10,000 rules over many
- * hosts, and with all of them on one host; and what compiling took.
+/* What a judgement costs in nanoseconds, and a rule in octets: rules over many
+ * hosts and all on one host, paths plain and encoded, allowed and not.
  */
 
-#include <assert.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,8 @@
 #include "base/slice.h"
 #include "policy/policy.h"
 
-#define ROUNDS 1000000
+#define ROUNDS	  1000000
+#define QUESTIONS 256
 
 static double now_ns(void)
 {
@@ -21,10 +22,16 @@ static double now_ns(void)
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 
-static struct policy *make_policy(int rules, int hosts)
+static size_t heap(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return m.uordblks + m.hblkhd;
+}
+
+static struct ruleset *make_rules(int rules, int hosts)
 {
 	struct ruleset *rs = NULL;
-	struct policy *p = NULL;
 	struct rule_error err;
 	char line[256];
 
@@ -42,59 +49,90 @@ static struct policy *make_policy(int rules, int hosts)
 				&err) < 0)
 			abort();
 	}
-	if (policy_compile(rs, &p) < 0)
-		abort();
-	ruleset_free(&rs);
-	return p;
+	return rs;
 }
 
-static void measure(int rules, int hosts, const char *path_form)
+struct asked {
+	char host[64];
+	char path[64];
+	struct policy_question q;
+};
+
+static void make_questions(struct asked *a, int rules, int hosts,
+			   const char *tail)
 {
-	enum {
-		QUESTIONS = 256
-	};
-	static char host[QUESTIONS][64], path[QUESTIONS][64];
-	struct policy_question q[QUESTIONS];
-	struct policy_answer a;
-	double start = now_ns(), compiled;
-	struct policy *p = make_policy(rules, hosts);
-	unsigned int allowed = 0;
+	for (int i = 0; i < QUESTIONS; i++, a++) {
+		int n = (int)((int64_t)i * 7919 % rules);
 
-	compiled = now_ns() - start;
-	for (int i = 0; i < QUESTIONS; i++) {
-		int n = i * 37 % rules;
-
-		(void)snprintf(host[i], 64, "api.host%d.example.com",
-			       n % hosts);
-		(void)snprintf(path[i], 64, path_form, n);
-		q[i] = (struct policy_question){
+		(void)snprintf(a->host, sizeof(a->host),
+			       "api.host%d.example.com", n % hosts);
+		(void)snprintf(a->path, sizeof(a->path), "/repos/acme%d%s", n,
+			       tail);
+		a->q = (struct policy_question){
 			.scheme = RULE_HTTPS,
 			.method = SLICE("GET"),
-			.host = slice_str(host[i]),
+			.host = slice_str(a->host),
 			.port = 443,
-			.path = slice_str(path[i]),
+			.path = slice_str(a->path),
+			.now_s = 1,
 		};
 	}
-	start = now_ns();
-	for (int i = 0; i < ROUNDS; i++) {
-		policy_judge(p, &q[i % QUESTIONS], &a);
-		allowed += a.verdict == VERDICT_ALLOW;
+}
+
+/* The best of a few rounds: what else the machine does is not meant. */
+static double judge_all(const struct policy *p, const struct asked *a,
+			unsigned int *ret_allowed)
+{
+	double best = 1e9;
+
+	for (int turn = 0; turn < 5; turn++) {
+		double start = now_ns(), took;
+
+		*ret_allowed = 0;
+		for (int i = 0; i < ROUNDS / 5; i++) {
+			struct policy_answer answer;
+
+			policy_judge(p, &a[i % QUESTIONS].q, &answer);
+			*ret_allowed += answer.verdict == VERDICT_ALLOW;
+		}
+		took = (now_ns() - start) / (ROUNDS / 5);
+		best = took < best ? took : best;
 	}
-	printf("%6d rules, %5d hosts, %-28s %6.0f ns  (%2.0f %% allowed; "
-	       "compiled in %.1f ms)\n",
-	       rules, hosts, path_form, (now_ns() - start) / ROUNDS,
-	       allowed * 100.0 / ROUNDS, compiled / 1e6);
+	return best;
+}
+
+static void measure(int rules, int hosts, const char *tail)
+{
+	static struct asked asked[QUESTIONS];
+	struct ruleset *rs = make_rules(rules, hosts);
+	struct policy *p = NULL;
+	size_t before = heap();
+	double start = now_ns(), compiled, ns;
+	unsigned int allowed;
+
+	if (policy_compile(rs, &p) < 0)
+		abort();
+	compiled = now_ns() - start;
+	before = heap() - before;
+	ruleset_free(&rs);
+	make_questions(asked, rules, hosts, tail);
+	ns = judge_all(p, asked, &allowed);
+	printf("%6d rules %6d hosts  %-14s %4.0f ns/judgement  %3.0f%% allowed"
+	       "  %4zu octets/rule  compiled in %.1f ms\n",
+	       rules, hosts, tail, ns, allowed * 100.0 / (ROUNDS / 5.0),
+	       before / (size_t)rules, compiled / 1e6);
 	policy_free(&p);
 }
 
 int main(void)
 {
-	static const int sizes[] = { 10, 1000, 10000, 100000 };
+	static const int sizes[] = { 1000, 10000, 100000 };
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		measure(sizes[i], sizes[i] / 5, "/repos/acme%d/issues");
-		measure(sizes[i], sizes[i] / 5, "/repos/acme%d/is%%73ues");
-		measure(sizes[i], 1, "/repos/acme%d/site/issues");
+		measure(sizes[i], sizes[i] / 5, "/x/issues");
+		measure(sizes[i], sizes[i] / 5, "/x/is%73ues");
+		measure(sizes[i], 1, "/site/issues");
+		measure(sizes[i], 1, "x/other");
 	}
 	return 0;
 }

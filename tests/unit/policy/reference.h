@@ -155,30 +155,35 @@ static inline bool ref_value(const char *glob, size_t n, const char *raw,
 /* One "key=glob" against the query: how many times the key stands in it, and
  * how often with a value that matches.
  */
-static inline void ref_pair(const char *want, size_t want_len,
-			    const char *query, const char *joints, bool deny,
-			    int *ret_seen, int *ret_good)
-{
-	size_t key_len = strcspn(want, "=");
+struct ref_count {
+	int seen;
+	int good;
+};
 
-	*ret_seen = *ret_good = 0;
+static inline struct ref_count ref_pair(const char *want, size_t want_len,
+					const char *query, const char *joints,
+					bool deny)
+{
+	struct ref_count ret = { 0, 0 };
+	size_t key_len = strcspn(want, "=");
+	const char *glob = want + key_len + 1;
+	size_t len = want_len - key_len - 1;
+
 	while (*query) {
 		size_t n = strcspn(query, joints);
 		size_t k = strcspn(query, "=") < n ? strcspn(query, "=") : n;
 		size_t v = k < n ? k + 1 : n;
 
 		if (ref_value(want, key_len, query, k, false)) {
-			const char *glob = want + key_len + 1;
-			size_t len = want_len - key_len - 1;
-
-			++*ret_seen;
-			*ret_good +=
+			ret.seen++;
+			ret.good +=
 				ref_value(glob, len, query + v, n - v, false) ||
 				(deny &&
 				 ref_value(glob, len, query + v, n - v, true));
 		}
 		query += n + (query[n] != '\0');
 	}
+	return ret;
 }
 
 /* A permission needs every value of each key to match, a deny one of each. */
@@ -187,12 +192,12 @@ static inline bool ref_query(const char *pattern, const char *query, bool deny,
 {
 	for (;;) {
 		size_t n = strcspn(pattern, "&");
-		int seen, good;
+		struct ref_count c;
 
 		if (!n)
 			return true;
-		ref_pair(pattern, n, query, joints, deny, &seen, &good);
-		if (deny ? !good : !seen || good != seen)
+		c = ref_pair(pattern, n, query, joints, deny);
+		if (deny ? !c.good : !c.seen || c.good != c.seen)
 			return false;
 		pattern += n + (pattern[n] != '\0');
 	}
