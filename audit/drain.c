@@ -111,12 +111,27 @@ struct drain_counts drain_counts(const struct drain *d)
 	return c;
 }
 
+/* A pipe or a link holds nothing that could be kept. */
+static bool drain_remove_special(struct drain *d, const char *name)
+{
+	struct stat st;
+
+	return !fstatat(d->dir, name, &st, AT_SYMLINK_NOFOLLOW) &&
+	       !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) &&
+	       !unlinkat(d->dir, name, 0);
+}
+
 /* Rename to NAME.bad, or NAME.N.bad where that exists. */
 static void drain_set_aside(struct drain *d, const char *name, const char *why)
 {
 	char to[NAME_LEN_MAX + 16];
 	int err = -EEXIST;
 
+	d->counts.bad_spools++;
+	if (drain_remove_special(d, name)) {
+		log_error("spool %s is %s, and no file: removed", name, why);
+		return;
+	}
 	for (int i = 0; i < 100 && err == -EEXIST; i++) {
 		(void)snprintf(to, sizeof(to),
 			       i ? "%s.%d" SPOOL_BAD : "%s" SPOOL_BAD, name, i);
@@ -124,8 +139,11 @@ static void drain_set_aside(struct drain *d, const char *name, const char *why)
 			      ? -errno
 			      : 0;
 	}
-	d->counts.bad_spools++;
-	log_error("spool %s is %s; kept as %s", name, why, err ? name : to);
+	if (err)
+		log_error("spool %s is %s, and can't be renamed: %s", name, why,
+			  err_str(err));
+	else
+		log_error("spool %s is %s; kept as %s", name, why, to);
 }
 
 static bool drain_knows(const struct drain *d, const char *name)
