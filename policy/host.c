@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 
 #include "base/base.h"
+#include "policy/idn.h"
 
 #define LABEL_MAX 63 /* octets, RFC 1035 */
 
@@ -118,8 +119,6 @@ static const char *read_numbers(int family, struct slice text, struct host *ret,
 
 static const char *bad_octet(char c)
 {
-	if ((unsigned char)c >= 0x80)
-		return "write an international name as its A-label (xn--...)";
 	if (c == '*')
 		return "a wildcard stands for whole labels in front: "
 		       "*.example.com";
@@ -206,6 +205,41 @@ static struct slice last_label(struct slice text)
 	return text;
 }
 
+static const char *read_ascii(struct slice text, struct host *ret,
+			      size_t *ret_at)
+{
+	if (!text.len || !is_numeric(last_label(text)))
+		return read_name(text, ret, ret_at);
+	if (ret->kind != RULE_NAME)
+		return "a wildcard needs a name, not an address";
+	return read_numbers(AF_INET, text, ret, ret_at);
+}
+
+static bool is_ascii(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.ptr[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/* The mapping may turn wide digits, stops and slashes into plain ones, so its
+ * result is read like any other text. Where that is wrong, all of the name is.
+ */
+static const char *read_idn(struct slice text, struct host *ret, size_t *ret_at)
+{
+	char ascii[RULE_HOST_MAX + 2];
+	size_t len = 0, at = *ret_at;
+	const char *why = idn_to_ascii(text, ascii, sizeof(ascii), &len);
+
+	if (!why)
+		why = read_ascii(slice_of(ascii, len), ret, &at);
+	if (!why && ret->kind != RULE_NAME && ret->kind != RULE_BELOW &&
+	    ret->kind != RULE_TREE)
+		why = "write an address in plain digits";
+	return why;
+}
+
 const char *host_read(struct slice text, struct host *ret, size_t *ret_at)
 {
 	*ret = (struct host){ .kind = RULE_NAME };
@@ -232,12 +266,8 @@ const char *host_read(struct slice text, struct host *ret, size_t *ret_at)
 		*ret_at = 1;
 	}
 	text = slice_skip(text, *ret_at);
-	if (text.len && is_numeric(last_label(text))) {
-		if (ret->kind != RULE_NAME)
-			return "a wildcard needs a name, not an address";
-		return read_numbers(AF_INET, text, ret, ret_at);
-	}
-	return read_name(text, ret, ret_at);
+	return is_ascii(text) ? read_ascii(text, ret, ret_at)
+			      : read_idn(text, ret, ret_at);
 }
 
 uint8_t host_address(struct slice host, uint8_t ret[16])

@@ -25,8 +25,30 @@
 #include "policy/fields.h"
 #include "policy/host.h"
 #include "policy/ruleset.h"
+#include "policy/suffix.h"
 #include "policy/text.h"
 #include "policy/units.h"
+
+/* A wildcard over a public suffix permits names of anybody. Where it stands is
+ * the first dot or star that begins a word or follows a slash.
+ */
+static int check_suffix(const struct rule *rule, struct slice line,
+			struct rule_error *ret_err)
+{
+	size_t i = 0;
+
+	if (rule->verdict == VERDICT_DENY ||
+	    (rule->host_kind != RULE_BELOW && rule->host_kind != RULE_TREE) ||
+	    !suffix_is_public(rule_slice(rule, rule->host)))
+		return 0;
+	while (i < line.len && !((line.ptr[i] == '.' || line.ptr[i] == '*') &&
+				 (!i || memchr(" /", line.ptr[i - 1], 2))))
+		i++;
+	return rule_fail(ret_err, i,
+			 "anybody can have a name below this public suffix; "
+			 "name the hosts, or the domains, that are meant",
+			 SLICE(""));
+}
 
 static void check_rule(struct load *l, const struct doc_node *node)
 {
@@ -36,6 +58,8 @@ static void check_rule(struct load *l, const struct doc_node *node)
 	struct rule_error err;
 	int rc = gather_check(node->text, l->verdict, &rule, &err);
 
+	if (rc == 0)
+		rc = check_suffix(rule, node->text, &err);
 	if (rc == 0) {
 		const char *at = strstr(node->text.ptr, " inject=");
 

@@ -70,6 +70,8 @@ FOREIGN = {                               # library header: its files
     r"llhttp\.h$":         ["http/h1*.[ch]"],
     r"nghttp2/":           ["http/h2*.[ch]"],
     r"yaml\.h$":           ["policy/doc*.[ch]"],
+    r"idn2\.h$":           ["policy/idn.c"],
+    r"libpsl\.h$":         ["policy/suffix.c"],
     r"openssl/":           ["certgen/*", "gateway/tls*.[ch]"],
     r"ares(_\w+)?\.h$":    ["gateway/resolve.c"],
     r"sqlite3\.h$":        ["audit/*"],

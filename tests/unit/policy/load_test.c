@@ -192,6 +192,10 @@ struct wrong {
 	const char *error;
 };
 
+#define SUFFIX                                                                 \
+	"anybody can have a name below this public suffix; name the hosts, "   \
+	"or the domains, that are meant"
+
 static const struct wrong wrongs[] = {
 	{ "polices: {}\n", "t.yaml:1:1: unknown key; did you mean policies?\n"
 			   "  polices: {}\n"
@@ -230,11 +234,27 @@ static const struct wrong wrongs[] = {
 	  "                        ^" },
 	{ "# \xc3\xbc\n\xc3\xbc\xc3\xb6: {a: b}\n",
 	  "t.yaml:2:1: unknown key\n  \xc3\xbc\xc3\xb6: {a: b}\n  ^" },
-	{ "policies: {p: {ask: \"tcp://\xc3\xbc.example:22\"}}\n",
-	  "t.yaml:1:28: in this rule: write an international name as its "
-	  "A-label (xn--...)\n"
-	  "  policies: {p: {ask: \"tcp://\xc3\xbc.example:22\"}}\n"
+	{ "policies: {p: {ask: \"tcp://\xc3\xbc\xe2\x80\xae.example:22\"}}\n",
+	  "t.yaml:1:28: in this rule: not an international name that can be "
+	  "registered (IDNA 2008)\n"
+	  "  policies: {p: {ask: \"tcp://\xc3\xbc\xe2\x80\xae.example:22\"}}\n"
 	  "                             ^" },
+	{ "policies: {p: {allow: any *.com}}\n",
+	  "t.yaml:1:27: in this rule: " SUFFIX "\n"
+	  "  policies: {p: {allow: any *.com}}\n"
+	  "                            ^" },
+	{ "policies: {p: {ask: .github.io}}\n",
+	  "t.yaml:1:21: in this rule: " SUFFIX "\n"
+	  "  policies: {p: {ask: .github.io}}\n"
+	  "                      ^" },
+	{ "policies: {p: {allow: 'wss://*.co.uk'}}\n",
+	  "t.yaml:1:30: in this rule: " SUFFIX "\n"
+	  "  policies: {p: {allow: 'wss://*.co.uk'}}\n"
+	  "                               ^" },
+	{ "policies: {p: {allow: any *.\xd1\x80\xd1\x84}}\n",
+	  "t.yaml:1:27: in this rule: " SUFFIX "\n"
+	  "  policies: {p: {allow: any *.\xd1\x80\xd1\x84}}\n"
+	  "                            ^" },
 	{ "policies: {p: {allow: h.example max-body=1MB}}\n",
 	  "t.yaml:1:42: in this rule: expected a size, as 10MiB or 512k\n"
 	  "  policies: {p: {allow: h.example max-body=1MB}}\n"
@@ -471,6 +491,19 @@ static void test_nul(void **state)
 			    35);
 }
 
+/* What only looks like a wildcard over a public suffix, or denies it. */
+static void test_suffixes(void **state)
+{
+	struct config *c =
+		parse("policies:\n  p:\n"
+		      "    deny: [any *.com, .github.io]\n"
+		      "    allow: [any *.internal, any *.acme.com,\n"
+		      "            any *.acme.github.io, github.io]\n");
+
+	(void)state;
+	config_free(&c);
+}
+
 static void test_empty(void **state)
 {
 	struct config_error err = { "" };
@@ -705,6 +738,7 @@ int main(void)
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_suffixes),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_garbage),

@@ -91,6 +91,20 @@ static const struct pair golden[] = {
 	{ "_dmarc.example.com", "any https://_dmarc.example.com/**" },
 	{ "xn--bcher-kva.example", "any https://xn--bcher-kva.example/**" },
 	{ "intranet", "any https://intranet/**" },
+	{ "b\xc3\xbc"
+	  "cher.example",
+	  "any https://xn--bcher-kva.example/**" },
+	{ "GET *.B\xc3\x9c"
+	  "CHER.example/x",
+	  "GET https://*.xn--bcher-kva.example/x" },
+	{ "any .bu\xcc\x88"
+	  "cher\xe3\x80\x82"
+	  "example",
+	  "any https://.xn--bcher-kva.example/**" }, /* a stop of its own */
+	{ "tcp://\xef\xbd\x81.example:22", "tcp://a.example:22" },
+	{ "fa\xc3\x9f.example", "any https://xn--fa-hia.example/**" },
+	{ "\xd0\xb0pple.example", /* Cyrillic and Latin stay apart */
+	  "any https://xn--pple-43d.example/**" },
 };
 
 struct reject {
@@ -102,6 +116,13 @@ struct reject {
 #define UNKNOWN                                                                \
 	"expected an option: private, max-body=, max-response=, rate=, "       \
 	"until=, for=, inject= or note="
+#define IDNA "not an international name that can be registered (IDNA 2008)"
+#define LOOPBACK                                                               \
+	"loopback is never reached; for a server on the gateway's host use "   \
+	"host.penstock.internal"
+#define LOOPBACK0                                                              \
+	"loopback and unspecified addresses are never reached; for a server "  \
+	"on the gateway's host use host.penstock.internal"
 #define SIZE "expected a size, as 10MiB or 512k"
 #define RATE "expected a rate, as 30/min, 5/s, 1000/h or 2000/d"
 #define TIME "expected a time in UTC, as 2026-12-01T00:00:00Z or 2026-12-01"
@@ -134,9 +155,21 @@ static const struct reject rejects[] = {
 	{ "-a.example", 1, "a label begins or ends with a hyphen" },
 	{ "x.a-.example", 3, "a label begins or ends with a hyphen" },
 	{ "h.example;rm", 10, "not a character of a host name" },
-	{ "b\xc3\xbc"
-	  "cher.example",
-	  2, "write an international name as its A-label (xn--...)" },
+	{ "GET https://\xff\xfe.example/", 13, "not UTF-8" },
+	{ "\xe2\x98\xa0\xe2\x80\x8d.example", 1, IDNA },
+	{ "any *.a\xe2\x80\xae"
+	  "b.example",
+	  7, IDNA }, /* turns the writing round */
+	{ "h\xef\xbc\x8f"
+	  "a.example/x",
+	  1, "not a character of a host name" }, /* a wide slash */
+	{ "\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1", 1,
+	  LOOPBACK0 }, /* 127, wide */
+	{ "\xef\xbc\x91\xef\xbc\x90.0.0.1", 1,
+	  "write an address in plain digits" }, /* 10, wide */
+	{ "\xe2\x93\x9b\xe2\x93\x9e"
+	  "calhost",
+	  1, LOOPBACK }, /* localhost, in circles */
 	{ "127.1", 1, "not an address of four decimal numbers" },
 	{ "2130706433", 1, "not an address of four decimal numbers" },
 	{ "0x7f000001", 1, "not an address of four decimal numbers" },
