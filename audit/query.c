@@ -134,6 +134,10 @@ void query_free(struct query **q)
 	(void)sqlite3_finalize((*q)->row);
 	(void)sqlite3_finalize((*q)->next_up);
 	(void)sqlite3_finalize((*q)->next_down);
+	(void)sqlite3_finalize((*q)->words);
+	for (size_t i = 0; i < QUERY_BY_MAX; i++)
+		(void)sqlite3_finalize((*q)->text[i]);
+	sums_done(&(*q)->groups);
 	(void)sqlite3_close((*q)->db);
 	free((*q)->found.mem);
 	free((*q)->had.mem);
@@ -141,7 +145,7 @@ void query_free(struct query **q)
 	*q = NULL;
 }
 
-static struct slice query_text(sqlite3_stmt *stmt, int column)
+struct slice query_text(sqlite3_stmt *stmt, int column)
 {
 	const void *p = sqlite3_column_text(stmt, column);
 

@@ -21,9 +21,13 @@ enum query_what {
 	QUERY_DENIED,	/* verdict deny */
 };
 
+/* A verdict together with an outcome, as a bit. */
+#define QUERY_END(verdict, outcome) (1u << ((verdict)*6 + (outcome)))
+
 /* Empty slices and zeros ask for nothing. */
 struct query_filter {
 	enum query_what what;
+	uint32_t ends;	   /* QUERY_END() of those asked for */
 	uint64_t since_us; /* wall clock, since 1970; from here */
 	uint64_t until_us; /* before here */
 	uint64_t after_id; /* later rows only */
@@ -74,6 +78,42 @@ struct query_row {
 	struct slice up_tls;
 };
 
+/* What rows may be grouped by, and what has words to choose from. */
+enum query_key {
+	QUERY_HOST,
+	QUERY_SANDBOX,
+	QUERY_RULE,
+	QUERY_REASON,
+	QUERY_METHOD,
+	QUERY_STATUS,
+	QUERY_VERDICT,
+	QUERY_OUTCOME,
+	QUERY_KIND,
+	QUERY_CLIENT,
+	QUERY_USER_AGENT,
+	QUERY_CONTENT_TYPE,
+	QUERY_SCHEME,
+	QUERY_PORT,
+	QUERY_HOUR, /* UTC, "2026-11-22T11" */
+	QUERY_DAY,  /* UTC, "2026-11-22" */
+
+	QUERY_KEYS,
+};
+
+#define QUERY_BY_MAX 5 /* keys at once */
+
+/* Rows that are alike. Slices as in a row. */
+struct query_group {
+	struct slice key[QUERY_BY_MAX]; /* empty: none */
+	uint64_t rows;
+	uint64_t denied; /* verdict deny */
+	uint64_t failed; /* failed or interrupted, not denied */
+	uint64_t bytes_up;
+	uint64_t bytes_down;
+	uint64_t first_us; /* wall clock, since 1970 */
+	uint64_t last_us;
+};
+
 struct query;
 
 /* Returns 0, -ENOENT (no ledger yet), ERR_STALE (written by a newer version),
@@ -90,6 +130,37 @@ int query_find(struct query *q, const struct query_filter *filter);
 
 /* Returns 1 and the next row of those found, 0 after the last, or -EIO. */
 int query_next(struct query *q, struct query_row *ret);
+
+/* Count the rows instead, those alike in by_len keys together; the filter's
+ * limit is not looked at. Without keys all rows are one group. Returns how many
+ * groups, the largest first, or -EIO, -ENOMEM, ERR_LIMIT (too many).
+ */
+int query_group(struct query *q, const struct query_filter *filter,
+		const enum query_key *by, size_t by_len);
+
+/* Returns 1 and the next group, 0 after the last, or -EIO. */
+int query_group_next(struct query *q, struct query_group *ret);
+
+/* How long the newest of the rows took, in µs, ascending: at most len of them.
+ * Returns how many, or as query_find().
+ */
+int query_durations(struct query *q, const struct query_filter *filter,
+		    uint64_t *ret, size_t len);
+
+/* What occurs for a key, the latest first; for the keys that are text, and for
+ * status. Returns 0 or -EIO; then each word: 1, 0 after the last, or -EIO.
+ */
+int query_words(struct query *q, enum query_key key);
+int query_word_next(struct query *q, struct slice *ret);
+
+/* Does some row have this for the key, as a filter would read it? For the keys
+ * that are text. Returns 1, 0, or -EIO.
+ */
+int query_occurs(struct query *q, enum query_key key, struct slice word);
+
+/* "user_agent"; and back, false for what is none. */
+const char *query_key_str(enum query_key key);
+bool query_key_parse(struct slice name, enum query_key *ret);
 
 /* Rows that come after now, each once, as query_find() does: first call
  * query_follow() to say from when on. A row that was open for long is found

@@ -1,12 +1,12 @@
-/* cli/log_print.c - rows of the ledger as lines. */
+/* cli/log_print.c - rows of the ledger as lines and cells. */
 
 #include "cli/log_print.h"
 
-#include <inttypes.h>
 #include <time.h>
 
 #include "base/base.h"
 #include "base/id.h"
+#include "cli/line.h"
 
 /* Widths of the table's columns; with the blanks between them LOG_COLUMNS. */
 #define WIDTH_TIME    14
@@ -21,83 +21,9 @@ static_assert(WIDTH_TIME + WIDTH_SANDBOX + WIDTH_VERDICT + WIDTH_STATUS +
 		      LOG_COLUMNS,
 	      "the table is as wide as it says");
 
-#define TEXT_MAX 4096
-
 #define COLOUR_BAD  "\x1b[31m"
 #define COLOUR_WARN "\x1b[33m"
 #define COLOUR_OFF  "\x1b[0m"
-
-/* A line being put together. Text beyond its end is left out. */
-struct line {
-	char mem[TEXT_MAX];
-	size_t len;
-};
-
-/* May octet i of s go to a terminal? Not so the controls, of ASCII and of
- * Latin-1 (C2 80 to C2 9F).
- */
-static bool octet_is_shown(struct slice s, size_t i)
-{
-	unsigned char c = (unsigned char)s.ptr[i];
-
-	if (c == 0xc2)
-		return i + 1 < s.len && (unsigned char)s.ptr[i + 1] >= 0xa0;
-	if (c >= 0x80 && c < 0xa0)
-		return i && (unsigned char)s.ptr[i - 1] != 0xc2;
-	return c >= 0x20 && c != 0x7f;
-}
-
-static void line_put(struct line *l, struct slice s)
-{
-	for (size_t i = 0; i < s.len && l->len < sizeof(l->mem); i++)
-		l->mem[l->len++] = octet_is_shown(s, i) ? s.ptr[i] : '?';
-}
-
-static bool octet_continues(char c)
-{
-	return (c & 0xc0) == 0x80;
-}
-
-/* Octets of s that fill at most width columns, one for each character. */
-static size_t text_fit(struct slice s, size_t width, size_t *ret_columns)
-{
-	size_t columns = 0, i = 0;
-
-	while (i < s.len) {
-		if (!octet_continues(s.ptr[i]) && columns++ == width) {
-			*ret_columns = width;
-			return i;
-		}
-		i++;
-	}
-	*ret_columns = columns;
-	return s.len;
-}
-
-/* s in exactly width columns, cut with an ellipsis or filled with blanks. */
-static void line_column(struct line *l, struct slice s, size_t width)
-{
-	size_t columns, n = text_fit(s, width, &columns);
-
-	if (n < s.len) {
-		n = text_fit(s, width - 1, &columns);
-		line_put(l, slice_of(s.ptr, n));
-		line_put(l, SLICE("…"));
-		columns = width;
-	} else {
-		line_put(l, s);
-	}
-	for (; columns <= width; columns++)
-		line_put(l, SLICE(" "));
-}
-
-static void line_print(FILE *to, struct line *l)
-{
-	while (l->len && l->mem[l->len - 1] == ' ')
-		l->len--;
-	(void)fwrite(l->mem, 1, l->len, to);
-	(void)fputc('\n', to);
-}
 
 void log_print_heading(FILE *to)
 {
@@ -113,16 +39,15 @@ void log_print_heading(FILE *to)
 	line_print(to, &l);
 }
 
-/* One word on how it went. */
-static const char *row_word(const struct query_row *row)
+const char *log_word(enum audit_verdict verdict, enum audit_outcome outcome)
 {
-	switch (row->outcome) {
+	switch (outcome) {
 	case AUDIT_OPEN:
-		return row->verdict == AUDIT_ASK ? "asking" : "open";
+		return verdict == AUDIT_ASK ? "asking" : "open";
 	case AUDIT_DONE:
-		return row->verdict == AUDIT_DENY ? "denied" : "ok";
+		return verdict == AUDIT_DENY ? "denied" : "ok";
 	case AUDIT_REFUSED:
-		return row->verdict == AUDIT_DENY ? "denied" : "refused";
+		return verdict == AUDIT_DENY ? "denied" : "refused";
 	case AUDIT_FAILED:
 		return "failed";
 	case AUDIT_CUT:
@@ -143,7 +68,7 @@ static const char *row_colour(const struct query_row *row)
 	return NULL;
 }
 
-static struct slice row_method(const struct query_row *row)
+struct slice log_method(const struct query_row *row)
 {
 	if (row->method.len)
 		return row->method;
@@ -171,8 +96,7 @@ static bool port_is_usual(const struct query_row *row)
 	return row->port == 443;
 }
 
-/* As a rule would say it: https is not worth a word. */
-static void row_target(const struct query_row *row, struct line *ret)
+void log_target(const struct query_row *row, struct line *ret)
 {
 	bool v6 = slice_find(row->host, ':') >= 0;
 	char port[8];
@@ -207,9 +131,9 @@ static struct slice row_why(const struct query_row *row)
 	return row->reason.len ? row->reason : row->detail;
 }
 
-static struct tm row_time(const struct query_row *row, bool utc)
+struct tm log_time(uint64_t wall_us, bool utc)
 {
-	time_t seconds = (time_t)(row->wall_us / 1000000);
+	time_t seconds = (time_t)(wall_us / 1000000);
 	struct tm tm = { 0 };
 
 	if (utc)
@@ -223,7 +147,7 @@ void log_print_line(FILE *to, const struct query_row *row, bool colour)
 {
 	const char *paint = colour ? row_colour(row) : NULL;
 	struct line l = { .len = 0 }, target = { .len = 0 };
-	struct tm tm = row_time(row, false);
+	struct tm tm = log_time(row->wall_us, false);
 	char text[64];
 
 	(void)strftime(text, sizeof(text), "%m-%d %H:%M:%S", &tm);
@@ -234,7 +158,8 @@ void log_print_line(FILE *to, const struct query_row *row, bool colour)
 		(void)fputs(paint, to);
 		l.len = 0;
 	}
-	line_column(&l, slice_str(row_word(row)), WIDTH_VERDICT);
+	line_column(&l, slice_str(log_word(row->verdict, row->outcome)),
+		    WIDTH_VERDICT);
 	if (paint) {
 		(void)fwrite(l.mem, 1, l.len, to);
 		(void)fputs(COLOUR_OFF, to);
@@ -243,144 +168,84 @@ void log_print_line(FILE *to, const struct query_row *row, bool colour)
 	(void)snprintf(text, sizeof(text), "%u", row->status);
 	line_column(&l, row->status ? slice_str(text) : SLICE("-"),
 		    WIDTH_STATUS);
-	line_column(&l, row_method(row), WIDTH_METHOD);
-	row_target(row, &target);
-	line_column(&l, slice_of(target.mem, target.len), WIDTH_TARGET);
+	line_column(&l, log_method(row), WIDTH_METHOD);
+	log_target(row, &target);
+	line_column(&l, line_text(&target), WIDTH_TARGET);
 	line_column(&l, row_why(row), WIDTH_WHY);
 	line_print(to, &l);
 }
 
-static void json_text(FILE *to, struct slice s)
-{
-	(void)fputc('"', to);
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
-
-		if (c == '"' || c == '\\')
-			(void)fprintf(to, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
-			(void)fprintf(to, "\\u%04x", c);
-		else
-			(void)fputc(octet_is_shown(s, i) ? c : '?', to);
-	}
-	(void)fputc('"', to);
-}
-
-static void json_field(FILE *to, const char *name, struct slice s)
-{
-	(void)fprintf(to, ",\"%s\":", name);
-	if (s.len)
-		json_text(to, s);
-	else
-		(void)fputs("null", to);
-}
+const char *const log_fields[LOG_FIELDS + 1] = {
+	"id",	       "time",	      "instance", "sandbox",	"client",
+	"client_port", "kind",	      "verdict",  "outcome",	"status",
+	"method",      "scheme",      "host",	  "port",	"path",
+	"query",       "reason",      "rule",	  "rule_where", "generation",
+	"detail",      "duration_us", "bytes_up", "bytes_down", "content_type",
+	"user_agent",  "protocol",    "tls",	  "upstream",	"up_protocol",
+	"up_tls",      "cut",
+};
 
 /* 0 is "not known" for ports and statuses. */
-static void json_number(FILE *to, const char *name, uint64_t n, bool known)
+static struct cell cell_known(uint64_t n)
 {
-	if (known)
-		(void)fprintf(to, ",\"%s\":%" PRIu64, name, n);
-	else
-		(void)fprintf(to, ",\"%s\":null", name);
+	return n ? cell_integer(n) : (struct cell){ .kind = CELL_NULL };
 }
 
-void log_print_json(FILE *to, const struct query_row *row)
+static struct slice log_id(const struct query_row *row, struct log_text *text)
 {
-	struct tm tm = row_time(row, true);
-	char id[ID_TEXT], when[64];
-
-	id_print(row->id, id);
-	(void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)fprintf(to, "{\"id\":\"%s\",\"time\":\"%s.%06uZ\"", id, when,
-		      (unsigned int)(row->wall_us % 1000000));
-	json_field(to, "instance", row->instance);
-	json_field(to, "sandbox", row->sandbox);
-	json_field(to, "client", row->client);
-	json_number(to, "client_port", row->client_port, row->client_port);
-	json_field(to, "kind", slice_str(audit_kind_str(row->kind)));
-	json_field(to, "verdict", slice_str(audit_verdict_str(row->verdict)));
-	json_field(to, "outcome", slice_str(audit_outcome_str(row->outcome)));
-	json_number(to, "status", row->status, row->status);
-	json_field(to, "method", row->method);
-	json_field(to, "scheme", row->scheme);
-	json_field(to, "host", row->host);
-	json_number(to, "port", row->port, row->port);
-	json_field(to, "path", row->path);
-	json_field(to, "query", row->query);
-	json_field(to, "reason", row->reason);
-	json_field(to, "rule", row->rule);
-	json_field(to, "rule_where", row->rule_where);
-	json_number(to, "generation", row->generation, true);
-	json_field(to, "detail", row->detail);
-	json_number(to, "duration_us", row->duration_us, true);
-	json_number(to, "bytes_up", row->bytes_up, true);
-	json_number(to, "bytes_down", row->bytes_down, true);
-	json_field(to, "content_type", row->content_type);
-	json_field(to, "user_agent", row->user_agent);
-	json_field(to, "protocol", row->protocol);
-	json_field(to, "tls", row->tls);
-	json_field(to, "upstream", row->upstream);
-	json_field(to, "up_protocol", row->up_protocol);
-	json_field(to, "up_tls", row->up_tls);
-	(void)fprintf(to, ",\"cut\":%s}\n", row->cut ? "true" : "false");
+	id_print(row->id, text->id);
+	return slice_str(text->id);
 }
 
-static void print_field(FILE *to, const char *name, struct slice s)
+static struct slice log_utc(const struct query_row *row, struct log_text *text)
 {
-	struct line l = { .len = 0 };
+	struct tm tm = log_time(row->wall_us, true);
+	size_t len = strftime(text->time, sizeof(text->time),
+			      "%Y-%m-%dT%H:%M:%S", &tm);
 
-	if (!s.len)
-		return;
-	line_column(&l, slice_str(name), 13);
-	line_put(&l, s);
-	line_print(to, &l);
+	(void)snprintf(text->time + len, sizeof(text->time) - len, ".%06uZ",
+		       (unsigned int)(row->wall_us % 1000000));
+	return slice_str(text->time);
 }
 
-static void print_numbers(FILE *to, const struct query_row *row)
+void log_cells(const struct query_row *row, struct log_text *text,
+	       struct cell ret[LOG_FIELDS])
 {
-	(void)fprintf(to, "%-13s %" PRIu64 ".%03u ms\n", "duration",
-		      row->duration_us / 1000,
-		      (unsigned int)(row->duration_us % 1000));
-	(void)fprintf(to, "%-13s %" PRIu64 " up, %" PRIu64 " down\n", "bytes",
-		      row->bytes_up, row->bytes_down);
-	if (row->status)
-		(void)fprintf(to, "%-13s %u\n", "status", row->status);
-	(void)fprintf(to, "%-13s %" PRIu32 "\n", "generation", row->generation);
-	if (row->cut)
-		(void)fprintf(to, "%-13s some text was too long\n", "cut");
-}
+	const struct cell cells[] = {
+		cell_text(log_id(row, text)),
+		cell_text(log_utc(row, text)),
+		cell_text(row->instance),
+		cell_text(row->sandbox),
+		cell_text(row->client),
+		cell_known(row->client_port),
+		cell_text(slice_str(audit_kind_str(row->kind))),
+		cell_text(slice_str(audit_verdict_str(row->verdict))),
+		cell_text(slice_str(audit_outcome_str(row->outcome))),
+		cell_known(row->status),
+		cell_text(row->method),
+		cell_text(row->scheme),
+		cell_text(row->host),
+		cell_known(row->port),
+		cell_text(row->path),
+		cell_text(row->query),
+		cell_text(row->reason),
+		cell_text(row->rule),
+		cell_text(row->rule_where),
+		cell_integer(row->generation),
+		cell_text(row->detail),
+		cell_integer(row->duration_us),
+		cell_integer(row->bytes_up),
+		cell_integer(row->bytes_down),
+		cell_text(row->content_type),
+		cell_text(row->user_agent),
+		cell_text(row->protocol),
+		cell_text(row->tls),
+		cell_text(row->upstream),
+		cell_text(row->up_protocol),
+		cell_text(row->up_tls),
+		{ .kind = CELL_BOOL, .integer = row->cut },
+	};
 
-void log_print_row(FILE *to, const struct query_row *row)
-{
-	char id[ID_TEXT], when[64], text[96];
-	struct line target = { .len = 0 };
-	struct tm tm = row_time(row, false);
-
-	id_print(row->id, id);
-	(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S %z", &tm);
-	row_target(row, &target);
-	(void)snprintf(text, sizeof(text), "%s, %s, %s",
-		       audit_kind_str(row->kind),
-		       audit_verdict_str(row->verdict),
-		       audit_outcome_str(row->outcome));
-	print_field(to, "id", slice_str(id));
-	print_field(to, "time", slice_str(when));
-	print_field(to, "what", slice_str(text));
-	print_field(to, "instance", row->instance);
-	print_field(to, "sandbox", row->sandbox);
-	print_field(to, "client", row->client);
-	print_field(to, "method", row_method(row));
-	print_field(to, "target", slice_of(target.mem, target.len));
-	print_field(to, "reason", row->reason);
-	print_field(to, "rule", row->rule);
-	print_field(to, "rule at", row->rule_where);
-	print_field(to, "detail", row->detail);
-	print_numbers(to, row);
-	print_field(to, "content type", row->content_type);
-	print_field(to, "user agent", row->user_agent);
-	print_field(to, "protocol", row->protocol);
-	print_field(to, "tls", row->tls);
-	print_field(to, "upstream", row->upstream);
-	print_field(to, "up protocol", row->up_protocol);
-	print_field(to, "up tls", row->up_tls);
+	static_assert(ARRAY_SIZE(cells) == LOG_FIELDS, "a cell for each name");
+	memcpy(ret, cells, sizeof(cells));
 }

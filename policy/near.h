@@ -1,4 +1,4 @@
-/* policy/near.h - the nearest name, for "did you mean". Private to policy/. */
+/* policy/near.h - the nearest name, for "did you mean". */
 #ifndef POLICY_NEAR_H
 #define POLICY_NEAR_H
 

@@ -338,9 +338,12 @@ class Stage:
 
     def rows(self, *options):
         """The ledger's rows, oldest first, once it has settled."""
-        out = self.penstock("log", "--all", "--limit", "0", "--json",
-                            *options).stdout
-        return [json.loads(line) for line in out.splitlines() if line]
+        run = self.penstock("log", "--all", "--limit", "0", "--json",
+                            *options, check=False)
+        if run.returncode not in (0, 1):  # 1: there are none
+            raise RuntimeError(f"penstock log: {run.returncode}\n"
+                               f"{run.stdout}{run.stderr}")
+        return [json.loads(line) for line in run.stdout.splitlines() if line]
 
     def row(self, timeout_s=5, **facts):
         """The last row with these facts; waits for the ledger to have it."""

@@ -28,7 +28,7 @@ DOORS = {                                 # these headers leave their room
     "certgen": {"certgen/certgen.h", "certgen/bundle.h", "certgen/facts.h",
                 "certgen/truststore.h"},
     "audit":   {"audit/audit.h", "audit/query.h", "audit/record.h"},
-    "policy":  {"policy/policy.h", "policy/load.h"},
+    "policy":  {"policy/policy.h", "policy/load.h", "policy/near.h"},
     "gateway": {"gateway/control.h", "gateway/stats.h",
                 "gateway/portal.h"},
     "capture": {"capture/capture.h"},

@@ -71,6 +71,8 @@ static void seed(struct fixture *f)
 			end.detail = SLICE("connection refused");
 		}
 		assert_int_equal(spool_write(s, &begin, &end), 0);
+		if (i % 500 == 499)
+			drain(f);
 	}
 	drain(f);
 	spool_close(&s);
@@ -192,6 +194,180 @@ static void filters(void **state)
 	EXPECT(f, q, i > 2000);
 	q = (struct query_filter){ .until_us = 1 };
 	EXPECT(f, q, false);
+}
+
+/* Words of verdict and outcome together. */
+static void ends(void **state)
+{
+	struct fixture *f = *state;
+	struct query_filter q;
+
+	seed(f);
+	q = (struct query_filter){ .ends = QUERY_END(AUDIT_DENY,
+						     AUDIT_REFUSED) };
+	EXPECT(f, q, is_denied(i));
+	q.ends |= QUERY_END(AUDIT_ALLOW, AUDIT_FAILED);
+	EXPECT(f, q, is_denied(i) || is_failed(i));
+	q.what = QUERY_DENIED;
+	EXPECT(f, q, is_denied(i));
+	q = (struct query_filter){ .ends = QUERY_END(AUDIT_NONE, AUDIT_CUT) };
+	EXPECT(f, q, false);
+}
+
+/* What a loop counts for one group. */
+struct counted {
+	uint64_t rows, denied, failed, down, first_us, last_us;
+};
+
+static void count(struct counted *c, int i)
+{
+	uint64_t us = fixture_us(fixture_id((uint64_t)i * GAP_US));
+
+	c->first_us = c->rows++ ? c->first_us : us;
+	c->last_us = us;
+	c->denied += is_denied(i);
+	c->failed += is_failed(i);
+	c->down += fixture_end().bytes_down;
+}
+
+static void expect_group(const struct query_group *g, const struct counted *c)
+{
+	assert_int_equal(g->rows, c->rows);
+	assert_int_equal(g->denied, c->denied);
+	assert_int_equal(g->failed, c->failed);
+	assert_int_equal(g->bytes_up, 0);
+	assert_int_equal(g->bytes_down, c->down);
+	assert_int_equal(g->first_us, c->first_us);
+	assert_int_equal(g->last_us, c->last_us);
+}
+
+/* By host and sandbox, of rows from number `from` on: 7 hosts, 2 sandboxes. */
+static void check_groups(struct fixture *f, struct query_filter filter,
+			 int from, bool only_denied)
+{
+	static const enum query_key by[] = { QUERY_HOST, QUERY_SANDBOX };
+	struct counted want[7][2] = { 0 };
+	uint64_t before = UINT64_MAX;
+	struct query_group g;
+	struct query *q;
+
+	for (int i = from; i < ROWS; i++)
+		if (!only_denied || is_denied(i))
+			count(&want[i % 7][i % 2], i);
+	assert_int_equal(query_open(f->ledger, &q), 0);
+	/* What is denied stands in odd places, which are sandbox a's. */
+	assert_int_equal(query_group(q, &filter, by, 2), only_denied ? 7 : 14);
+	for (int n = 0; n < (only_denied ? 7 : 14); n++) {
+		assert_int_equal(query_group_next(q, &g), 1);
+		assert_true(g.rows <= before);
+		before = g.rows;
+		assert_int_equal(g.key[0].len, 7);
+		expect_group(&g, &want[g.key[0].ptr[1] - '0']
+				      [slice_eq(g.key[1], SLICE("a"))]);
+	}
+	assert_int_equal(query_group_next(q, &g), 0);
+	query_free(&q);
+}
+
+static void groups(void **state)
+{
+	struct fixture *f = *state;
+	struct query_filter all = { 0 };
+	struct query_filter q;
+
+	seed(f);
+	check_groups(f, all, 0, false);
+	q = (struct query_filter){ .what = QUERY_DENIED };
+	check_groups(f, q, 0, true);
+	q = (struct query_filter){ .since_us = fixture_us(
+					   fixture_id(1234 * GAP_US)) };
+	check_groups(f, q, 1234, false);
+	q.limit = 3; /* of rows, not of groups */
+	q.first = true;
+	check_groups(f, q, 1234, false);
+	q.path = SLICE("/p");
+	check_groups(f, q, 1234, false);
+}
+
+/* The n-th largest group's keys, as "a|b". */
+static void expect_keys(struct fixture *f, const enum query_key *by,
+			size_t by_len, int groups_len, const char *first)
+{
+	struct query_filter all = { 0 };
+	struct query_group g;
+	struct query *q;
+	char text[256] = "";
+
+	assert_int_equal(query_open(f->ledger, &q), 0);
+	assert_int_equal(query_group(q, &all, by, by_len), groups_len);
+	assert_int_equal(query_group_next(q, &g), 1);
+	for (size_t i = 0; i < by_len; i++)
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			       "%.*s|", (int)g.key[i].len,
+			       g.key[i].len ? g.key[i].ptr : "");
+	assert_string_equal(text, first);
+	query_free(&q);
+}
+
+static void keys(void **state)
+{
+	struct fixture *f = *state;
+	enum query_key key;
+
+	seed(f);
+	expect_keys(f, (enum query_key[]){ QUERY_STATUS, QUERY_VERDICT }, 2, 3,
+		    "200|allow|");
+	expect_keys(f, (enum query_key[]){ QUERY_REASON }, 1, 2, "|");
+	expect_keys(f, (enum query_key[]){ QUERY_KIND, QUERY_PORT }, 2, 1,
+		    "request|443|");
+	expect_keys(f, (enum query_key[]){ QUERY_HOUR, QUERY_DAY }, 2, 1,
+		    "2026-03-11T00|2026-03-11|");
+	expect_keys(f, NULL, 0, 1, "");
+	for (unsigned int i = 0; i < QUERY_KEYS; i++) {
+		assert_true(query_key_parse(slice_str(query_key_str(i)), &key));
+		assert_int_equal(key, i);
+		expect_keys(f, (enum query_key[]){ QUERY_SANDBOX }, 1, 2, "a|");
+	}
+	assert_false(query_key_parse(SLICE("hosts"), &key));
+}
+
+static void occurring(void **state)
+{
+	struct fixture *f = *state;
+	struct slice word;
+	struct query *q;
+	int n = 0;
+
+	seed(f);
+	assert_int_equal(query_open(f->ledger, &q), 0);
+	assert_int_equal(query_occurs(q, QUERY_SANDBOX, SLICE("a")), 1);
+	assert_int_equal(query_occurs(q, QUERY_SANDBOX, SLICE("c")), 0);
+	assert_int_equal(query_occurs(q, QUERY_HOST, SLICE("H3.*")), 1);
+	assert_int_equal(query_occurs(q, QUERY_HOST, SLICE("a")), 0);
+	assert_int_equal(query_words(q, QUERY_HOST), 0);
+	while (query_word_next(q, &word) == 1)
+		n += slice_ends(word, SLICE(".test"));
+	assert_int_equal(n, 7);
+	assert_int_equal(query_words(q, QUERY_STATUS), 0);
+	while (query_word_next(q, &word) == 1)
+		n++;
+	assert_int_equal(n, 10);
+	query_free(&q);
+}
+
+static void durations(void **state)
+{
+	struct fixture *f = *state;
+	struct query_filter q = { .what = QUERY_DENIED };
+	uint64_t us[ROWS];
+	struct query *query;
+
+	seed(f);
+	assert_int_equal(query_open(f->ledger, &query), 0);
+	assert_int_equal(query_durations(query, &q, us, ROWS), ROWS / 10);
+	assert_int_equal(us[0], fixture_end().duration_us);
+	assert_int_equal(query_durations(query, &q, us, 7), 7);
+	query_free(&query);
 }
 
 static void fields(void **state)
@@ -369,8 +545,9 @@ int main(void)
 #define T(name)                                                                \
 	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		T(filters),   T(fields),     T(follow),
-		T(no_ledger), T(leaves_wal), T(pruned_between),
+		T(filters),    T(fields),	  T(follow),	T(no_ledger),
+		T(leaves_wal), T(pruned_between), T(ends),	T(groups),
+		T(keys),       T(occurring),	  T(durations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

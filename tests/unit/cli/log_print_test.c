@@ -11,6 +11,8 @@
 #include <cmocka.h>
 
 #include "base/base.h"
+#include "cli/log_har.h"
+#include "cli/log_story.h"
 
 static struct query_row allowed(void)
 {
@@ -74,6 +76,15 @@ static void plain(FILE *to, const struct query_row *row)
 static void coloured(FILE *to, const struct query_row *row)
 {
 	log_print_line(to, row, true);
+}
+
+static void as_json(FILE *to, const struct query_row *row)
+{
+	struct cell cells[LOG_FIELDS];
+	struct log_text text;
+
+	log_cells(row, &text, cells);
+	cells_object(to, log_fields, cells, LOG_FIELDS);
 }
 
 static void heading(FILE *to, const struct query_row *row)
@@ -178,7 +189,7 @@ static void json(void **state)
 
 	(void)state;
 	row.user_agent = SLICE("a\"b\\x0a\n\xc2\x9b");
-	expect(log_print_json, &row,
+	expect(as_json, &row,
 	       "{\"id\":\"0AFMCKD3BVM03\","
 	       "\"time\":\"2026-11-22T11:52:23.724755Z\","
 	       "\"instance\":\"test\",\"sandbox\":\"ci\","
@@ -192,29 +203,144 @@ static void json(void **state)
 	       "\"bytes_up\":0,\"bytes_down\":5321,\"content_type\":null,"
 	       "\"user_agent\":\"a\\\"b\\\\x0a\\u000a??\","
 	       "\"protocol\":\"h2\",\"tls\":null,\"upstream\":null,"
-	       "\"up_protocol\":null,\"up_tls\":null,\"cut\":false}\n");
+	       "\"up_protocol\":null,\"up_tls\":null,\"cut\":false}");
 }
 
-static void in_full(void **state)
+static void story_of_a_refusal(void **state)
 {
 	struct query_row row = denied();
 
 	(void)state;
-	expect(log_print_row, &row,
-	       "id            0AFMCKD3BVM03\n"
-	       "time          2026-11-22 11:52:23 +0000\n"
-	       "what          request, deny, refused\n"
-	       "instance      test\n"
-	       "sandbox       ci\n"
-	       "client        10.7.0.9\n"
-	       "method        GET\n"
-	       "target        api.github.com/repos/acme\n"
-	       "reason        no-rule\n"
-	       "duration      81.234 ms\n"
-	       "bytes         0 up, 5321 down\n"
-	       "status        403\n"
-	       "generation    3\n"
-	       "protocol      h2\n");
+	row.detail = SLICE("No rule of sandbox 'ci' allows it.");
+	expect(log_story, &row,
+	       "request   0AFMCKD3BVM03, a request: denied\n"
+	       "asked     GET api.github.com/repos/acme\n"
+	       "when      2026-11-22 11:52:23.724 +0000, took 81.234 ms\n"
+	       "who       sandbox ci, from 10.7.0.9 port 40112, by h2\n"
+	       "verdict   deny, no-rule (generation 3 of the policies)\n"
+	       "dialled   nothing: it did not leave the gateway\n"
+	       "answer    403\n"
+	       "bytes     0 up, 5321 down\n"
+	       "ended     answered by the gateway itself: No rule of sandbox "
+	       "'ci' allows it.\n"
+	       "to allow  penstock allow ci 'GET "
+	       "https://api.github.com/repos/acme'\n"
+	       "instance  test\n");
+}
+
+static void story_of_an_answer(void **state)
+{
+	struct query_row row = allowed();
+
+	(void)state;
+	row.tls = row.up_tls = SLICE("TLSv1.3");
+	row.up_protocol = SLICE("h2");
+	row.upstream = SLICE("140.82.121.6:443");
+	row.rule_where = SLICE("penstock.yaml:12");
+	row.content_type = SLICE("application/json");
+	row.user_agent = SLICE("git/2.39.5");
+	row.outcome = AUDIT_CUT;
+	expect(log_story, &row,
+	       "request   0AFMCKD3BVM03, a request: cut\n"
+	       "asked     GET api.github.com/repos/acme\n"
+	       "when      2026-11-22 11:52:23.724 +0000, took 81.234 ms\n"
+	       "who       sandbox ci, from 10.7.0.9 port 40112, by h2 over "
+	       "TLSv1.3\n"
+	       "agent     git/2.39.5\n"
+	       "verdict   allow (generation 3 of the policies)\n"
+	       "rule      GET https://api.github.com/repos/acme/**  at "
+	       "penstock.yaml:12\n"
+	       "dialled   140.82.121.6:443, by h2 over TLSv1.3\n"
+	       "answer    200, application/json\n"
+	       "bytes     0 up, 5321 down\n"
+	       "ended     client or origin went away in the middle\n"
+	       "instance  test\n");
+}
+
+/* What is offered is a rule, or nothing; a shell reads it as one word. */
+static void to_allow(void **state)
+{
+	struct query_row row = denied();
+	char rule[STORY_RULE_MAX];
+
+	(void)state;
+	row.path = SLICE("/it's/*");
+	expect(log_story, &row,
+	       "request   0AFMCKD3BVM03, a request: denied\n"
+	       "asked     GET api.github.com/it's/*\n"
+	       "when      2026-11-22 11:52:23.724 +0000, took 81.234 ms\n"
+	       "who       sandbox ci, from 10.7.0.9 port 40112, by h2\n"
+	       "verdict   deny, no-rule (generation 3 of the policies)\n"
+	       "dialled   nothing: it did not leave the gateway\n"
+	       "answer    403\n"
+	       "bytes     0 up, 5321 down\n"
+	       "ended     answered by the gateway itself\n"
+	       "to allow  penstock allow ci 'GET "
+	       "https://api.github.com/it'\\''s/%2a'\n"
+	       "instance  test\n");
+	log_story_rule(&row, true, rule);
+	assert_string_equal(rule, "GET https://api.github.com");
+	row.cut = true;
+	log_story_rule(&row, false, rule);
+	assert_string_equal(rule, "");
+	row = denied();
+	row.rule = SLICE("any https://api.github.com/**");
+	log_story_rule(&row, false, rule);
+	assert_string_equal(rule, "");
+	row = denied();
+	row.scheme = SLICE("tcp");
+	row.port = 22;
+	row.path = slice_of(NULL, 0);
+	log_story_rule(&row, false, rule);
+	assert_string_equal(rule, "tcp://api.github.com:22");
+	row = allowed();
+	log_story_rule(&row, false, rule);
+	assert_string_equal(rule, "");
+}
+
+static void words(void **state)
+{
+	(void)state;
+	assert_string_equal(log_word(AUDIT_DENY, AUDIT_REFUSED), "denied");
+	assert_string_equal(log_word(AUDIT_NONE, AUDIT_REFUSED), "refused");
+	assert_string_equal(log_word(AUDIT_ASK, AUDIT_OPEN), "asking");
+	assert_string_equal(log_word(AUDIT_ALLOW, AUDIT_INTERRUPTED), "broken");
+}
+
+static void archive(FILE *to, const struct query_row *row)
+{
+	log_har_begin(to);
+	(void)log_har_row(to, row, true);
+	log_har_end(to);
+}
+
+static void har(void **state)
+{
+	struct query_row row = denied();
+
+	(void)state;
+	row.query = SLICE("a=b&c");
+	expect(archive, &row,
+	       "{\"log\":{\"version\":\"1.2\",\"creator\":{\"name\":"
+	       "\"penstock\",\"version\":\"0.1.0\"},\"pages\":[],"
+	       "\"entries\":[\n"
+	       "{\"startedDateTime\":\"2026-11-22T11:52:23.724755Z\","
+	       "\"time\":81.234,\"request\":{\"method\":\"GET\",\"url\":"
+	       "\"https://api.github.com/repos/acme?a=b&c\","
+	       "\"httpVersion\":\"HTTP/2.0\",\"cookies\":[],\"headers\":[],"
+	       "\"queryString\":[{\"name\":\"a\",\"value\":\"b\"},"
+	       "{\"name\":\"c\",\"value\":\"\"}],\"headersSize\":-1,"
+	       "\"bodySize\":0},\"response\":{\"status\":403,"
+	       "\"statusText\":\"\",\"httpVersion\":\"HTTP/2.0\","
+	       "\"cookies\":[],\"headers\":[],\"content\":{\"size\":5321,"
+	       "\"mimeType\":\"\"},\"redirectURL\":\"\","
+	       "\"headersSize\":-1,\"bodySize\":5321},\"cache\":{},"
+	       "\"timings\":{\"blocked\":-1,\"dns\":-1,\"connect\":-1,"
+	       "\"send\":0,\"wait\":81.234,\"receive\":0,\"ssl\":-1},"
+	       "\"comment\":\"sandbox ci: denied by no-rule\"}\n"
+	       "]}}\n");
+	row.kind = AUDIT_DNS;
+	assert_false(log_har_row(stderr, &row, true));
 }
 
 static int utc(void **state)
@@ -226,9 +352,16 @@ static int utc(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(table), cmocka_unit_test(targets),
-		cmocka_unit_test(wide),	 cmocka_unit_test(hostile),
-		cmocka_unit_test(json),	 cmocka_unit_test(in_full),
+		cmocka_unit_test(table),
+		cmocka_unit_test(targets),
+		cmocka_unit_test(wide),
+		cmocka_unit_test(hostile),
+		cmocka_unit_test(json),
+		cmocka_unit_test(story_of_a_refusal),
+		cmocka_unit_test(story_of_an_answer),
+		cmocka_unit_test(to_allow),
+		cmocka_unit_test(words),
+		cmocka_unit_test(har),
 	};
 
 	return cmocka_run_group_tests(tests, utc, NULL);

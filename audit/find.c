@@ -1,0 +1,345 @@
+/* audit/find.c - which rows answer a filter.
+ *
+ * In two steps (see audit/schema.c for the tables):
+ *
+ *   1. which facts fit: one SELECT over a small table
+ *   2. which rows: for each of these facts `seen` says in which seconds it
+ *	occurs. The facts stand in a heap by their next second, so seconds come
+ *	in order of time and each is read once; of its rows those with fitting
+ *	facts are taken, until there are enough
+ *
+ * A filter that names no facts skips the first and reads the keys in order.
+ */
+
+#include "audit/find.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/query_private.h"
+#include "audit/schema.h"
+#include "base/base.h"
+
+#define EPOCH_2024_US 1704067200000000ull
+
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static uint64_t id_at(uint64_t wall_us)
+{
+	if (wall_us <= EPOCH_2024_US)
+		return 0;
+	return MIN(wall_us - EPOCH_2024_US, (uint64_t)INT64_MAX >> 12) << 12;
+}
+
+/* SQLite's GLOB pattern: '*' and '?' of s mean what they say, '[' does not.
+ * What does not fit matches nothing: no filter is ever widened.
+ */
+static void find_pattern(struct slice s, bool fold, const char *tail,
+			 char ret[FIND_PATTERN_MAX])
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		char c = fold ? ascii_lower(s.ptr[i]) : s.ptr[i];
+
+		if (len + 8 > FIND_PATTERN_MAX) {
+			ret[0] = '\0';
+			return;
+		}
+		if (c == '[')
+			ret[len++] = '[';
+		ret[len++] = c;
+		if (c == '[')
+			ret[len++] = ']';
+	}
+	memcpy(ret + len, tail, strlen(tail) + 1);
+}
+
+static void find_range(struct find *f)
+{
+	const struct query_filter *filter = f->filter;
+
+	f->from = filter->since_us ? id_at(filter->since_us) : 0;
+	if (filter->after_id >= f->from && filter->after_id)
+		f->from = filter->after_id + 1;
+	f->to = INT64_MAX;
+	if (filter->until_us) {
+		uint64_t end = id_at(filter->until_us);
+
+		f->to = end ? end - 1 : 0;
+	}
+}
+
+void find_host(struct slice host, char ret[FIND_PATTERN_MAX])
+{
+	find_pattern(host, true, "", ret);
+}
+
+/* The SELECT of step 1. Parameters are bound whether they are used or not; a
+ * condition that is off is true. Returns 0 or as query_fail().
+ */
+static int find_facts_select(struct find *f, sqlite3_stmt **ret)
+{
+	static const char sql[] =
+		"SELECT id FROM facts WHERE"
+		" (?1 = 0 OR verdict = 0 OR (?1 = 1 AND outcome IN (2, 3, 5)))"
+		" AND (?2 = '' OR host IN (SELECT id FROM text"
+		" WHERE text GLOB ?2))"
+		" AND (?3 = '' OR sandbox = (SELECT id FROM text"
+		" WHERE text = ?3))"
+		" AND (?4 = '' OR method = (SELECT id FROM text"
+		" WHERE text = ?4))"
+		" AND (?5 = '' OR rule = (SELECT id FROM text WHERE text = ?5))"
+		" AND (?6 = '' OR reason = (SELECT id FROM text"
+		" WHERE text = ?6))"
+		" AND (?7 = 0 OR status = ?7 OR status / 100 = ?7)"
+		" AND (?8 = 0 OR ?8 >> (verdict * 6 + outcome) & 1)"
+		" ORDER BY id";
+	const struct query_filter *filter = f->filter;
+	const struct slice exact[] = { filter->sandbox, filter->method,
+				       filter->rule, filter->reason };
+	char host[FIND_PATTERN_MAX];
+	int err = query_prepare(f->q, sql, ret);
+
+	static_assert(AUDIT_DENY == 0 && AUDIT_REFUSED == 2 &&
+			      AUDIT_FAILED == 3 && AUDIT_INTERRUPTED == 5,
+		      "the numbers in the statement");
+	static_assert(QUERY_END(1, 0) == 1 << AUDIT_OUTCOMES &&
+			      AUDIT_OUTCOMES == 6,
+		      "the numbers in the statement");
+	static_assert(QUERY_ALL == 0 && QUERY_TROUBLED == 1,
+		      "the numbers in the statement");
+	if (err)
+		return err;
+	find_host(filter->host, host);
+	(void)sqlite3_bind_int(*ret, 1, (int)filter->what);
+	(void)sqlite3_bind_text(*ret, 2, host, -1, SQLITE_TRANSIENT);
+	for (size_t i = 0; i < ARRAY_SIZE(exact); i++)
+		(void)sqlite3_bind_text(*ret, 3 + (int)i,
+					exact[i].len ? exact[i].ptr : "",
+					(int)exact[i].len, SQLITE_STATIC);
+	(void)sqlite3_bind_int(*ret, 7, filter->status);
+	(void)sqlite3_bind_int64(*ret, 8, filter->ends);
+	return 0;
+}
+
+static int find_want(struct find *f, int64_t facts)
+{
+	size_t n = f->wanted_len;
+
+	if (n == f->wanted_cap) {
+		size_t cap = n ? n * 2 : 256;
+		int64_t *mem = realloc(f->wanted, cap * sizeof(*mem));
+
+		if (!mem)
+			return -ENOMEM;
+		f->wanted = mem;
+		f->wanted_cap = cap;
+	}
+	f->wanted[f->wanted_len++] = facts;
+	return 0;
+}
+
+/* Step 1: the facts that fit, into wanted. */
+static int find_facts(struct find *f)
+{
+	sqlite3_stmt *stmt;
+	int err = find_facts_select(f, &stmt);
+
+	if (err)
+		return err;
+	while (!err && sqlite3_step(stmt) == SQLITE_ROW)
+		err = find_want(f, sqlite3_column_int64(stmt, 0));
+	if (sqlite3_finalize(stmt) != SQLITE_OK && !err)
+		err = query_fail(f->q);
+	return err;
+}
+
+bool find_wants(const struct find *f, int64_t facts)
+{
+	uint64_t key = (uint64_t)facts;
+
+	return f->any_facts ||
+	       (f->wanted_len && bsearch(&key, f->wanted, f->wanted_len,
+					 sizeof(key), compare_u64));
+}
+
+/* The next second, from this one on and not past end, in which the facts
+ * occur. Returns 1, 0 for none, or as query_fail().
+ */
+static int find_second(struct find *f, int64_t facts, int64_t end,
+		       int64_t *second)
+{
+	bool up = f->filter->first;
+	sqlite3_stmt *stmt = up ? f->q->next_up : f->q->next_down;
+	int n = 0;
+
+	(void)sqlite3_bind_int64(stmt, 1, facts);
+	(void)sqlite3_bind_int64(stmt, 2, *second);
+	if (sqlite3_step(stmt) == SQLITE_ROW) {
+		*second = sqlite3_column_int64(stmt, 0);
+		n = up ? *second <= end : *second >= end;
+	}
+	return sqlite3_reset(stmt) == SQLITE_OK ? n : query_fail(f->q);
+}
+
+/* Does a come before b in the direction we go? */
+static bool find_before(const struct find *f, size_t a, size_t b)
+{
+	return f->filter->first ? f->heap[a].second < f->heap[b].second
+				: f->heap[a].second > f->heap[b].second;
+}
+
+static void find_swap(struct find *f, size_t a, size_t b)
+{
+	struct find_facts t = f->heap[a];
+
+	f->heap[a] = f->heap[b];
+	f->heap[b] = t;
+}
+
+static void find_sift(struct find *f, size_t i)
+{
+	for (;;) {
+		size_t child = 2 * i + 1;
+
+		if (child >= f->heap_len)
+			return;
+		if (child + 1 < f->heap_len && find_before(f, child + 1, child))
+			child++;
+		if (!find_before(f, child, i))
+			return;
+		find_swap(f, child, i);
+		i = child;
+	}
+}
+
+static int find_heap(struct find *f, int64_t begin, int64_t end)
+{
+	f->heap_len = 0;
+	if (!f->heap)
+		f->heap = calloc(MAX(f->wanted_len, 1), sizeof(*f->heap));
+	if (!f->heap)
+		return -ENOMEM;
+	for (size_t i = 0; i < f->wanted_len; i++) {
+		struct find_facts facts = { f->wanted[i], begin };
+		int n = find_second(f, facts.id, end, &facts.second);
+
+		if (n < 0)
+			return n;
+		if (n)
+			f->heap[f->heap_len++] = facts;
+	}
+	for (size_t i = f->heap_len / 2; i-- > 0;)
+		find_sift(f, i);
+	return 0;
+}
+
+int find_scan(struct find *f, uint64_t from, uint64_t to)
+{
+	int err = 0;
+
+	(void)sqlite3_reset(f->scan);
+	(void)sqlite3_bind_int64(f->scan, 1, (int64_t)from);
+	(void)sqlite3_bind_int64(f->scan, 2, (int64_t)to);
+	(void)sqlite3_bind_text(f->scan, 3, f->path, -1, SQLITE_STATIC);
+	while (!err && !f->enough && sqlite3_step(f->scan) == SQLITE_ROW) {
+		if (!find_wants(f, sqlite3_column_int64(f->scan, 1)))
+			continue;
+		err = f->take(f->ctx, f->scan);
+		f->enough = err > 0;
+		err = MIN(err, 0);
+	}
+	if (sqlite3_reset(f->scan) != SQLITE_OK)
+		return query_fail(f->q);
+	return err;
+}
+
+static int find_prepare_scan(struct find *f)
+{
+	/* Without a path to look for, the row's own column is not read. */
+	const char *path = f->filter->path.len ? " AND path GLOB ?3" : "";
+	char sql[200];
+
+	if (f->filter->path.len)
+		find_pattern(f->filter->path, false, "*", f->path);
+	(void)snprintf(sql, sizeof(sql),
+		       "SELECT id, facts, bytes_up, bytes_down, duration_us"
+		       " FROM record WHERE id >= ?1 AND id <= ?2%s"
+		       " ORDER BY id%s",
+		       path, f->filter->first ? "" : " DESC");
+	return query_prepare(f->q, sql, &f->scan);
+}
+
+/* All facts of this second move on to their next one. */
+static int find_advance(struct find *f, int64_t second, int64_t end)
+{
+	while (f->heap_len && f->heap[0].second == second) {
+		struct find_facts *top = &f->heap[0];
+		int n;
+
+		top->second += f->filter->first ? 1 : -1;
+		n = find_second(f, top->id, end, &top->second);
+		if (n < 0)
+			return n;
+		if (!n)
+			*top = f->heap[--f->heap_len];
+		find_sift(f, 0);
+	}
+	return 0;
+}
+
+/* Step 2: the rows. */
+int find_rows(struct find *f, uint64_t from, uint64_t to)
+{
+	bool up = f->filter->first;
+	int64_t end = SCHEMA_SECOND(up ? to : from);
+	int err;
+
+	if (f->any_facts)
+		return find_scan(f, from, to);
+	err = find_heap(f, SCHEMA_SECOND(up ? from : to), end);
+	while (!err && f->heap_len && !f->enough) {
+		int64_t second = f->heap[0].second;
+		uint64_t start = (uint64_t)second << 32;
+
+		err = find_scan(f, MAX(start, from),
+				MIN(start + UINT32_MAX, to));
+		if (!err)
+			err = find_advance(f, second, end);
+	}
+	return err;
+}
+
+static bool find_names_facts(const struct query_filter *filter)
+{
+	return filter->what != QUERY_ALL || filter->host.len ||
+	       filter->sandbox.len || filter->method.len || filter->rule.len ||
+	       filter->reason.len || filter->status || filter->ends;
+}
+
+int find_begin(struct find *f)
+{
+	int err;
+
+	find_range(f);
+	f->any_facts = !find_names_facts(f->filter);
+	err = find_prepare_scan(f);
+	if (!err && !f->any_facts)
+		err = find_facts(f);
+	return err;
+}
+
+void find_done(struct find *f)
+{
+	(void)sqlite3_finalize(f->scan);
+	free(f->heap);
+	free(f->wanted);
+}

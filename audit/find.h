@@ -1,0 +1,64 @@
+/* audit/find.h - the rows that answer a filter, one after the other. Private
+ * to audit/query_*.c; audit/find.c says how.
+ */
+#ifndef AUDIT_FIND_H
+#define AUDIT_FIND_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "audit/query.h"
+
+#define FIND_PATTERN_MAX 2600 /* octets; each of a path's may be escaped */
+
+/* Called with each row that fits, its columns being id, facts, bytes_up,
+ * bytes_down, duration_us. Returns 0 to go on, 1 for enough, or < 0.
+ */
+typedef int find_take_fn(void *ctx, sqlite3_stmt *row);
+
+/* Facts that fit, and the next second in which they occur. */
+struct find_facts {
+	int64_t id;
+	int64_t second;
+};
+
+struct find {
+	struct query *q;
+	const struct query_filter *filter;
+	find_take_fn *take;
+	void *ctx;
+	uint64_t from;	/* ids from here */
+	uint64_t to;	/* to here, this one included */
+	bool any_facts; /* the filter names no facts */
+	bool enough;
+	struct find_facts *heap; /* owned */
+	size_t heap_len;
+	int64_t *wanted; /* owned; ids of facts, ascending */
+	size_t wanted_len;
+	size_t wanted_cap;
+	sqlite3_stmt *scan; /* owned */
+	char path[FIND_PATTERN_MAX];
+};
+
+/* Find the facts that fit and ready f, whose q, filter, take and ctx are set
+ * and all else is zero. Returns 0, -EIO or -ENOMEM; find_done() in any case.
+ */
+int find_begin(struct find *f);
+void find_done(struct find *f);
+
+/* Take the rows of ids from..to, the newest first unless the filter says so,
+ * by the quickest way; or by reading all of them in their order. Each returns
+ * 0, -EIO, or what take failed with.
+ */
+int find_rows(struct find *f, uint64_t from, uint64_t to);
+int find_scan(struct find *f, uint64_t from, uint64_t to);
+
+/* Are these among the facts that fit? */
+bool find_wants(const struct find *f, int64_t facts);
+
+/* The filter's host as a pattern of SQLite's GLOB. */
+void find_host(struct slice host, char ret[FIND_PATTERN_MAX]);
+
+#endif

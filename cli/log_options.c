@@ -1,0 +1,481 @@
+/* cli/log_options.c - the options of penstock log. */
+
+#include "cli/log_options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "cli/cli.h"
+#include "cli/log_hint.h"
+
+#define LIMIT_DEFAULT 50
+
+static const char log_usage[] =
+	"usage: penstock log [options]\n"
+	"       penstock log show ID [--format FORMAT]\n"
+	"\n"
+	"Prints what the gateway recorded, the newest last: denied and failed\n"
+	"requests, or with --all everything. `show` tells one request's story.\n"
+	"\n"
+	"Which rows:\n"
+	"  --all             allowed requests too\n"
+	"  --denied          denied ones only\n"
+	"  --since WHEN      10m, 2h, 7d ago; or 2026-11-22T10:00 (local, or "
+	"with Z)\n"
+	"  --until WHEN      the same, for the end\n"
+	"  --host HOST       this host; * and ? stand for anything\n"
+	"  --sandbox NAME    this sandbox\n"
+	"  --method METHOD   this method\n"
+	"  --path PATH       paths that begin so; * and ? as above\n"
+	"  --status N        this status; 4 or 4xx means 400 to 499\n"
+	"  --verdict WORD,…  allow, deny, ask, none, or a word of column "
+	"VERDICT\n"
+	"  --rule TEXT       decided by this rule\n"
+	"  --reason WORD     refused for this reason\n"
+	"  --limit N         at most N rows (50; 0: no limit)\n"
+	"\n"
+	"What of them:\n"
+	"  --group-by KEY,…  count them by host, sandbox, rule, reason, "
+	"method,\n"
+	"                    status, verdict, outcome, kind, client, "
+	"user_agent,\n"
+	"                    content_type, scheme, port, hour, day\n"
+	"  --stats           a summary of all rows\n"
+	"  --columns NAME,…  these fields only\n"
+	"  --format FORMAT   table, json, ndjson, csv, har\n"
+	"  --json            the same as --format ndjson\n"
+	"  --color WHEN      auto, always, never\n"
+	"  --follow          go on printing rows as they come\n"
+	"\n"
+	"Exit status: 0 rows were shown, 1 none fits, 2 usage, 3 no ledger.\n"
+	"\n"
+	"  penstock log --all --host '*.github.com' --since 1h\n"
+	"  penstock log --verdict deny --group-by host,reason\n";
+
+/* Seconds of a unit, or 0. */
+static uint64_t unit_s(const char *text)
+{
+	static const struct {
+		const char *unit;
+		uint64_t s;
+	} units[] = {
+		{ "s", 1 },	{ "m", 60 },	 { "h", 3600 },
+		{ "d", 86400 }, { "w", 604800 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (!strcmp(text, units[i].unit))
+			return units[i].s;
+	return 0;
+}
+
+/* "2026-11-22", "2026-11-22T10:00", "… 10:00:30", each with or without Z. */
+static bool parse_date(const char *text, uint64_t *ret_us)
+{
+	static const char *const formats[] = {
+		"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M",
+		"%Y-%m-%d %H:%M",    "%Y-%m-%dT%H",	  "%Y-%m-%d",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		struct tm tm = { .tm_isdst = -1 };
+		const char *end = strptime(text, formats[i], &tm);
+		time_t t;
+
+		if (!end || (*end && strcmp(end, "Z") != 0))
+			continue;
+		t = *end ? timegm(&tm) : mktime(&tm);
+		if (t <= 0)
+			return false;
+		*ret_us = (uint64_t)t * 1000000;
+		return true;
+	}
+	return false;
+}
+
+static bool parse_when(const char *text, uint64_t *ret_us)
+{
+	uint64_t now = (uint64_t)time(NULL), s;
+	unsigned long long n;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	s = unit_s(end);
+	if (!s)
+		return parse_date(text, ret_us);
+	if (errno || n > now / s)
+		return false;
+	*ret_us = (now - n * s) * 1000000;
+	return true;
+}
+
+static bool parse_count(const char *text, uint32_t max, uint32_t *ret)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (errno || *end || *text < '0' || *text > '9' || n > max)
+		return false;
+	*ret = (uint32_t)n;
+	return true;
+}
+
+/* "403", "4", "4xx" */
+static bool parse_status(const char *text, uint16_t *ret)
+{
+	uint32_t n;
+
+	if (*text >= '1' && *text <= '9' && !strcmp(text + 1, "xx")) {
+		*ret = (uint16_t)(*text - '0');
+		return true;
+	}
+	if (!parse_count(text, 999, &n) || !n || (n > 9 && n < 100))
+		return false;
+	*ret = (uint16_t)n;
+	return true;
+}
+
+enum log_option {
+	OPTION_ALL = 256,
+	OPTION_DENIED,
+	OPTION_SINCE,
+	OPTION_UNTIL,
+	OPTION_HOST,
+	OPTION_SANDBOX,
+	OPTION_METHOD,
+	OPTION_PATH,
+	OPTION_RULE,
+	OPTION_REASON,
+	OPTION_STATUS,
+	OPTION_VERDICT,
+	OPTION_LIMIT,
+	OPTION_GROUP_BY,
+	OPTION_STATS,
+	OPTION_COLUMNS,
+	OPTION_FORMAT,
+	OPTION_COLOUR,
+	OPTION_FOLLOW,
+	OPTION_JSON,
+	OPTION_HELP,
+};
+
+static bool name_is(struct slice name, const char *word)
+{
+	return slice_eq(name, slice_str(word));
+}
+
+/* The ends that a word names; 0 for none. */
+static uint32_t word_ends(struct slice word)
+{
+	uint32_t ends = 0;
+
+	for (unsigned int v = 0; v < AUDIT_VERDICTS; v++)
+		for (unsigned int o = 0; o < AUDIT_OUTCOMES; o++)
+			if (name_is(word, audit_verdict_str(v)) ||
+			    name_is(word, log_word(v, o)))
+				ends |= QUERY_END(v, o);
+	return ends;
+}
+
+static const char *const verdict_words[] = {
+	"allow", "deny",   "ask",  "none",   "denied", "refused", "failed",
+	"cut",	 "broken", "open", "asking", "ok",     NULL,
+};
+
+static const char *const key_words[] = {
+	"host",		"sandbox", "rule", "reason", "method",	   "status",
+	"verdict",	"outcome", "kind", "client", "user_agent", "scheme",
+	"content_type", "port",	   "hour", "day",    NULL,
+};
+static_assert(ARRAY_SIZE(key_words) == QUERY_KEYS + 1, "a word for each key");
+
+static const char *const format_words[] = {
+	[LOG_TABLE] = "table", [LOG_JSON] = "json", [LOG_NDJSON] = "ndjson",
+	[LOG_CSV] = "csv",     [LOG_HAR] = "har",   NULL
+};
+
+/* One word of a list; each of them returns false for one that it doesn't know.
+ */
+typedef bool take_word_fn(struct log_options *o, struct slice word);
+
+static bool take_verdict(struct log_options *o, struct slice word)
+{
+	uint32_t ends = word_ends(word);
+
+	o->filter.ends |= ends;
+	o->filter.what = QUERY_ALL;
+	return ends;
+}
+
+static bool take_key(struct log_options *o, struct slice word)
+{
+	return o->by_len < QUERY_BY_MAX &&
+	       query_key_parse(word, &o->by[o->by_len]) && ++o->by_len;
+}
+
+static bool take_column(struct log_options *o, struct slice word)
+{
+	for (size_t i = 0; i < LOG_FIELDS; i++) {
+		if (!name_is(word, log_fields[i]) ||
+		    o->columns_len == LOG_FIELDS)
+			continue;
+		o->columns[o->columns_len++] = (uint8_t)i;
+		return true;
+	}
+	return false;
+}
+
+/* The words of a comma-separated list. Returns false with a message. */
+static bool log_list(struct log_options *o, const char *value,
+		     take_word_fn *take, const char *what,
+		     const char *const *words)
+{
+	struct slice rest = slice_str(value), word;
+	char text[64];
+
+	do {
+		(void)slice_cut(rest, ',', &word, &rest);
+		if (take(o, word))
+			continue;
+		(void)snprintf(text, sizeof(text), "%.*s", (int)word.len,
+			       word.ptr);
+		log_hint_word(what, text, words);
+		return false;
+	} while (rest.ptr);
+	return true;
+}
+
+static bool log_format_option(struct log_options *o, const char *value)
+{
+	for (size_t i = 0; format_words[i]; i++) {
+		if (strcmp(value, format_words[i]) != 0)
+			continue;
+		o->format = (enum log_format)i;
+		return true;
+	}
+	log_hint_word("no format", value, format_words);
+	return false;
+}
+
+static bool log_colour_option(struct log_options *o, const char *value)
+{
+	static const char *const words[] = { "auto", "always", "never", NULL };
+
+	if (strcmp(value, words[0]) != 0)
+		o->colour = !strcmp(value, words[1]);
+	if (o->colour || !strcmp(value, words[0]) || !strcmp(value, words[2]))
+		return true;
+	log_hint_word("no such --color", value, words);
+	return false;
+}
+
+static bool log_said(bool good, const char *value)
+{
+	if (!good)
+		(void)fprintf(stderr,
+			      "penstock log: cannot read %s; see penstock log "
+			      "--help\n",
+			      value);
+	return good;
+}
+
+/* The options that take text as it is. */
+static bool log_text_option(struct query_filter *f, int option,
+			    const char *value)
+{
+	struct slice *const texts[] = {
+		[0] = &f->host,
+		[OPTION_SANDBOX - OPTION_HOST] = &f->sandbox,
+		[OPTION_METHOD - OPTION_HOST] = &f->method,
+		[OPTION_PATH - OPTION_HOST] = &f->path,
+		[OPTION_RULE - OPTION_HOST] = &f->rule,
+		[OPTION_REASON - OPTION_HOST] = &f->reason,
+	};
+
+	*texts[option - OPTION_HOST] = slice_str(value);
+	return log_said(*value, "an empty value");
+}
+
+/* Options with a value. Returns false, with a message, for one that cannot be.
+ */
+static bool log_value_option(struct log_options *o, int option,
+			     const char *value)
+{
+	struct query_filter *f = &o->filter;
+
+	switch (option) {
+	case OPTION_SINCE:
+		return log_said(parse_when(value, &f->since_us), value);
+	case OPTION_UNTIL:
+		return log_said(parse_when(value, &f->until_us), value);
+	case OPTION_STATUS:
+		return log_said(parse_status(value, &f->status), value);
+	case OPTION_LIMIT:
+		o->limit_given = true;
+		return log_said(parse_count(value, QUERY_ROWS_MAX, &f->limit),
+				value);
+	case OPTION_VERDICT:
+		return log_list(o, value, take_verdict, "no verdict",
+				verdict_words);
+	case OPTION_GROUP_BY:
+		return log_list(o, value, take_key, "cannot group by",
+				key_words);
+	case OPTION_COLUMNS:
+		return log_list(o, value, take_column, "no column", log_fields);
+	case OPTION_FORMAT:
+		return log_format_option(o, value);
+	case OPTION_COLOUR:
+		return log_colour_option(o, value);
+	default:
+		return log_text_option(f, option, value);
+	}
+}
+
+static bool log_option(struct log_options *o, int option, const char *value)
+{
+	switch (option) {
+	case OPTION_ALL:
+		o->filter.what = QUERY_ALL;
+		return true;
+	case OPTION_DENIED:
+		o->filter.what = QUERY_DENIED;
+		return true;
+	case OPTION_FOLLOW:
+		return o->follow = true;
+	case OPTION_STATS:
+		return o->stats = true;
+	case OPTION_JSON:
+		o->format = LOG_NDJSON;
+		return true;
+	default:
+		return log_value_option(o, option, value);
+	}
+}
+
+static int log_bad_usage(const char *what, const char *value)
+{
+	(void)fprintf(stderr, "penstock log: %s%s; see penstock log --help\n",
+		      what, value);
+	return EXIT_USAGE;
+}
+
+/* Options that do not go together. Returns -1 if all is well. */
+static int log_check(struct log_options *o)
+{
+	bool counts = o->by_len || o->stats;
+	bool ends = o->format == LOG_JSON || o->format == LOG_HAR;
+
+	if (o->stats && o->by_len)
+		return log_bad_usage("--stats or --group-by, not both", "");
+	if (o->show && (counts || o->follow))
+		return log_bad_usage("show takes an id and --format", "");
+	if (o->follow && counts)
+		return log_bad_usage("--follow shows rows, not counts", "");
+	if (o->follow && ends)
+		return log_bad_usage("--follow has no end, as --format needs: ",
+				     "use ndjson");
+	if (counts && (o->format == LOG_HAR || o->columns_len))
+		return log_bad_usage("counts are no requests: ",
+				     o->columns_len ? "--columns has no place"
+						    : "--format har has none");
+	if (o->stats && o->format == LOG_CSV)
+		return log_bad_usage("--stats is no table: ",
+				     "use --format json");
+	if (o->format == LOG_HAR && o->columns_len)
+		return log_bad_usage("--format har has no columns", "");
+	if (!o->limit_given)
+		o->filter.limit = LIMIT_DEFAULT;
+	return -1;
+}
+
+static bool log_colours(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !(no && *no) && term &&
+	       strcmp(term, "dumb") != 0;
+}
+
+/* getopt_long()'s loop. Returns -1 to go on. */
+static int log_read_options(struct log_options *o, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "all", no_argument, NULL, OPTION_ALL },
+		{ "denied", no_argument, NULL, OPTION_DENIED },
+		{ "since", required_argument, NULL, OPTION_SINCE },
+		{ "until", required_argument, NULL, OPTION_UNTIL },
+		{ "host", required_argument, NULL, OPTION_HOST },
+		{ "sandbox", required_argument, NULL, OPTION_SANDBOX },
+		{ "method", required_argument, NULL, OPTION_METHOD },
+		{ "path", required_argument, NULL, OPTION_PATH },
+		{ "rule", required_argument, NULL, OPTION_RULE },
+		{ "reason", required_argument, NULL, OPTION_REASON },
+		{ "status", required_argument, NULL, OPTION_STATUS },
+		{ "verdict", required_argument, NULL, OPTION_VERDICT },
+		{ "limit", required_argument, NULL, OPTION_LIMIT },
+		{ "group-by", required_argument, NULL, OPTION_GROUP_BY },
+		{ "stats", no_argument, NULL, OPTION_STATS },
+		{ "columns", required_argument, NULL, OPTION_COLUMNS },
+		{ "format", required_argument, NULL, OPTION_FORMAT },
+		{ "color", required_argument, NULL, OPTION_COLOUR },
+		{ "follow", no_argument, NULL, OPTION_FOLLOW },
+		{ "json", no_argument, NULL, OPTION_JSON },
+		{ "help", no_argument, NULL, OPTION_HELP },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	optind = 0; /* we may not be the first to read options */
+	while ((option = getopt_long(argc, argv, "n:fh", options, NULL)) !=
+	       -1) {
+		option = option == 'n'	 ? OPTION_LIMIT
+			 : option == 'f' ? OPTION_FOLLOW
+			 : option == 'h' ? OPTION_HELP
+					 : option;
+		if (option == OPTION_HELP) {
+			(void)fputs(log_usage, stdout);
+			return 0;
+		}
+		if (option == '?' || !log_option(o, option, optarg))
+			return EXIT_USAGE;
+	}
+	return -1;
+}
+
+int log_arguments(struct log_options *o, int argc, char **argv)
+{
+	int status;
+
+	o->colour = log_colours();
+	status = log_read_options(o, argc, argv);
+	if (status >= 0)
+		return status;
+	if (optind < argc) {
+		if (strcmp(argv[optind], "show") != 0 || optind + 2 != argc)
+			return log_bad_usage("unexpected word ", argv[optind]);
+		o->show = argv[optind + 1];
+	}
+	return log_check(o);
+}
+
+enum cells_format log_cells_format(enum log_format format)
+{
+	static const enum cells_format formats[] = {
+		[LOG_TABLE] = CELLS_TABLE,
+		[LOG_JSON] = CELLS_JSON,
+		[LOG_NDJSON] = CELLS_NDJSON,
+		[LOG_CSV] = CELLS_CSV,
+	};
+
+	assert(format < ARRAY_SIZE(formats));
+	return formats[format];
+}
