@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "gateway/control.h"
 #include "gateway/rules_fd.h"
+#include "gateway/refusal.h"
 #include "gateway/stats.h"
 
 #define DESK_PIECE 16384 /* octets of text in one frame */
@@ -281,11 +282,30 @@ static void desk_reload(struct parent *p, struct desk_door *d)
 	parent_commit(p, op);
 }
 
+/* Refusals of each kind, "refused.SLUG N". Returns the length. */
+static int desk_refusals(const struct parent *p, char *text, size_t size)
+{
+	size_t n = 0;
+
+	for (int kind = 0; kind < REFUSAL_KINDS; kind++) {
+		struct slice slug = refusal_slug((enum refusal_kind)kind);
+		uint64_t sum = 0;
+
+		for (uint32_t i = 0; i < p->workers_len; i++)
+			sum += p->stats[i].refusals[kind];
+		n += (size_t)snprintf(text + n, size - n, "refused.%.*s %llu\n",
+				      (int)slug.len, slug.ptr,
+				      (unsigned long long)sum);
+		assert(n < size);
+	}
+	return (int)n;
+}
+
 static void desk_stats(struct parent *p, struct desk_door *d)
 {
 	struct stats_row sum = { 0 };
 	uint32_t waiting = 0, open = 0;
-	char text[4096];
+	char text[8192];
 	int n = 0;
 
 	for (uint32_t i = 0; i < p->workers_len; i++) {
@@ -306,6 +326,7 @@ static void desk_stats(struct parent *p, struct desk_door *d)
 		      (unsigned long long)sum.name);
 	STATS_EACH(DESK_PRINT)
 #undef DESK_PRINT
+	n += desk_refusals(p, text + n, sizeof(text) - (size_t)n);
 	desk_text(p, d, slice_of(text, (size_t)n));
 }
 

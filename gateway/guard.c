@@ -6,7 +6,10 @@
  * other way round, only 2000::/3 is given out, so the last line refuses the
  * rest of the space, known or not.
  *
- * State: the host's own addresses, read once before the workers are forked.
+ * State: the host's own addresses, in memory that the parent shares with its
+ * workers. The parent reads them anew each second and, when they are others,
+ * writes the table that is not in use, then says that it is. A worker looks
+ * again when that happened in the middle of a look.
  */
 
 #include "gateway/guard.h"
@@ -14,13 +17,15 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/base.h"
 
 /* More than this many addresses on one host is not expected; past it the
- * start fails rather than forget one.
+ * start fails, or what was known stays, rather than forget one.
  */
 #define GUARD_OWN_MAX 1024
 
@@ -87,12 +92,21 @@ static const struct guard_v6 guard_v6[] = {
 	{ { 0 }, 0, GUARD_NEVER, "reserved" },
 };
 
-/* Own addresses; v4 in the first four octets. */
-static struct {
+struct guard_own {
 	sa_family_t family;
-	uint8_t octets[16];
-} guard_own[GUARD_OWN_MAX];
-static size_t guard_own_len;
+	uint8_t octets[16]; /* v4 in the first four, zero behind */
+};
+
+struct guard_table {
+	size_t len;
+	struct guard_own own[GUARD_OWN_MAX];
+};
+
+/* The table in use is the one of the turn's parity. */
+static struct {
+	_Atomic uint32_t turn;
+	struct guard_table table[2];
+} * guard_shared;
 
 static bool guard_within(const uint8_t *addr, const uint8_t *net,
 			 unsigned int bits)
@@ -170,40 +184,89 @@ enum guard_class guard_class(const struct sockaddr *addr, const char **ret_why)
 	return class;
 }
 
-int guard_learn_own(void)
+/* The host's addresses as of now. */
+static int guard_read(struct guard_table *ret)
 {
 	struct ifaddrs *all;
 	int err = 0;
 
 	if (getifaddrs(&all) < 0)
 		return -errno;
-	guard_own_len = 0;
+	memset(ret, 0, sizeof(*ret));
 	for (struct ifaddrs *i = all; i; i = i->ifa_next) {
+		struct guard_own *own = &ret->own[ret->len];
 		uint8_t octets[16] = { 0 };
 
 		if (!i->ifa_addr || !guard_octets(i->ifa_addr, octets))
 			continue;
-		if (guard_own_len == GUARD_OWN_MAX) {
+		if (ret->len == GUARD_OWN_MAX) {
 			err = -ENOBUFS;
 			break;
 		}
-		guard_own[guard_own_len].family = i->ifa_addr->sa_family;
-		memcpy(guard_own[guard_own_len].octets, octets, 16);
-		guard_own_len++;
+		own->family = i->ifa_addr->sa_family;
+		memcpy(own->octets, octets, sizeof(octets));
+		ret->len++;
 	}
 	freeifaddrs(all);
 	return err;
 }
 
+static int guard_share(void)
+{
+	void *p = mmap(NULL, sizeof(*guard_shared), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	guard_shared = p;
+	return 0;
+}
+
+int guard_learn_own(void)
+{
+	static struct guard_table now;
+	int err = guard_shared ? 0 : guard_share();
+	uint32_t turn;
+
+	if (!err)
+		err = guard_read(&now);
+	if (err)
+		return err;
+	turn = atomic_load_explicit(&guard_shared->turn, memory_order_relaxed);
+	if (!memcmp(&now, &guard_shared->table[turn % 2], sizeof(now)))
+		return 0;
+	guard_shared->table[(turn + 1) % 2] = now;
+	atomic_store_explicit(&guard_shared->turn, turn + 1,
+			      memory_order_release);
+	return 1;
+}
+
+static bool guard_holds(const struct guard_table *t, sa_family_t family,
+			const uint8_t octets[16])
+{
+	for (size_t i = 0; i < MIN(t->len, (size_t)GUARD_OWN_MAX); i++)
+		if (t->own[i].family == family &&
+		    !memcmp(t->own[i].octets, octets, 16))
+			return true;
+	return false;
+}
+
 bool guard_is_own(const struct sockaddr *addr)
 {
 	uint8_t octets[16] = { 0 };
+	uint32_t turn, after;
+	bool own;
 
-	if (!guard_octets(addr, octets))
+	if (!guard_shared || !guard_octets(addr, octets))
 		return false;
-	for (size_t i = 0; i < guard_own_len; i++)
-		if (guard_own[i].family == addr->sa_family &&
-		    !memcmp(guard_own[i].octets, octets, 16))
-			return true;
-	return false;
+	do {
+		turn = atomic_load_explicit(&guard_shared->turn,
+					    memory_order_acquire);
+		own = guard_holds(&guard_shared->table[turn % 2],
+				  addr->sa_family, octets);
+		atomic_thread_fence(memory_order_acquire);
+		after = atomic_load_explicit(&guard_shared->turn,
+					     memory_order_relaxed);
+	} while (after != turn);
+	return own;
 }

@@ -26,9 +26,11 @@ enum guard_class {
 /* ret_why, when not NULL, gets a static phrase: "loopback", "link-local". */
 enum guard_class guard_class(const struct sockaddr *addr, const char **ret_why);
 
-/* The gateway's own addresses, read at start (getifaddrs); from then on they
- * are GUARD_NEVER. Again when addresses may have changed. Returns 0 or -errno,
- * -ENOBUFS for a host with too many; to go on then would be to forget one.
+/* The gateway's own addresses (getifaddrs); from then on they are GUARD_NEVER,
+ * in this process and in those it forks, also what it learns after the fork.
+ * Again when addresses may have changed; only one process may. Returns 1 when
+ * they are others than before, 0 when not, -errno, -ENOBUFS for a host with
+ * too many; what was known stays known then.
  */
 int guard_learn_own(void);
 bool guard_is_own(const struct sockaddr *addr);

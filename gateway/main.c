@@ -405,7 +405,7 @@ static int main_run(struct parent *p, const struct options *o,
 		rc = main_tls(p);
 	main_ca(p);
 	if (rc == 0)
-		rc = guard_learn_own();
+		rc = MIN(guard_learn_own(), 0);
 	if (rc == 0)
 		rc = names_open(names_path, &p->names);
 	if (rc == 0)

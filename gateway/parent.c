@@ -21,6 +21,7 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "gateway/guard.h"
 #include "gateway/parent_run.h"
 
 #define PARENT_DRAIN_S 5 /* a worker that is not done by then is killed */
@@ -341,8 +342,24 @@ static void parent_on_signal(struct parent *p)
 		loop_stop(p->loop);
 }
 
+/* The host's addresses, once a second: they come and go. */
+static void parent_learn_own(void)
+{
+	static int before;
+	int rc = guard_learn_own();
+
+	if (rc < 0 && rc != before)
+		log_error("the host's addresses can't be read (%s): those of "
+			  "before are the gateway's own",
+			  err_str(rc));
+	if (rc == 1)
+		log_info("the host's addresses have changed");
+	before = MIN(rc, 0);
+}
+
 static void parent_on_tick(struct parent *p)
 {
+	parent_learn_own();
 	if (p->stopping && ++p->stopping_s >= PARENT_DRAIN_S)
 		crew_kill(p);
 	p->idle_s = p->doors.count || p->stopping ? 0 : p->idle_s + 1;

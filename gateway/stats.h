@@ -32,8 +32,11 @@
 	X(upstream_open, "upstream connections open")                          \
 	X(upstream_reused, "requests sent on a kept connection")               \
 	X(unrecorded, "requests refused because the spool was full")           \
+	X(lost, "decisions that no record was made of, the spool being full")  \
 	X(bytes_up, "body octets, client to origin")                           \
 	X(bytes_down, "body octets, origin to client")
+
+#define STATS_REFUSALS 48 /* kinds of refusals there may be */
 
 struct stats_row {
 #define STATS_FIELD(name, what) uint64_t name;
@@ -52,6 +55,8 @@ struct stats {
 	uint32_t spool_waiting; /* records not yet in SQLite */
 	uint32_t spool_open;	/* exchanges in work */
 	uint32_t generation;	/* of the policies in force */
+	/* By enum refusal_kind. */
+	uint64_t refusals[STATS_REFUSALS];
 	/* By slot; the last one is nobody's. */
 	struct stats_sandbox sandbox[SANDBOXES_MAX + 1];
 };

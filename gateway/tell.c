@@ -108,7 +108,9 @@ bool tell_begin(struct tell *t, struct gate *gate, const struct tell_begin *b)
 	t->verdict = facts.verdict;
 	t->private = b->answer && rule_options(b->answer->options).private;
 	t->kept = spool_begin(gate->spool, &facts, &t->slot) == 0;
-	if (!t->kept)
+	if (!t->kept && gate->count_lost)
+		gate->stats->row.lost++;
+	else if (!t->kept)
 		gate->stats->row.unrecorded++;
 	return t->kept || gate->count_lost;
 }
@@ -163,6 +165,8 @@ void tell_count_refusal(struct gate *gate, const struct sandbox *sb,
 {
 	struct stats_row *row = &gate->stats->row;
 
+	static_assert(REFUSAL_KINDS <= STATS_REFUSALS, "a counter for each");
+	gate->stats->refusals[kind]++;
 	switch (refusal_status(kind)) {
 	case 403:
 	case 413:
@@ -206,5 +210,5 @@ void tell_note(struct gate *gate, const struct tell_note *n)
 	};
 
 	if (spool_write(gate->spool, &begin, &end) < 0)
-		gate->stats->row.unrecorded++;
+		gate->stats->row.lost++;
 }

@@ -127,7 +127,7 @@ static void test_spool_full_counted(void **state)
 	rig_expect(origin, "\r\n\r\n");
 	rig_send(origin, OK_5);
 	rig_expect(client, "hello");
-	assert_int_equal(rig.stats->row.unrecorded, 1);
+	assert_int_equal(rig.stats->row.lost, 1);
 	(void)close(client);
 	(void)close(origin);
 }

@@ -97,7 +97,8 @@ static void test_full(void **state)
 	assert_false(t.kept);
 	tell_note(&rig.gate, &note);
 	assert_int_equal(rig.rows_len, 0);
-	assert_int_equal(rig.stats->row.unrecorded, 3);
+	assert_int_equal(rig.stats->row.unrecorded, 1);
+	assert_int_equal(rig.stats->row.lost, 2);
 }
 
 static void test_note(void **state)
