@@ -208,15 +208,15 @@ static void host_cgroups(const struct instance *in, struct doctor *d)
 		(void)fclose(f);
 	if (both) {
 		doctor_say(d, DOCTOR_OK,
-			   "version 2, with memory and cpu: "
-			   "systemd-run can limit a sandbox");
+			   "version 2, with memory and cpu: penstock run "
+			   "--memory and --cpus");
 		return;
 	}
 	doctor_say(d, DOCTOR_WARN,
-		   "no memory and cpu of version 2 here: a "
-		   "sandbox cannot be limited");
+		   "no memory and cpu of version 2 here: mostly no "
+		   "--memory and --cpus");
 	doctor_fix(d, "a host with systemd and cgroups of version 2 alone; "
-		      "penstock run needs none");
+		      "without these options penstock run needs none");
 }
 
 static void host_instance(const struct instance *in, struct doctor *d)

@@ -15,6 +15,7 @@
 #include "cli/agents.h"
 #include "cli/cli.h"
 #include "cli/instance.h"
+#include "cli/limits.h"
 #include "cli/project.h"
 #include "cli/roster.h"
 #include "cli/run_rules.h"
@@ -35,9 +36,11 @@ static const char run_usage[] =
 	"  --no-fs              show all files of the host: captures the network "
 	"only\n"
 	"  --network blocked    no network at all, no gateway either\n"
+	"  --memory SIZE        use no more memory than 512M, 4G ...\n"
+	"  --cpus N             nor more processors than 0.5, 2 ...\n"
 	"  --no-agent           give an agent known by name nothing of its own\n"
-	"All but --name may be repeated. The current directory is the project: "
-	"writable.\n";
+	"Options that add something may be repeated. The current directory is the "
+	"project:\nwritable.\n";
 
 static void run_help(void)
 {
@@ -102,6 +105,22 @@ static int run_network(struct run *run, const char *word)
 	return EXIT_USAGE;
 }
 
+static int run_limit(struct run *run, int option, const char *word)
+{
+	bool memory = option == 'm';
+	int rc =
+		memory ? limits_parse_memory(word, &run->sb.limits.memory_bytes)
+		       : limits_parse_cpus(word, &run->sb.limits.cpu_milli);
+
+	if (rc == 0)
+		return 0;
+	(void)fprintf(stderr, "penstock run: --%s %s: %s\n",
+		      memory ? "memory" : "cpus", word,
+		      memory ? "a size, as 512M or 4G; 16M at least"
+			     : "a number, as 2 or 0.5; 0.01 at least");
+	return EXIT_USAGE;
+}
+
 static int run_option(struct run *run, int option, char **argv)
 {
 	switch (option) {
@@ -128,6 +147,9 @@ static int run_option(struct run *run, int option, char **argv)
 	case 'g':
 		run->no_agent = true;
 		return 0;
+	case 'm':
+	case 'c':
+		return run_limit(run, option, optarg);
 	case ':':
 		(void)fprintf(stderr, "penstock run: %s needs a value\n",
 			      argv[optind - 1]);
@@ -151,6 +173,8 @@ static int run_parse(struct run *run, int argc, char **argv)
 		{ "ro", required_argument, NULL, 'r' },
 		{ "no-fs", no_argument, NULL, 'f' },
 		{ "network", required_argument, NULL, 't' },
+		{ "memory", required_argument, NULL, 'm' },
+		{ "cpus", required_argument, NULL, 'c' },
 		{ "no-agent", no_argument, NULL, 'g' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -268,6 +292,24 @@ static void run_warn(const struct sandbox *sb)
 		      geteuid() ? "" : ", as root");
 }
 
+/* Under its limits, if any were asked for, before it is let go. */
+static int run_held(struct run *run, struct sandbox_child *child, int rules)
+{
+	const struct limits *l = &run->sb.limits;
+	static struct limits_hold hold;
+	int rc;
+
+	if (!l->memory_bytes && !l->cpu_milli)
+		return sandbox_watch(&run->sb, child, rules);
+	if (limits_begin(l, run->sb.name, child->pid, &hold) < 0) {
+		sandbox_abandon(child);
+		return EXIT_BROKEN;
+	}
+	rc = sandbox_watch(&run->sb, child, rules);
+	limits_end(&hold);
+	return rc;
+}
+
 static int run_sandbox(struct run *run, int rules)
 {
 	static struct sandbox_args args;
@@ -279,7 +321,7 @@ static int run_sandbox(struct run *run, int rules)
 		rc = sandbox_start(&run->sb, &args, &child);
 	}
 	sandbox_args_done(&args);
-	return rc ? EXIT_BROKEN : sandbox_watch(&run->sb, &child, rules);
+	return rc ? EXIT_BROKEN : run_held(run, &child, rules);
 }
 
 /* A policy of the configuration of the agent's name takes the profile's place.

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "capture/capture.h"
+#include "cli/group.h"
 #include "cli/instance.h"
 #include "cli/words.h"
 #include "gateway/control.h"
@@ -39,6 +40,7 @@ struct sandbox {
 	char **command;		/* borrowed; NULL-terminated */
 	bool no_fs;		/* all files of the host are shown */
 	bool blocked;		/* no gateway, no network at all */
+	struct limits limits;	/* of all its processes together */
 };
 
 /* What bubblewrap is given. */
@@ -120,6 +122,9 @@ struct sandbox_child {
  */
 int sandbox_start(const struct sandbox *sb, struct sandbox_args *args,
 		  struct sandbox_child *ret);
+
+/* End what has not been let go, in place of sandbox_watch(). */
+void sandbox_abandon(struct sandbox_child *child);
 
 /* Register it at the gateway with its policies and the further rules in the
  * file rules (owned by the caller), let it go, stay with it until it ends. Returns its exit status, or

@@ -132,6 +132,13 @@ static int start_listen(struct sandbox_child *child)
 	return rc == 1 ? start_take(child, &in) : rc ? rc : ERR_PROTO;
 }
 
+void sandbox_abandon(struct sandbox_child *child)
+{
+	(void)close(child->sock);
+	(void)kill(child->pid, SIGKILL);
+	(void)waitpid(child->pid, NULL, 0);
+}
+
 /* A child that closed the socket has said why itself. */
 static int start_fail(struct sandbox_child *child, int rc)
 {
@@ -139,9 +146,7 @@ static int start_fail(struct sandbox_child *child, int rc)
 		(void)fprintf(stderr,
 			      "penstock run: cannot make the sandbox: %s\n",
 			      err_str(rc));
-	(void)close(child->sock);
-	(void)kill(child->pid, SIGKILL);
-	(void)waitpid(child->pid, NULL, 0);
+	sandbox_abandon(child);
 	return rc;
 }
 

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Memory and processors of a sandbox, on a machine with systemd: held by the
+kernel, or the sandbox does not start. Never unlimited without a word."""
+import functools
+import re
+
+import machine
+from harness import Skip, outside, wait_for
+
+HOG = "b = bytearray(300 << 20); print(len(b))"
+SHOW = ("g=/sys/fs/cgroup$(sed -n s/^0:://p /proc/$1/cgroup); echo $g; "
+        "cat $g/memory.max $g/memory.swap.max $g/cpu.max")
+
+
+def run(stage, *argv, options=("--memory", "64M", "--cpus", "0.5"), path=None,
+        **more):
+    """penstock run in a directory of the machine, as its administrator."""
+    words = ["env", "-C", "/srv/project"]
+    if path:
+        words.append(f"PATH={path}")
+    return stage.inside(*words, "/usr/bin/penstock", "run", "--network",
+                        "blocked", *options, "--", *argv, check=False,
+                        timeout=120, **more)
+
+
+def left(stage):
+    """Scopes, groups and keepers of ours."""
+    units = stage.inside("systemctl", "list-units", "--all", "--plain",
+                         "--no-legend", "penstock-*.scope").stdout
+    groups = stage.inside("find", "/sys/fs/cgroup", "-name", "penstock-*",
+                          "-type", "d").stdout
+    keepers = stage.inside("pgrep", "-x", "penstock", check=False).stdout
+    return units + groups + keepers
+
+
+def gone(stage):
+    wait_for("nothing to be left", lambda: left(stage) == "")
+
+
+def start(stage):
+    stage.boot()
+    stage.inside("mkdir", "-p", "/srv/project", "/srv/bin")
+    stage.inside("ln", "-s", "/usr/bin/bwrap", "/srv/bin/bwrap")
+    has = stage.inside("cat", "/sys/fs/cgroup/cgroup.controllers",
+                       check=False).stdout.split()
+    stage.held = {"memory", "cpu"} <= set(has)
+    # Delegated to us all: a place with processes, room for groups beside.
+    stage.delegated = ["systemd-run", "-q", "--pipe", "--wait", "-p",
+                       "Delegate=yes", "-p", "WorkingDirectory=/srv/project"]
+
+
+def held(test):
+    """A test that needs the controllers."""
+    @functools.wraps(test)
+    def only(stage):
+        if not stage.held:
+            raise Skip("the cgroups of version 2 have no memory and cpu here")
+        test(stage)
+    return only
+
+
+@outside("the options are told from rubbish")
+def rubbish(stage):
+    for options in (("--memory", "64X"), ("--memory", "1M"), ("--cpus", "0"),
+                    ("--cpus", "many")):
+        got = run(stage, "true", options=options)
+        assert got.returncode == 2 and options[0] in got.stderr, got
+        assert len(got.stderr.splitlines()) == 1, got.stderr
+
+
+@outside("no way to hold it: one message, nothing has run, nothing is left")
+def refused(stage):
+    if stage.held:                        # systemd would: out of its sight
+        got = stage.inside(
+            "unshare", "-m", "sh", "-c", "mount -t tmpfs none /run/systemd; "
+            "umount -l /sys/fs/cgroup; cd /srv/project; "
+            "penstock run --network blocked --memory 64M -- touch ran",
+            check=False)
+    else:
+        got = run(stage, "touch", "ran")
+    assert got.returncode == 3, got
+    assert "nothing here can hold" in got.stderr, got.stderr
+    assert "systemd: " in got.stderr and "group: " in got.stderr, got.stderr
+    assert stage.inside("test", "-e", "/srv/project/ran",
+                        check=False).returncode == 1
+    gone(stage)
+
+
+@outside("doctor says whether it can be done")
+def doctor(stage):
+    out = stage.penstock("doctor", check=False).stdout
+    line = next(x for x in out.splitlines() if "cgroups" in x)
+    assert ("OK" in line) == stage.held, out
+
+
+@outside("systemd: the limits are in the kernel, for all that it starts")
+@held
+def scope(stage):
+    command = ["nsenter", "-t", str(stage.leader), "-a", "env", "-C",
+               "/srv/project", "penstock", "run", "--network", "blocked",
+               "--memory", "64M", "--cpus", "0.5", "--", "sh", "-c",
+               "sleep 98765 & wait"]
+    runner = stage.start("scope", command)
+    pid = wait_for("the command", lambda: stage.inside(
+        "pgrep", "-f", "^sleep 98765", check=False).stdout.strip(), 30)
+    got = stage.inside("sh", "-c", SHOW, "sh", pid).stdout.split("\n")
+    assert re.search(r"/penstock-project-\w+-\d+\.scope$", got[0]), got
+    assert got[1:4] == ["67108864", "0", "50000 100000"], got
+    stage.inside("pkill", "-f", "^sleep 98765")
+    runner.wait(timeout=30)
+    gone(stage)
+
+
+@outside("a hog is killed, and its end is told; what fits runs")
+@held
+def hog(stage):
+    got = run(stage, "python3", "-c", HOG)
+    assert got.returncode == 137 and got.stdout == "", got
+    assert "had used up its memory (--memory, 64 MiB)" in got.stderr, got
+    got = run(stage, "python3", "-c", HOG, options=("--memory", "1G"))
+    assert (got.returncode, got.stderr) == (0, ""), got
+    gone(stage)
+
+
+@outside("without systemd's help: a group beside ours, where it is delegated")
+@held
+def group(stage):
+    script = (
+        "mkdir $g/own && echo $$ > $g/own/cgroup.procs && export PATH=/srv/bin"
+        " && exec /usr/bin/penstock run --network blocked --memory 64M --cpus "
+        "0.5 -- /usr/bin/python3 -c '%s'")
+    prefix = "g=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup); "
+    for code, status in (("print(1)", 0), (HOG, 137)):
+        got = stage.inside(*stage.delegated, "sh", "-c",
+                           prefix + script % code, check=False, timeout=120)
+        assert got.returncode == status, got
+        assert ("used up its memory" in got.stderr) == (status == 137), got
+    got = stage.inside(
+        *stage.delegated, "sh", "-c", prefix + script % "print(1)"
+        + "; ls -d $g/penstock-*; cat $g/cgroup.subtree_control", check=False)
+    gone(stage)
+
+
+@outside("penstock run killed: nothing of it is left")
+@held
+def killed(stage):
+    command = ["nsenter", "-t", str(stage.leader), "-a", "env", "-C",
+               "/srv/project", "penstock", "run", "--network", "blocked",
+               "--memory", "64M", "--", "sleep", "98764"]
+    runner = stage.start("killed", command)
+    wait_for("the command", lambda: stage.inside(
+        "pgrep", "-f", "^sleep 98764", check=False).stdout.strip(), 30)
+    runner.kill()
+    runner.wait()
+    stage.inside("pkill", "-KILL", "-f", "^penstock run --network blocked")
+    gone(stage)
+
+
+if __name__ == "__main__":
+    machine.Machine.start_instance = start
+    machine.main("", "workers: 1\n", machine.Machine.start_client)
