@@ -1,4 +1,4 @@
-/* cli/allow.c - penstock allow SANDBOX RULE. */
+/* cli/allow.c - penstock allow, deny, ask: a rule for one sandbox, at once. */
 
 #include <stdio.h>
 #include <string.h>
@@ -6,36 +6,102 @@
 #include "cli/ask.h"
 #include "cli/cli.h"
 #include "gateway/control.h"
+#include "policy/policy.h"
+#include "policy/units.h"
 
 static const char allow_usage[] =
-	"usage: penstock allow SANDBOX RULE\n"
+	"usage: penstock allow SANDBOX RULE [--for TIME]\n"
+	"       penstock deny  SANDBOX RULE [--for TIME]\n"
+	"       penstock ask   SANDBOX RULE [--for TIME]\n"
 	"\n"
-	"Adds a rule to a sandbox of the running instance, at once and in all\n"
-	"workers. The rule lasts until the sandbox or the instance ends; put it\n"
-	"into a policy of penstock.yaml to keep it.\n"
+	"Gives a rule to a sandbox of the running instance, at once and in all\n"
+	"workers; connections in work that it forbids end. It survives a "
+	"restart.\n"
+	"It lasts for TIME (90s, 30m, 8h, 7d), or until it is revoked; a "
+	"sandbox of\n"
+	"`penstock run` takes along what was given without --for.\n"
 	"\n"
-	"  penstock allow ci 'POST https://api.github.com/gists'\n"
-	"  penstock allow ci 'any *.example.com'\n";
+	"A deny outweighs any allow, and an ask any allow: `allow` can't undo\n"
+	"them. See also: penstock grants, penstock revoke.\n"
+	"\n"
+	"  penstock allow ci 'POST https://api.github.com/gists' --for 1h\n"
+	"  penstock allow ci 'any *.example.com'\n"
+	"  penstock deny  ci 'any *.pastebin.com'\n";
 
-int cmd_allow(int argc, char **argv)
+struct allow_words {
+	const char *sandbox, *rule;
+	uint32_t for_s; /* 0: no end */
+};
+
+/* Options may stand anywhere; a rule never begins with "--". */
+static bool allow_parse(int argc, char **argv, struct allow_words *ret)
+{
+	*ret = (struct allow_words){ 0 };
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--for")) {
+			if (++i == argc ||
+			    !units_duration(slice_str(argv[i]), &ret->for_s) ||
+			    !ret->for_s) {
+				(void)fprintf(
+					stderr,
+					"penstock %s: --for: how long, as "
+					"90s, 30m, 8h or 7d\n",
+					argv[0]);
+				return false;
+			}
+		} else if (!ret->sandbox) {
+			ret->sandbox = argv[i];
+		} else if (!ret->rule) {
+			ret->rule = argv[i];
+		} else {
+			(void)fprintf(stderr,
+				      "penstock %s: '%s' is too much; a rule "
+				      "is one word, between quotes\n",
+				      argv[0], argv[i]);
+			return false;
+		}
+	}
+	if (!ret->rule)
+		(void)fputs(allow_usage, stderr);
+	return ret->rule != NULL;
+}
+
+static int allow_give(int argc, char **argv, enum verdict verdict)
 {
 	static struct frame_out out;
 	char phrase[ASK_PHRASE_MAX];
+	struct allow_words w;
 	int rc;
 
 	if (argc == 2 && !strcmp(argv[1], "--help")) {
 		(void)fputs(allow_usage, stdout);
 		return 0;
 	}
-	if (argc != 3) {
-		(void)fputs(allow_usage, stderr);
+	if (!allow_parse(argc, argv, &w))
 		return EXIT_USAGE;
-	}
 	frame_begin(&out, CONTROL_GRANT);
-	frame_put_str(&out, slice_str(argv[1]));
-	frame_put_str(&out, slice_str(argv[2]));
-	rc = ask("allow", &out, NULL, NULL, phrase);
+	frame_put_str(&out, slice_str(w.sandbox));
+	frame_put_u8(&out, (uint8_t)verdict);
+	frame_put_u64(&out, w.for_s);
+	frame_put_str(&out, slice_str(w.rule));
+	rc = ask(argv[0], &out, NULL, NULL, phrase);
 	if (rc == 0)
-		(void)printf("%s: allow %s\n", argv[1], argv[2]);
+		(void)printf("%s: %s %s (%s)\n", w.sandbox,
+			     verdict_str(verdict), w.rule, phrase);
 	return rc;
+}
+
+int cmd_allow(int argc, char **argv)
+{
+	return allow_give(argc, argv, VERDICT_ALLOW);
+}
+
+int cmd_deny(int argc, char **argv)
+{
+	return allow_give(argc, argv, VERDICT_DENY);
+}
+
+int cmd_ask(int argc, char **argv)
+{
+	return allow_give(argc, argv, VERDICT_ASK);
 }

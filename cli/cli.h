@@ -17,18 +17,24 @@
 #define EXIT_BROKEN 3
 
 int cmd_allow(int argc, char **argv);
+int cmd_answer(int argc, char **argv);
+int cmd_ask(int argc, char **argv);
+int cmd_asks(int argc, char **argv);
 int cmd_ca(int argc, char **argv);
 int cmd_attach(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
+int cmd_deny(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_detach(int argc, char **argv);
 int cmd_down(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
+int cmd_grants(int argc, char **argv);
 int cmd_init(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
+int cmd_revoke(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_sandboxes(int argc, char **argv);
 int cmd_shell(int argc, char **argv);

@@ -41,6 +41,7 @@ static void answer_put(struct exchange *ex)
 		.sandbox = slice_str(ex->conn->sandbox->name),
 		.rule = ex->judged.judged && rule ? rule_text(rule) : SLICE(""),
 		.to_allow = ex->judged.to_allow,
+		.retry_after_s = ex->retry_after_s,
 		.accept = exchange_field(ex, SLICE("accept")),
 		.user_agent = exchange_field(ex, SLICE("user-agent")),
 		.head_request = ex->req.head &&
@@ -65,7 +66,7 @@ void answer_refuse(struct exchange *ex, enum refusal_kind kind,
 	ex->refused = true;
 	ex->refusal = kind;
 	ex->detail = detail;
-	if (kind != REFUSAL_DENIED && kind != REFUSAL_UNANSWERED)
+	if (kind != REFUSAL_DENIED)
 		ex->judged.reason = refusal_slug(kind);
 	up_cancel(gate, &ex->up, HTTP_FAULT_CANCEL);
 	ex->rsp.interim = NULL;

@@ -16,7 +16,6 @@
 #include "gateway/names.h"
 #include "gateway/portal.h"
 #include "gateway/tell.h"
-#include "policy/policy.h"
 
 static const char *const conn_name[] = {
 	[CONN_HELLO] = "hello", [CONN_LEAF] = "leaf",	[CONN_SHAKE] = "shake",
@@ -227,7 +226,7 @@ static void conn_name_of(const struct gate *gate, const struct sandbox *sb,
 
 	address_authority(to, ret);
 	if (name.len &&
-	    (portal_is(name) || policy_names_host(sb->policy, name, 0)))
+	    (portal_is(name) || sandbox_names_host(sb, name, gate_now_s(gate))))
 		(void)host_parse(name, ret);
 }
 
@@ -278,7 +277,7 @@ void conn_begin(struct gate *gate, int fd, struct sandbox *sandbox,
 	};
 	gate->stats->row.conns++;
 	gate->stats->row.conns_open++;
-	conn_wait(c, TIMER_HELLO);
+	conn_wait(c, sandbox->learn ? TIMER_PEEK : TIMER_HELLO);
 	if (loop_add(gate->loop, fd, conn_ref(c),
 		     LOOP_READ | LOOP_WRITE | LOOP_EDGE) < 0)
 		conn_end(c);
@@ -296,19 +295,43 @@ void conn_end_all(struct gate *gate, const struct sandbox *sandbox)
 	}
 }
 
+/* No further request: GOAWAY, or the end after what is in work. */
+static void conn_drain_one(struct conn *c)
+{
+	http_codec_drain(c->link.codec);
+	loop_post(c->gate->loop, &c->post, conn_ref(c));
+}
+
 void conn_drain_all(struct gate *gate)
 {
 	for (uint32_t i = 0; i < gate->conns.len; i++) {
 		struct conn *c = table_at(&gate->conns, i);
 
-		if (!c)
-			continue;
-		if (c->state != CONN_OPEN) {
+		if (c && c->state == CONN_OPEN)
+			conn_drain_one(c);
+		else if (c)
 			conn_end(c);
-			continue;
-		}
-		http_codec_drain(c->link.codec);
-		loop_post(gate->loop, &c->post, conn_ref(c));
+	}
+}
+
+/* Is it for one host, which the policy does not name any more? */
+static bool conn_forbidden(const struct conn *c)
+{
+	struct slice host = authority_host(&c->name);
+
+	return c->facts.sni && !portal_is(host) &&
+	       !sandbox_names_host(c->facts.sandbox, host, gate_now_s(c->gate));
+}
+
+void conn_recheck(struct gate *gate, const struct sandbox *sandbox)
+{
+	exchange_recheck(gate, sandbox);
+	for (uint32_t i = 0; i < gate->conns.len; i++) {
+		struct conn *c = table_at(&gate->conns, i);
+
+		if (c && c->facts.sandbox == sandbox && c->state == CONN_OPEN &&
+		    conn_forbidden(c))
+			conn_drain_one(c);
 	}
 }
 
@@ -337,6 +360,11 @@ void conn_on_timer(struct gate *gate, struct loop_ref ref, uint8_t name)
 
 	if (!c)
 		return;
+	if (name == TIMER_PEEK) {
+		if (c->state != CONN_HELLO || !opening_silent(c))
+			conn_wait(c, TIMER_HELLO);
+		return;
+	}
 	if (name == TIMER_HELLO && c->state == CONN_HELLO) {
 		conn_refuse(c, AUDIT_PROTOCOL, SLICE("silent"),
 			    SLICE("the client sent nothing that begins TLS or "

@@ -39,6 +39,12 @@ void conn_begin(struct gate *gate, int fd, struct sandbox *sandbox,
 /* End all, or those of one sandbox (NULL: all). */
 void conn_end_all(struct gate *gate, const struct sandbox *sandbox);
 
+/* The sandbox's policy changed, or a rule of it ended: exchanges that are no
+ * longer allowed end, and connections to hosts that it no longer names take no
+ * further requests.
+ */
+void conn_recheck(struct gate *gate, const struct sandbox *sandbox);
+
 /* Let those in work finish and take no further requests. */
 void conn_drain_all(struct gate *gate);
 

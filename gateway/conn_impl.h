@@ -50,6 +50,11 @@ void conn_refuse(struct conn *c, enum audit_kind kind, struct slice reason,
  */
 void opening_begin(struct conn *c);
 
+/* It says nothing. In mode learn it is let through, as the server may be the
+ * one to speak first: returns true, and c may have gone. TIMER_PEEK is for that.
+ */
+bool opening_silent(struct conn *c);
+
 /* If a CONNECT was answered and its answer sent, what comes next is looked at
  * as on a new connection to the place it named. Returns true if so; c may have
  * gone then.

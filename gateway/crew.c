@@ -23,7 +23,9 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "gateway/approve.h"
 #include "base/signals.h"
+#include "gateway/orders.h"
 #include "gateway/rules_fd.h"
 #include "gateway/stats.h"
 
@@ -46,6 +48,7 @@ static void crew_become(struct parent *p, uint32_t index, int door,
 	struct worker_setup setup = {
 		.tls = p->tls,
 		.names = p->names,
+		.quotas = p->quotas,
 		.stats = &p->stats[index],
 		.certgen_socket = p->certgen_socket,
 		.spool_dir = p->spool_dir,
@@ -154,6 +157,7 @@ static int crew_frame_sandbox(struct parent *p, const struct pending *op,
 	frame_put_u32(&p->out, m->slot);
 	frame_put_str(&p->out, slice_str(m->name));
 	frame_put_u32(&p->out, p->generation);
+	frame_put_u8(&p->out, m->learn);
 	frame_put_u8(&p->out, m->tcp);
 	frame_put_u8(&p->out, m->udp);
 	frame_put_u8(&p->out, m->dns);
@@ -185,6 +189,7 @@ int crew_send_policy(struct parent *p, struct pending *op,
 	frame_put_u32(&p->out, crew_serial(op));
 	frame_put_u32(&p->out, m->id);
 	frame_put_u32(&p->out, p->generation);
+	frame_put_u8(&p->out, m->learn);
 	crew_tell_all(p, op, &memfd, 1);
 	(void)close(memfd);
 	return 0;
@@ -323,6 +328,8 @@ static void crew_lost(struct parent *p, uint32_t index)
 	struct parent_worker *w = &p->workers[index];
 	struct pending *next;
 
+	questions_drop_worker(&p->questions, index);
+
 	if (w->door >= 0) {
 		loop_remove(p->loop, w->door);
 		(void)close(w->door);
@@ -352,10 +359,28 @@ void crew_on_event(struct parent *p, struct loop_ref ref)
 		return;
 	}
 	frame_close_fds(&p->in);
+	if (p->in.type != WORKER_ACK) {
+		approve_on_ask(p, ref.index);
+		return;
+	}
 	serial = bytes_u32(&p->in.body);
 	errors = bytes_u32(&p->in.body);
-	if (p->in.type == WORKER_ACK && serial && !p->in.body.bad)
+	if (serial && !p->in.body.bad)
 		crew_confirm(p, ref.index, serial, errors);
+}
+
+void crew_send_answer(struct parent *p, const struct waiter *to,
+		      enum verdict verdict, uint64_t until_s,
+		      const char *phrase)
+{
+	frame_begin(&p->out, WORKER_ANSWER);
+	frame_put_u32(&p->out, 0);
+	frame_put_u32(&p->out, to->index);
+	frame_put_u32(&p->out, to->gen);
+	frame_put_u8(&p->out, (uint8_t)verdict);
+	frame_put_u64(&p->out, until_s);
+	frame_put_str(&p->out, slice_str(phrase));
+	crew_tell(p, to->worker, NULL, NULL, 0);
 }
 
 void crew_reap(struct parent *p)

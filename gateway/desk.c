@@ -16,6 +16,7 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "gateway/approve.h"
 #include "gateway/control.h"
 #include "gateway/rules_fd.h"
 #include "gateway/refusal.h"
@@ -63,17 +64,22 @@ static void desk_close(struct parent *p, struct desk_door *d)
 	free(d);
 	if (m) {
 		log_info("sandbox %s ends", m->name);
+		approve_leave(p, m);
 		parent_remove(p, m);
 	}
 }
 
-/* A small frame to a tool; one that does not read loses it, and waits. */
-static void desk_say(struct parent *p, const struct desk_door *d,
-		     enum control_frame type, const char *text)
+bool desk_send(struct parent *p, const struct desk_door *d)
+{
+	return frame_send(d->fd, &p->out, NULL, 0) == 1;
+}
+
+void desk_say(struct parent *p, const struct desk_door *d,
+	      enum control_frame type, const char *text)
 {
 	frame_begin(&p->out, (uint16_t)type);
 	frame_put_str(&p->out, slice_str(text));
-	(void)frame_send(d->fd, &p->out, NULL, 0);
+	(void)desk_send(p, d);
 }
 
 void desk_settled(struct parent *p, const struct pending *op)
@@ -94,8 +100,8 @@ void desk_settled(struct parent *p, const struct pending *op)
 		desk_say(p, d, CONTROL_OK, op->phrase);
 }
 
-static struct pending *desk_begin(struct parent *p, const struct desk_door *d,
-				  const char *phrase)
+struct pending *desk_begin(struct parent *p, const struct desk_door *d,
+			   const char *phrase)
 {
 	struct pending *op = parent_begin(p, phrase);
 
@@ -129,7 +135,7 @@ static int desk_member(struct parent *p, struct member **ret,
 	if (rc == 0)
 		rc = rules_fd_read(p->in.fds[0], &m->own, &err);
 	if (rc == 0)
-		rc = member_compose(m, p->config, ret_err);
+		rc = approve_join(p, m, ret_err);
 	if (rc < 0) {
 		if (!ret_err->text[0])
 			(void)snprintf(ret_err->text, sizeof(ret_err->text),
@@ -243,31 +249,6 @@ static void desk_rules_of(struct parent *p, struct desk_door *d)
 	free(text);
 }
 
-static void desk_grant(struct parent *p, struct desk_door *d)
-{
-	struct member *m = parent_find(p, bytes_str(&p->in.body));
-	struct slice line = bytes_str(&p->in.body);
-	struct config_error err = { { 0 } };
-	struct pending *op;
-
-	if (!m || p->in.body.bad) {
-		desk_say(p, d, CONTROL_NO, "there is no such sandbox");
-		return;
-	}
-	if (member_grant(m, p->config, line, &err) < 0) {
-		desk_say(p, d, CONTROL_NO, err.text);
-		return;
-	}
-	op = desk_begin(p, d, "in force");
-	if (!op)
-		return;
-	p->generation++;
-	log_info("sandbox %s is allowed: %s", m->name, log_slice(line));
-	if (crew_send_policy(p, op, m) < 0)
-		op->errors++;
-	parent_commit(p, op);
-}
-
 static void desk_reload(struct parent *p, struct desk_door *d)
 {
 	struct config_error err = { { 0 } };
@@ -344,7 +325,19 @@ static bool desk_question(struct parent *p, struct desk_door *d)
 		desk_rules_of(p, d);
 		return true;
 	case CONTROL_GRANT:
-		desk_grant(p, d);
+		approve_grant(p, d);
+		return true;
+	case CONTROL_GRANTS:
+		approve_grants(p, d);
+		return true;
+	case CONTROL_REVOKE:
+		approve_revoke(p, d);
+		return true;
+	case CONTROL_ASKS:
+		approve_asks(p, d);
+		return true;
+	case CONTROL_ANSWER:
+		approve_answer(p, d);
 		return true;
 	case CONTROL_RELOAD:
 		desk_reload(p, d);

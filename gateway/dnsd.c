@@ -23,7 +23,6 @@
 #include "gateway/portal.h"
 #include "gateway/tell.h"
 #include "gateway/wire.h"
-#include "policy/policy.h"
 
 #define DNSD_IN_MAX  4096 /* octets: questions are small */
 #define DNSD_OUT_MAX 16384
@@ -160,12 +159,14 @@ static int dnsd_slot(struct gate *gate, struct sandbox *sb, struct slice name)
 }
 
 /* May this sandbox know the name? */
-static bool dnsd_named(const struct sandbox *sb, const struct dns_query *q)
+static bool dnsd_named(const struct gate *gate, const struct sandbox *sb,
+		       const struct dns_query *q)
 {
 	struct slice host = authority_host(&q->host);
 
 	return q->host_valid && q->host.kind == HOST_NAME &&
-	       (portal_is(host) || policy_names_host(sb->policy, host, 0));
+	       (portal_is(host) ||
+		sandbox_names_host(sb, host, gate_now_s(gate)));
 }
 
 /* Decide about one question and print the answer. */
@@ -181,7 +182,7 @@ static size_t dnsd_decide(struct gate *gate, struct sandbox *sb,
 
 	if (q->class != DNS_CLASS_IN)
 		return dns_print(q, DNS_NOTIMP, v4, &v6, SLICE(""), ret);
-	if (!dnsd_named(sb, q)) {
+	if (!dnsd_named(gate, sb, q)) {
 		if (!dnsd_refused(gate, sb, client, q))
 			return 0;
 		return dns_print(q, DNS_NXDOMAIN, v4, &v6, why, ret);

@@ -20,9 +20,10 @@
 #include "base/log.h"
 
 static const char *const exchange_name[] = {
-	[EXCHANGE_FREE] = "free",   [EXCHANGE_HEAD] = "head",
-	[EXCHANGE_JUDGE] = "judge", [EXCHANGE_DIAL] = "dial",
-	[EXCHANGE_RELAY] = "relay", [EXCHANGE_REFUSE] = "refuse",
+	[EXCHANGE_FREE] = "free",     [EXCHANGE_HEAD] = "head",
+	[EXCHANGE_JUDGE] = "judge",   [EXCHANGE_ASK] = "ask",
+	[EXCHANGE_DIAL] = "dial",     [EXCHANGE_RELAY] = "relay",
+	[EXCHANGE_REFUSE] = "refuse",
 };
 static_assert(ARRAY_SIZE(exchange_name) == EXCHANGE_STATES,
 	      "a state without a name");
@@ -33,7 +34,9 @@ static_assert(ARRAY_SIZE(exchange_name) == EXCHANGE_STATES,
 static const unsigned int exchange_next[] = {
 	[EXCHANGE_FREE] = BIT(EXCHANGE_HEAD),
 	[EXCHANGE_HEAD] = BIT(EXCHANGE_JUDGE) | BIT(EXCHANGE_REFUSE),
-	[EXCHANGE_JUDGE] = BIT(EXCHANGE_DIAL) | BIT(EXCHANGE_REFUSE),
+	[EXCHANGE_JUDGE] =
+		BIT(EXCHANGE_ASK) | BIT(EXCHANGE_DIAL) | BIT(EXCHANGE_REFUSE),
+	[EXCHANGE_ASK] = BIT(EXCHANGE_DIAL) | BIT(EXCHANGE_REFUSE),
 	[EXCHANGE_DIAL] = BIT(EXCHANGE_RELAY) | BIT(EXCHANGE_REFUSE),
 	[EXCHANGE_RELAY] = 0,
 	[EXCHANGE_REFUSE] = 0,
@@ -181,6 +184,7 @@ static void exchange_end(struct exchange *ex, enum audit_outcome outcome)
 	struct gate *gate = conn->gate;
 
 	up_cancel(gate, &ex->up, HTTP_FAULT_CANCEL);
+	permit_unask(ex);
 	exchange_account(ex, outcome);
 	timer_stop(gate->loop, &ex->timer);
 	loop_unpost(gate->loop, &ex->post);
@@ -318,10 +322,21 @@ static void exchange_on_fault(struct exchange *ex)
 	exchange_wake_down(ex);
 }
 
+/* Octets came from the client, or went to it. */
+static void exchange_on_octets(struct exchange *ex)
+{
+	if (ex->state != EXCHANGE_RELAY && ex->state != EXCHANGE_DIAL)
+		return;
+	if (!permit_body(ex))
+		return;
+	exchange_wait(ex, ex->state == EXCHANGE_RELAY ? TIMER_STALL
+						      : TIMER_RESPONSE);
+	up_resume(ex->conn->gate, &ex->up);
+}
+
 void exchange_on_news(struct http_stream *s, unsigned int news)
 {
 	struct exchange *ex = s->owner;
-	struct gate *gate = ex->conn->gate;
 
 	if (news & HTTP_NEWS_FAULT)
 		exchange_on_fault(ex);
@@ -331,15 +346,10 @@ void exchange_on_news(struct http_stream *s, unsigned int news)
 		exchange_end(ex, exchange_outcome(ex));
 		return;
 	}
-	if (ex->state == EXCHANGE_REFUSE) {
+	if (ex->state == EXCHANGE_REFUSE)
 		answer_discard(ex);
-	} else if (news & (HTTP_NEWS_BODY | HTTP_NEWS_ROOM)) {
-		if (ex->state == EXCHANGE_RELAY)
-			exchange_wait(ex, TIMER_STALL);
-		else if (ex->state == EXCHANGE_DIAL)
-			exchange_wait(ex, TIMER_RESPONSE);
-		up_resume(gate, &ex->up);
-	}
+	else if (news & (HTTP_NEWS_BODY | HTTP_NEWS_ROOM))
+		exchange_on_octets(ex);
 }
 
 void exchange_abort_all(struct exchange_conn *conn)
@@ -438,6 +448,8 @@ void exchange_on_post(struct gate *gate, struct loop_ref ref)
 	}
 	news = ex->up.news;
 	ex->up.news = 0;
+	if (!permit_response(ex))
+		return;
 	if (ex->rsp.head && ex->state == EXCHANGE_DIAL)
 		exchange_set_state(ex, EXCHANGE_RELAY);
 	if (news & HTTP_NEWS_FAULT) {
@@ -451,14 +463,14 @@ void exchange_on_post(struct gate *gate, struct loop_ref ref)
 	}
 }
 
-/* Nothing moves any more. What the client has not read is not waited for: a
- * codec can't cut before it has written, and it can't write.
+/* What the client has not read is not waited for: a codec can't cut before it
+ * has written, and it can't write.
  */
-static void exchange_give_up(struct exchange *ex)
+void exchange_cut(struct exchange *ex, struct slice reason, struct slice detail)
 {
 	struct exchange_conn *c = ex->conn;
 
-	exchange_note(ex, SLICE("stalled"), SLICE(""));
+	exchange_note(ex, reason, detail);
 	http_codec_reset(c->codec, &ex->down, HTTP_FAULT_CUT);
 	loop_post(c->gate->loop, c->post, c->ref);
 	exchange_end(ex, exchange_outcome(ex));
@@ -479,6 +491,8 @@ void exchange_on_timer(struct gate *gate, struct loop_ref ref, uint8_t name)
 			      SLICE("The origin did not answer in time."));
 	else if (name == TIMER_RESPONSE) /* it came in this very turn */
 		exchange_wait(ex, TIMER_STALL);
+	else if (name == TIMER_ASK)
+		answer_refuse(ex, REFUSAL_UNANSWERED, SLICE(""));
 	else
-		exchange_give_up(ex);
+		exchange_cut(ex, SLICE("stalled"), SLICE(""));
 }

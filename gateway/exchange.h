@@ -11,6 +11,7 @@
 #include "gateway/sandbox.h"
 #include "http/authority.h"
 #include "http/codec.h"
+#include "policy/policy.h"
 
 struct exchange;
 
@@ -19,6 +20,8 @@ struct exchange;
  *   FREE	no request; only the state may be read
  *   HEAD	reading the request head; the body is not touched
  *   JUDGE	the head is whole and the policy is asked
+ *   ASK	a rule leaves it to the operator, who has not answered yet;
+ *		recorded, and nothing goes upstream
  *   DIAL	allowed and recorded; on its way upstream, no answer yet, so a
  *		clean refusal is still possible
  *   RELAY	the answer's head has come; from here an error can only cut
@@ -29,6 +32,7 @@ enum exchange_state {
 	EXCHANGE_FREE,
 	EXCHANGE_HEAD,
 	EXCHANGE_JUDGE,
+	EXCHANGE_ASK,
 	EXCHANGE_DIAL,
 	EXCHANGE_RELAY,
 	EXCHANGE_REFUSE,
@@ -68,6 +72,20 @@ void exchange_abort_all(struct exchange_conn *conn);
 /* For the dispatch: upstream has news; a wait is over. */
 void exchange_on_post(struct gate *gate, struct loop_ref ref);
 void exchange_on_timer(struct gate *gate, struct loop_ref ref, uint8_t name);
+
+/* The policy of this sandbox changed, or a rule of it ended: what is in work
+ * and no longer allowed ends here.
+ */
+void exchange_recheck(struct gate *gate, const struct sandbox *sb);
+
+/* The operator's answer, or that there is none: see gateway/orders.h. */
+struct exchange_answer {
+	enum verdict verdict;
+	uint64_t until_s;    /* 0: for this request */
+	struct slice phrase; /* for the record and the client */
+};
+void exchange_on_answer(struct gate *gate, uint32_t index, uint32_t gen,
+			const struct exchange_answer *answer);
 
 /* Free what is kept for later requests. */
 void exchange_done(struct gate *gate);

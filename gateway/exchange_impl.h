@@ -9,6 +9,16 @@
 #include "gateway/tell.h"
 #include "gateway/upstream.h"
 
+/* On which conditions it goes on. */
+struct permit {
+	uint64_t max_body, max_response; /* octets; UINT64_MAX: any */
+	uint64_t rate_key;		 /* see quota_key() */
+	uint32_t rate, rate_s;		 /* rate_s 0: as often as it likes */
+	bool asked;			 /* the parent holds our question */
+	bool approved;			 /* the operator said yes */
+	uint64_t until_s; /* with approved: not beyond; 0: to its end */
+};
+
 struct exchange {
 	enum exchange_state state;
 	uint32_t index, gen;
@@ -26,8 +36,10 @@ struct exchange {
 	bool refused;
 	enum refusal_kind refusal; /* with refused */
 	struct slice detail;	   /* for the record; in the arena or static */
+	uint32_t retry_after_s;	   /* with refused; 0: the kind's own */
 	unsigned int tries;	   /* times sent again */
-	size_t discarded;	   /* octets of a refused request's body */
+	struct permit permit;
+	size_t discarded; /* octets of a refused request's body */
 };
 
 /* exchange.c */
@@ -40,6 +52,10 @@ void exchange_wake_down(struct exchange *ex);
 /* Allowed and recorded: on its way upstream. */
 void exchange_dial(struct exchange *ex);
 
+/* End it in the middle. ex is gone afterwards. */
+void exchange_cut(struct exchange *ex, struct slice reason,
+		  struct slice detail);
+
 /* A field of the request's head, or empty. */
 struct slice exchange_field(const struct exchange *ex, struct slice name);
 
@@ -50,6 +66,15 @@ void permit_judge(struct exchange *ex);
 
 /* Begin the record; false when that is not possible. */
 bool permit_record(struct exchange *ex);
+
+/* Nobody needs to answer any more. */
+void permit_unask(struct exchange *ex);
+
+/* More of the request's body, or of the answer, is there. False: more than the
+ * rule allows; it is refused, or cut and gone.
+ */
+bool permit_body(struct exchange *ex);
+bool permit_response(struct exchange *ex);
 
 /* answer.c */
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "audit/audit.h"
+#include "base/frame.h"
 #include "base/id.h"
 #include "base/loop.h"
 #include "base/slice.h"
@@ -32,15 +33,18 @@ enum gate_kind {
 };
 
 struct gate {
-	struct loop *loop;	     /* owned */
-	struct tls_ctx *tls;	     /* borrowed from before the fork */
-	struct leaves *leaves;	     /* owned */
-	struct resolver *resolver;   /* owned */
-	struct origins *origins;     /* owned */
-	struct sandboxes *sandboxes; /* owned */
-	struct names *names;	     /* borrowed, shared */
-	struct spool *spool;	     /* owned */
-	struct stats *stats;	     /* borrowed, shared: this worker's */
+	struct loop *loop;	      /* owned */
+	struct tls_ctx *tls;	      /* borrowed from before the fork */
+	struct leaves *leaves;	      /* owned */
+	struct resolver *resolver;    /* owned */
+	struct origins *origins;      /* owned */
+	struct sandboxes *sandboxes;  /* owned */
+	struct names *names;	      /* borrowed, shared */
+	struct spool *spool;	      /* owned */
+	struct quotas *quotas;	      /* borrowed, shared */
+	int parent;		      /* the door to it; borrowed */
+	struct frame_out *parent_out; /* a frame for it; borrowed */
+	struct stats *stats;	      /* borrowed, shared: this worker's */
 	struct slice ca_pem; /* the CA's certificate; borrowed; or empty */
 	struct id_source ids;
 	struct table conns;	/* struct conn */
@@ -58,6 +62,11 @@ struct gate {
 static inline uint64_t gate_now_us(const struct gate *g)
 {
 	return loop_wall_us(g->loop);
+}
+
+static inline uint64_t gate_now_s(const struct gate *g)
+{
+	return loop_wall_us(g->loop) / 1000000;
 }
 
 #endif

@@ -97,6 +97,9 @@ static void judge_say(const struct judge_facts *f, const struct http_head *head,
 	const struct rule *rule = j->answer.rule;
 	struct slice text = rule ? rule_text(rule) : SLICE("");
 	struct slice where = rule ? rule_where(rule) : SLICE("");
+	const char *verb = j->answer.verdict == VERDICT_ASK
+				   ? "asks the operator about"
+				   : "denies";
 	const char *why = j->answer.reason == POLICY_BAD_PATH
 				  ? " (the path has no safe reading)"
 			  : j->answer.reason == POLICY_READINGS
@@ -106,10 +109,10 @@ static void judge_say(const struct judge_facts *f, const struct http_head *head,
 	if (rule && j->answer.reason == POLICY_BY_RULE)
 		(void)refusal_say(a, &j->detail,
 				  "The rule '%.*s' (%.*s) of sandbox '%.*s' "
-				  "denies %.*s %s://%.*s%.*s.",
+				  "%s %.*s %s://%.*s%.*s.",
 				  (int)text.len, text.ptr, (int)where.len,
 				  where.ptr, (int)f->sandbox.len,
-				  f->sandbox.ptr, (int)head->method.len,
+				  f->sandbox.ptr, verb, (int)head->method.len,
 				  head->method.ptr, head->scheme.ptr,
 				  (int)head->authority.len, head->authority.ptr,
 				  (int)j->path.len, j->path.ptr);
@@ -148,6 +151,44 @@ static bool judge_deny(const struct judge_facts *f,
 	return false;
 }
 
+/* Does mode learn let through what this answer denies? Not what has no safe
+ * reading: it has no rule that could be learned.
+ */
+static bool judge_learns(const struct judge_facts *f,
+			 const struct policy_answer *a)
+{
+	return f->learn && a->verdict == VERDICT_DENY &&
+	       a->reason != POLICY_BAD_PATH;
+}
+
+/* Ask the policy. */
+static void judge_ask(const struct judge_facts *f,
+		      const struct policy_question *q, struct judgement *j)
+{
+	policy_judge(f->policy, q, &j->answer);
+	j->question = *q;
+	j->judged = true;
+	j->reason = judge_reason(j->answer.reason);
+}
+
+void judge_again(const struct judge_facts *f, const struct judgement *j,
+		 struct policy_answer *ret, bool *ret_learned)
+{
+	struct policy_question q = j->question;
+
+	assert(j->judged);
+	q.now_s = f->now_s;
+	policy_judge(f->policy, &q, ret);
+	*ret_learned = judge_learns(f, ret);
+}
+
+/* Does the sandbox have any business with this host? */
+static bool judge_host(const struct judge_facts *f, struct slice host)
+{
+	return f->learn || portal_is(host) ||
+	       policy_names_host(f->policy, host, f->now_s);
+}
+
 /* CONNECT. A tcp:// rule makes it a tunnel; otherwise it only says where the
  * requests inside it go, and is let through if any of them could be allowed.
  */
@@ -158,21 +199,19 @@ static bool judge_connect(const struct judge_facts *f,
 	struct slice host = authority_host(&j->host);
 	struct policy_question q = { .scheme = RULE_TCP,
 				     .host = host,
-				     .port = j->host.port };
+				     .port = j->host.port,
+				     .now_s = f->now_s };
 	bool by_rule;
 
 	if (!f->proxy)
 		return judge_refuse(j, REFUSAL_METHOD,
 				    SLICE("This listener is no proxy: it takes "
 					  "requests for sites, not CONNECT."));
-	policy_judge(f->policy, &q, &j->answer);
-	j->judged = true;
-	j->reason = judge_reason(j->answer.reason);
+	judge_ask(f, &q, j);
 	by_rule = j->answer.reason == POLICY_BY_RULE;
-	j->tunnel = by_rule && j->answer.verdict == VERDICT_ALLOW;
-	j->carrier = !by_rule &&
-		     (portal_is(host) || policy_names_host(f->policy, host, 0));
-	if (j->tunnel || j->carrier)
+	j->tunnel = by_rule && j->answer.verdict != VERDICT_DENY;
+	j->carrier = !by_rule && judge_host(f, host);
+	if (j->carrier || (j->tunnel && j->answer.verdict == VERDICT_ALLOW))
 		return true;
 	if (j->host.port == 443) {
 		q.scheme = RULE_HTTPS;
@@ -187,13 +226,14 @@ bool judge_target(const struct judge_facts *f, const struct authority *target)
 	struct slice host = authority_host(target);
 	struct policy_question q = { .scheme = RULE_TCP,
 				     .host = host,
-				     .port = target->port };
+				     .port = target->port,
+				     .now_s = f->now_s };
 	struct policy_answer answer;
 
 	policy_judge(f->policy, &q, &answer);
 	if (answer.reason == POLICY_BY_RULE)
-		return answer.verdict == VERDICT_ALLOW;
-	return portal_is(host) || policy_names_host(f->policy, host, 0);
+		return answer.verdict != VERDICT_DENY;
+	return judge_host(f, host);
 }
 
 static bool judge_portal(struct judgement *j)
@@ -202,6 +242,15 @@ static bool judge_portal(struct judgement *j)
 	j->judged = true;
 	j->answer.verdict = VERDICT_ALLOW;
 	j->reason = SLICE("portal");
+	return true;
+}
+
+/* Allowed after all, and marked; the rule that denies it stays named. */
+static bool judge_learn(struct judgement *j)
+{
+	j->answer.verdict = VERDICT_ALLOW;
+	j->answer.options = NULL;
+	j->reason = SLICE("would-deny");
 	return true;
 }
 
@@ -228,12 +277,16 @@ bool judge_request(const struct judge_facts *f, const struct http_head *head,
 		.port = ret->host.port,
 		.path = ret->path,
 		.query = ret->query,
+		.now_s = f->now_s,
 	};
-	policy_judge(f->policy, &q, &ret->answer);
-	ret->judged = true;
-	ret->reason = judge_reason(ret->answer.reason);
+	judge_ask(f, &q, ret);
+	ret->learned = judge_learns(f, &ret->answer);
 	if (ret->answer.verdict != VERDICT_ALLOW)
-		return judge_deny(f, head, &q, a, ret);
+		(void)judge_deny(f, head, &q, a, ret);
+	if (ret->learned)
+		return judge_learn(ret);
+	if (ret->answer.verdict != VERDICT_ALLOW)
+		return false;
 	ret->uninspected = q.scheme == RULE_TLS;
 	if (ret->uninspected)
 		ret->reason = SLICE("uninspected");

@@ -24,7 +24,9 @@ struct judge_facts {
 	 * that was dialled; the request must agree. NULL: clear.
 	 */
 	const struct authority *sni;
-	bool proxy; /* CONNECT is served here */
+	bool proxy;	/* CONNECT is served here */
+	uint64_t now_s; /* since 1970; 0: unknown */
+	bool learn;	/* what has no rule is let through, and marked so */
 };
 
 struct judgement {
@@ -33,9 +35,11 @@ struct judgement {
 	bool carrier; /* a CONNECT for requests that are judged by themselves */
 	bool portal;  /* for the gateway itself (portal.h): allowed unasked, and
 		      * nothing goes upstream */
-	bool uninspected;	     /* let through by a tls:// rule */
-	struct policy_answer answer; /* with judged */
-	struct authority host;	     /* its port is always set */
+	bool uninspected;		 /* let through by a tls:// rule */
+	bool learned;			 /* let through by mode learn alone */
+	struct policy_question question; /* with judged; in the head */
+	struct policy_answer answer;	 /* with judged */
+	struct authority host;		 /* its port is always set */
 	/* The same as text, to be forwarded: in the arena, without the
 	 * default port.
 	 */
@@ -56,5 +60,12 @@ bool judge_target(const struct judge_facts *facts,
 bool judge_request(const struct judge_facts *facts,
 		   const struct http_head *head, struct arena *a,
 		   struct judgement *ret);
+
+/* The same question once more, as the policy may have changed since. The
+ * judgement is one that asked the policy, and its head still lives. *ret_learned
+ * says that mode learn alone allows it.
+ */
+void judge_again(const struct judge_facts *facts, const struct judgement *j,
+		 struct policy_answer *ret, bool *ret_learned);
 
 #endif

@@ -86,6 +86,7 @@
 /* How long each wait lasts, in milliseconds; the timers' names. */
 enum gate_timer {
 	TIMER_HELLO,	/* the first octets, and the TLS handshake */
+	TIMER_PEEK,	/* mode learn: who speaks first, client or server? */
 	TIMER_HEAD,	/* a request head, from its first octet: slowloris */
 	TIMER_IDLE,	/* a kept-alive connection without a request */
 	TIMER_LINGER,	/* after our last octet, until the peer's */
@@ -97,6 +98,8 @@ enum gate_timer {
 	TIMER_RESPONSE, /* the response head; models think for minutes */
 	TIMER_POOL,	/* an idle upstream connection */
 	TIMER_DRAIN,	/* after GOAWAY, for the streams in work */
+	TIMER_ASK,	/* the operator's answer; the parent's ask_timeout is
+			 * shorter */
 	TIMER_TICK,	/* housekeeping */
 
 	GATE_TIMERS,
@@ -104,12 +107,13 @@ enum gate_timer {
 
 #define TIMER_DURATIONS                                                        \
 	{                                                                      \
-		[TIMER_HELLO] = 10 * 1000, [TIMER_HEAD] = 30 * 1000,           \
-		[TIMER_IDLE] = 300 * 1000, [TIMER_LINGER] = 2 * 1000,          \
-		[TIMER_STALL] = 3600 * 1000, [TIMER_LEAF] = 2 * 1000,          \
-		[TIMER_RESOLVE] = 100, [TIMER_DIAL] = 10 * 1000,               \
-		[TIMER_RESPONSE] = 600 * 1000, [TIMER_POOL] = 60 * 1000,       \
-		[TIMER_DRAIN] = 30 * 1000, [TIMER_TICK] = 1000,                \
+		[TIMER_HELLO] = 10 * 1000, [TIMER_PEEK] = 2 * 1000,            \
+		[TIMER_HEAD] = 30 * 1000, [TIMER_IDLE] = 300 * 1000,           \
+		[TIMER_LINGER] = 2 * 1000, [TIMER_STALL] = 3600 * 1000,        \
+		[TIMER_LEAF] = 2 * 1000, [TIMER_RESOLVE] = 100,                \
+		[TIMER_DIAL] = 10 * 1000, [TIMER_RESPONSE] = 600 * 1000,       \
+		[TIMER_POOL] = 60 * 1000, [TIMER_DRAIN] = 30 * 1000,           \
+		[TIMER_ASK] = 3700 * 1000, [TIMER_TICK] = 1000,                \
 	}
 
 #endif

@@ -27,11 +27,13 @@
 #include "certgen/bundle.h"
 #include "certgen/certgen.h"
 #include "gateway/address.h"
+#include "gateway/approve.h"
 #include "gateway/control.h"
 #include "gateway/guard.h"
 #include "gateway/listen.h"
 #include "gateway/names.h"
 #include "gateway/parent_run.h"
+#include "gateway/quota.h"
 #include "gateway/tls.h"
 #include "http/codec.h"
 
@@ -47,12 +49,13 @@ struct options {
 };
 
 static const char *const wait_name[] = {
-	[TIMER_HELLO] = "hello",       [TIMER_HEAD] = "head",
-	[TIMER_IDLE] = "idle",	       [TIMER_LINGER] = "linger",
-	[TIMER_STALL] = "stall",       [TIMER_LEAF] = "leaf",
-	[TIMER_RESOLVE] = "resolve",   [TIMER_DIAL] = "dial",
-	[TIMER_RESPONSE] = "response", [TIMER_POOL] = "pool",
-	[TIMER_DRAIN] = "drain",       [TIMER_TICK] = "tick",
+	[TIMER_HELLO] = "hello",   [TIMER_PEEK] = "peek",
+	[TIMER_HEAD] = "head",	   [TIMER_IDLE] = "idle",
+	[TIMER_LINGER] = "linger", [TIMER_STALL] = "stall",
+	[TIMER_LEAF] = "leaf",	   [TIMER_RESOLVE] = "resolve",
+	[TIMER_DIAL] = "dial",	   [TIMER_RESPONSE] = "response",
+	[TIMER_POOL] = "pool",	   [TIMER_DRAIN] = "drain",
+	[TIMER_ASK] = "ask",	   [TIMER_TICK] = "tick",
 };
 static_assert(ARRAY_SIZE(wait_name) == GATE_TIMERS, "a wait without a name");
 
@@ -378,8 +381,10 @@ static int main_loop(struct parent *p, const char *control_path)
 static int main_sandboxes(struct parent *p)
 {
 	struct config_error err = { { 0 } };
-	int rc = parent_apply(p, NULL, &err);
+	int rc = approve_open(p, &err);
 
+	if (rc == 0)
+		rc = parent_apply(p, NULL, &err);
 	if (rc < 0)
 		log_lines(LOG_LEVEL_ERROR, err.text);
 	return rc;
@@ -409,6 +414,8 @@ static int main_run(struct parent *p, const struct options *o,
 	if (rc == 0)
 		rc = names_open(names_path, &p->names);
 	if (rc == 0)
+		rc = quotas_new(&p->quotas);
+	if (rc == 0)
 		rc = main_stats(p);
 	if (rc == 0)
 		rc = main_listeners(p);
@@ -435,7 +442,7 @@ int main(int argc, char **argv)
 {
 	static struct parent parent;
 	char control[PATH_LEN], certgen[PATH_LEN], spool[PATH_LEN];
-	char names[PATH_LEN], good[PATH_LEN], ca[PATH_LEN];
+	char names[PATH_LEN], good[PATH_LEN], ca[PATH_LEN], grants[PATH_LEN];
 	struct options o;
 
 	if (!main_options(&o, argc, argv)) {
@@ -452,6 +459,7 @@ int main(int argc, char **argv)
 	    !main_path(o.run, SPOOL_DIR, spool) ||
 	    !main_path(o.run, CONFIG_GOOD, good) ||
 	    !main_path(o.state, CERTGEN_CA_CERT, ca) ||
+	    !main_path(o.state, GRANTS_FILE, grants) ||
 	    !main_path(o.state, "names", names)) {
 		log_error("the directories' paths are too long");
 		return EXIT_FAILURE;
@@ -462,6 +470,7 @@ int main(int argc, char **argv)
 	parent.certgen_socket = certgen;
 	parent.ca_path = ca;
 	parent.spool_dir = spool;
+	parent.grants_path = grants;
 	parent.idle_exit_s = o.idle_exit_s;
 	memcpy(parent.durations_ms, o.durations_ms, sizeof(o.durations_ms));
 	if (getrandom(&parent.writer, sizeof(parent.writer), 0) < 0)

@@ -144,58 +144,19 @@ int member_try(const struct member *m, const struct config *config,
 	return rc;
 }
 
-/* The grants with one line more. */
-static int member_more_grants(const struct member *m, struct slice line,
-			      struct ruleset **ret,
-			      struct config_error *ret_err)
-{
-	struct rule_error err = { 0 };
-	struct ruleset *more;
-	int rc = ruleset_new(&more);
-
-	if (rc < 0)
-		return rc;
-	if (m->grants)
-		rc = ruleset_append(more, m->grants);
-	if (rc == 0 && ruleset_len(more) >= GRANTS_MAX)
-		rc = ERR_LIMIT;
-	if (rc == 0)
-		rc = ruleset_add(more, VERDICT_ALLOW, line,
-				 SLICE("penstock allow"), &err);
-	if (rc < 0) {
-		ruleset_free(&more);
-		if (rc == ERR_SYNTAX)
-			(void)snprintf(ret_err->text, sizeof(ret_err->text),
-				       "the rule has an error: %s\n"
-				       "  %.*s\n  %*s^",
-				       err.text, (int)line.len, line.ptr,
-				       (int)(err.column ? err.column - 1 : 0),
-				       "");
-		else
-			(void)snprintf(ret_err->text, sizeof(ret_err->text),
-				       "%s", err_str(rc));
-		return rc;
-	}
-	*ret = more;
-	return 0;
-}
-
-int member_grant(struct member *m, const struct config *config,
-		 struct slice line, struct config_error *ret_err)
+int member_set_grants(struct member *m, const struct config *config,
+		      struct ruleset **grants, struct config_error *ret_err)
 {
 	struct ruleset *before = m->grants;
-	struct ruleset *more;
-	int rc = member_more_grants(m, line, &more, ret_err);
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	m->grants = more;
+	m->grants = *grants;
 	rc = member_compose(m, config, ret_err);
 	if (rc < 0) {
 		m->grants = before;
-		ruleset_free(&more);
 		return rc;
 	}
+	*grants = NULL;
 	ruleset_free(&before);
 	return 0;
 }

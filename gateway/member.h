@@ -25,9 +25,10 @@ struct member {
 	char policies[MEMBER_POLICIES_MAX];
 	char kind[MEMBER_KIND_MAX]; /* how its traffic arrives, in a word */
 	bool configured;	    /* it stands in penstock.yaml */
+	bool learn;		    /* mode: learn */
 	uint64_t since_s;	    /* wall clock */
 	struct ruleset *own;	    /* owned; rules of its own, or NULL */
-	struct ruleset *grants;	    /* owned; or NULL */
+	struct ruleset *grants;	    /* owned; or NULL: see grants.h */
 	struct ruleset *rules;	    /* owned; composed of all that */
 	char **from;		    /* owned; source prefixes */
 	size_t from_len;
@@ -54,9 +55,11 @@ int member_compose(struct member *m, const struct config *config,
 int member_try(const struct member *m, const struct config *config,
 	       struct config_error *ret_err);
 
-/* Add a rule at run time and compose. On failure nothing has changed. */
-int member_grant(struct member *m, const struct config *config,
-		 struct slice line, struct config_error *ret_err);
+/* Take other grants and compose. On failure nothing has changed, and *grants
+ * is untouched.
+ */
+int member_set_grants(struct member *m, const struct config *config,
+		      struct ruleset **grants, struct config_error *ret_err);
 
 /* Copy the source prefixes. Returns 0 or -ENOMEM; then it keeps those it had.
  */

@@ -53,17 +53,20 @@ static struct policy_question opening_question(const struct conn *c,
 {
 	return (struct policy_question){ .scheme = scheme,
 					 .host = authority_host(&c->name),
-					 .port = c->port };
+					 .port = c->port,
+					 .now_s = gate_now_s(c->gate) };
 }
 
-/* Is there a rule that makes this a tunnel? */
+/* Is there a rule that makes this a tunnel, if only after the operator was
+ * asked?
+ */
 static bool opening_allows(const struct conn *c, enum rule_scheme scheme)
 {
 	struct policy_question q = opening_question(c, scheme);
 	struct policy_answer answer;
 
 	policy_judge(c->facts.sandbox->policy, &q, &answer);
-	return answer.verdict == VERDICT_ALLOW &&
+	return answer.verdict != VERDICT_DENY &&
 	       answer.reason == POLICY_BY_RULE && !portal_is(q.host);
 }
 
@@ -227,7 +230,7 @@ static void opening_redirect(struct conn *c, const struct authority *target)
 	c->facts.target = *target;
 	c->facts.proxy = false;
 	c->link.wire.readable = true;
-	conn_wait(c, TIMER_HELLO);
+	conn_wait(c, c->facts.sandbox->learn ? TIMER_PEEK : TIMER_HELLO);
 	if (opening_allows(c, RULE_TCP))
 		opening_tunnel(c, "tcp");
 	else
@@ -301,8 +304,11 @@ static void opening_socks(struct conn *c)
 	bool good = false;
 
 	if (rc == 1) {
-		struct judge_facts facts = { .policy =
-						     c->facts.sandbox->policy };
+		struct judge_facts facts = {
+			.policy = c->facts.sandbox->policy,
+			.now_s = gate_now_s(c->gate),
+			.learn = c->facts.sandbox->learn,
+		};
 
 		c->name = target;
 		c->port = target.port;
@@ -377,9 +383,20 @@ static void opening_hello(struct conn *c)
 		opening_clear(c, true);
 		break;
 	case HELLO_OTHER:
-		opening_unknown(c);
+		if (c->facts.sandbox->learn)
+			opening_tunnel(c, "tcp");
+		else
+			opening_unknown(c);
 		break;
 	}
+}
+
+bool opening_silent(struct conn *c)
+{
+	if (!c->facts.sandbox->learn || c->facts.proxy || buf_len(&c->hello))
+		return false;
+	opening_tunnel(c, "tcp");
+	return true;
 }
 
 void opening_begin(struct conn *c)

@@ -21,6 +21,7 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "gateway/approve.h"
 #include "gateway/guard.h"
 #include "gateway/parent_run.h"
 
@@ -92,6 +93,7 @@ void parent_remove(struct parent *p, struct member *m)
 	assert(*at == m);
 	*at = m->next;
 	p->slots[m->slot] = false;
+	questions_drop_sandbox(&p->questions, m->id);
 	(void)crew_send_remove(p, NULL, m->id);
 	member_free(&m);
 }
@@ -155,7 +157,9 @@ static int parent_configure(struct parent *p, const struct config *config,
 		return parent_say(ret_err, cs->name, rc);
 	assert(m);
 	memcpy(m->policies, policies, sizeof(policies));
-	rc = member_compose(m, config, ret_err);
+	m->learn = cs->learn;
+	rc = fresh ? approve_join(p, m, ret_err)
+		   : member_compose(m, config, ret_err);
 	if (rc == 0)
 		rc = member_set_from(m, cs->from, cs->from_len);
 	if (rc == 0)
@@ -362,6 +366,7 @@ static void parent_on_tick(struct parent *p)
 	parent_learn_own();
 	if (p->stopping && ++p->stopping_s >= PARENT_DRAIN_S)
 		crew_kill(p);
+	approve_tick(p);
 	p->idle_s = p->doors.count || p->stopping ? 0 : p->idle_s + 1;
 	if (p->idle_exit_s && p->idle_s >= p->idle_exit_s) {
 		log_info("nobody needs this instance");

@@ -14,9 +14,11 @@
 #include "base/frame.h"
 #include "base/loop.h"
 #include "base/table.h"
+#include "gateway/grants.h"
 #include "gateway/limits.h"
 #include "gateway/member.h"
 #include "gateway/portal.h"
+#include "gateway/questions.h"
 #include "gateway/stats.h"
 #include "gateway/worker.h"
 
@@ -69,11 +71,15 @@ struct parent {
 	const char *certgen_socket;
 	const char *ca_path;
 	const char *spool_dir;
+	const char *grants_path;
 	uint32_t idle_exit_s; /* 0: never */
 	/* What was read and made. */
 	struct config *config;
 	struct tls_ctx *tls;
 	struct names *names;
+	struct quotas *quotas;
+	struct grants grants;
+	struct questions questions;
 	char ca_pem[PORTAL_CA_MAX]; /* for the portal */
 	size_t ca_pem_len;
 	struct stats *stats; /* WORKERS_MAX of them, shared */
@@ -91,9 +97,10 @@ struct parent {
 	bool slots[SANDBOXES_MAX]; /* in use */
 	struct table doors;
 	struct pending *pending;
-	uint32_t serial;   /* last given */
-	uint32_t idle_s;   /* for so long there has been nobody */
-	uint32_t respawns; /* workers replaced */
+	uint32_t serial;    /* last given */
+	uint32_t idle_s;    /* for so long there has been nobody */
+	uint32_t respawns;  /* workers replaced */
+	uint64_t started_s; /* since 1970 */
 	bool stopping;
 	uint32_t stopping_s;
 	struct timer tick;
@@ -119,6 +126,11 @@ int crew_send_from(struct parent *p, struct pending *op);
 int crew_send_remove(struct parent *p, struct pending *op, uint32_t id);
 void crew_send_drain(struct parent *p);
 
+/* The answer to a worker's ASK. VERDICT_ASK: there is none. */
+void crew_send_answer(struct parent *p, const struct waiter *to,
+		      enum verdict verdict, uint64_t until_s,
+		      const char *phrase);
+
 /* A worker says something; children have ended. */
 void crew_on_event(struct parent *p, struct loop_ref ref);
 void crew_reap(struct parent *p);
@@ -126,6 +138,19 @@ uint32_t crew_alive(const struct parent *p);
 void crew_kill(struct parent *p);
 
 /* desk.c: the control door. */
+struct desk_door;
+
+/* A small frame to a tool; one that does not read loses it, and waits. */
+void desk_say(struct parent *p, const struct desk_door *d,
+	      enum control_frame type, const char *text);
+
+/* Send p->out to a tool. False: it does not read, or has gone. */
+bool desk_send(struct parent *p, const struct desk_door *d);
+
+/* Begin a change whose end the tool is told. NULL when memory is out. */
+struct pending *desk_begin(struct parent *p, const struct desk_door *d,
+			   const char *phrase);
+
 void desk_on_control(struct parent *p);
 void desk_on_door(struct parent *p, struct loop_ref ref);
 

@@ -128,6 +128,13 @@ static const struct refusal_row refusal_rows[] = {
 			       "The site's answer is not valid HTTP.",
 			       ALLOWED_BUT "The site's answer was dropped, as "
 					   "its meaning was in doubt." },
+	[REFUSAL_RESPONSE_LARGE] = { "response-too-large", 502, 0,
+				     "Answer larger than the egress policy "
+				     "allows",
+				     "The rule for this request limits the "
+				     "answer's size.",
+				     ASK_OPERATOR "raise max-response in the "
+						  "rule." },
 	[REFUSAL_DNS_TIMEOUT] = { "upstream-dns-timeout", 504, 5,
 				  "Name not resolved in time",
 				  "The resolver did not answer in time.",

@@ -43,6 +43,7 @@ enum refusal_kind {
 	REFUSAL_CERTIFICATE,	  /* 502: the origin's is not to be trusted */
 	REFUSAL_TLS,		  /* 502: no handshake */
 	REFUSAL_PROTOCOL,	  /* 502: the origin's answer makes no sense */
+	REFUSAL_RESPONSE_LARGE,	  /* 502: the rule's max-response */
 	REFUSAL_DNS_TIMEOUT,	  /* 504 */
 	REFUSAL_CONNECT_TIMEOUT,  /* 504 */
 	REFUSAL_TLS_TIMEOUT,	  /* 504 */

@@ -116,6 +116,21 @@ void sandbox_set_policy(struct sandbox *sb, struct policy **policy,
 	sb->generation = generation;
 }
 
+bool sandbox_names_host(const struct sandbox *sb, struct slice host,
+			uint64_t now_s)
+{
+	return sb->learn || policy_names_host(sb->policy, host, now_s);
+}
+
+struct sandbox *sandboxes_expired(struct sandboxes *s, uint64_t now_s)
+{
+	struct sandbox *sb = s->list;
+
+	while (sb && (!sb->expires_s || sb->expires_s > now_s))
+		sb = sb->next;
+	return sb;
+}
+
 struct sandbox *sandbox_find(struct sandboxes *s, uint32_t id)
 {
 	struct sandbox *sb = s->list;

@@ -26,6 +26,8 @@ struct sandbox {
 	uint32_t conns;	       /* that point here */
 	bool gone;	       /* removed; freed with its last connection */
 	bool nobody;	       /* see sandboxes_nobody() */
+	bool learn;	       /* what no rule allows is let through, marked */
+	uint64_t expires_s;    /* a rule of policy ends then; 0: none does */
 	char token[TOKEN_MAX]; /* proves it to the proxy; zeros behind */
 	size_t token_len;      /* 0: nothing does */
 	struct sandbox *next;
@@ -53,6 +55,15 @@ int sandbox_add(struct sandboxes *s, uint32_t id, uint32_t slot,
  */
 void sandbox_set_policy(struct sandbox *sb, struct policy **policy,
 			uint32_t generation);
+
+/* Could a connection to this host be allowed? Names of others do not exist. */
+bool sandbox_names_host(const struct sandbox *sb, struct slice host,
+			uint64_t now_s);
+
+/* One that has a rule which has ended by now, or NULL. The caller gives it
+ * another expires_s.
+ */
+struct sandbox *sandboxes_expired(struct sandboxes *s, uint64_t now_s);
 
 /* By id, or NULL. */
 struct sandbox *sandbox_find(struct sandboxes *s, uint32_t id);

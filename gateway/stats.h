@@ -20,6 +20,7 @@
 	X(requests, "requests judged")                                         \
 	X(allowed, "requests allowed")                                         \
 	X(denied, "requests denied")                                           \
+	X(asked, "requests that waited for the operator")                      \
 	X(failed, "requests that failed upstream")                             \
 	X(malformed, "requests refused before judging")                        \
 	X(handshakes, "TLS handshakes completed with clients")                 \

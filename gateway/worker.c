@@ -25,6 +25,7 @@
 #include "gateway/exchange.h"
 #include "gateway/leaf.h"
 #include "gateway/listen.h"
+#include "gateway/orders.h"
 #include "gateway/resolve.h"
 #include "gateway/rules_fd.h"
 #include "gateway/sandbox.h"
@@ -38,6 +39,7 @@ struct worker {
 	struct timer drain; /* what is in work then, is cut */
 	struct frame_in in; /* large; not for the stack */
 	struct frame_out out;
+	struct frame_out asks; /* for gate.parent_out */
 };
 
 static const struct loop_ref worker_door_ref = { .kind = GATE_PARENT };
@@ -77,6 +79,22 @@ static void worker_on_event(void *ctx, struct loop_ref ref, unsigned int events)
 	}
 }
 
+/* The sandbox's rules are others than before, or fewer. */
+static void worker_recheck(struct worker *w, struct sandbox *sb)
+{
+	sb->expires_s = policy_next_expiry(sb->policy, gate_now_s(&w->gate));
+	conn_recheck(&w->gate, sb);
+}
+
+static void worker_expire(struct worker *w)
+{
+	struct sandbox *sb;
+
+	while ((sb = sandboxes_expired(w->gate.sandboxes,
+				       gate_now_s(&w->gate))))
+		worker_recheck(w, sb);
+}
+
 /* Once a second: numbers for the parent. */
 static void worker_on_tick(struct worker *w)
 {
@@ -89,6 +107,7 @@ static void worker_on_tick(struct worker *w)
 		loop_stop(w->gate.loop);
 		return;
 	}
+	worker_expire(w);
 	spool_load(w->gate.spool, &s->spool_waiting, &s->spool_open);
 	if (w->gate.draining && !w->gate.conns.count)
 		loop_stop(w->gate.loop);
@@ -189,6 +208,7 @@ static int worker_on_sandbox(struct worker *w)
 	uint32_t slot = bytes_u32(b);
 	struct slice name = bytes_str(b);
 	uint32_t generation = bytes_u32(b);
+	bool learn = bytes_u8(b);
 	size_t tcp = bytes_u8(b);
 	size_t udp = bytes_u8(b);
 	size_t dns = bytes_u8(b);
@@ -207,6 +227,8 @@ static int worker_on_sandbox(struct worker *w)
 		return rc;
 	}
 	sb->generation = generation;
+	sb->learn = learn;
+	worker_recheck(w, sb);
 	for (size_t i = 0; rc == 0 && i < tcp + udp + dns; i++)
 		rc = listen_add(&w->gate, worker_take_fd(&w->in, 1 + i),
 				worker_kind(i, tcp, udp), id);
@@ -218,6 +240,7 @@ static int worker_on_policy(struct worker *w)
 	struct bytes *b = &w->in.body;
 	uint32_t id = bytes_u32(b);
 	uint32_t generation = bytes_u32(b);
+	bool learn = bytes_u8(b);
 	struct sandbox *sb = sandbox_find(w->gate.sandboxes, id);
 	struct policy *policy;
 	int rc;
@@ -230,6 +253,8 @@ static int worker_on_policy(struct worker *w)
 	if (rc < 0)
 		return rc;
 	sandbox_set_policy(sb, &policy, generation);
+	sb->learn = learn;
+	worker_recheck(w, sb);
 	w->gate.stats->generation = generation;
 	return 0;
 }
@@ -280,6 +305,25 @@ static int worker_on_token(struct worker *w)
 	return rc;
 }
 
+/* The operator's, or that there is none. */
+static int worker_on_answer(struct worker *w)
+{
+	struct bytes *b = &w->in.body;
+	uint32_t index = bytes_u32(b);
+	uint32_t gen = bytes_u32(b);
+	uint8_t verdict = bytes_u8(b);
+	uint64_t until_s = bytes_u64(b);
+	struct slice phrase = bytes_str(b);
+	struct exchange_answer answer = { .until_s = until_s,
+					  .phrase = phrase };
+
+	if (b->bad || verdict > VERDICT_ALLOW)
+		return ERR_SYNTAX;
+	answer.verdict = (enum verdict)verdict;
+	exchange_on_answer(&w->gate, index, gen, &answer);
+	return 0;
+}
+
 static int worker_on_remove(struct worker *w)
 {
 	uint32_t id = bytes_u32(&w->in.body);
@@ -322,6 +366,8 @@ static int worker_do(struct worker *w)
 		return worker_on_token(w);
 	case WORKER_LISTEN:
 		return worker_on_listen(w);
+	case WORKER_ANSWER:
+		return worker_on_answer(w);
 	case WORKER_DRAIN:
 		return worker_on_drain(w);
 	default:
@@ -380,6 +426,9 @@ static int worker_init(struct worker *w, const struct worker_setup *setup)
 	w->door = setup->door;
 	g->tls = setup->tls;
 	g->names = setup->names;
+	g->quotas = setup->quotas;
+	g->parent = setup->door;
+	g->parent_out = &w->asks;
 	g->stats = setup->stats;
 	g->ca_pem = setup->ca_pem;
 	g->count_lost = setup->count_lost;

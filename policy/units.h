@@ -1,4 +1,4 @@
-/* policy/units.h - numbers with a unit. Private to policy/. */
+/* policy/units.h - numbers with a unit. */
 #ifndef POLICY_UNITS_H
 #define POLICY_UNITS_H
 

@@ -28,7 +28,8 @@ DOORS = {                                 # these headers leave their room
     "certgen": {"certgen/certgen.h", "certgen/bundle.h", "certgen/facts.h",
                 "certgen/truststore.h"},
     "audit":   {"audit/audit.h", "audit/query.h", "audit/record.h"},
-    "policy":  {"policy/policy.h", "policy/load.h", "policy/near.h"},
+    "policy":  {"policy/policy.h", "policy/load.h", "policy/near.h",
+                "policy/units.h"},
     "gateway": {"gateway/control.h", "gateway/stats.h",
                 "gateway/portal.h"},
     "capture": {"capture/capture.h"},
@@ -37,8 +38,8 @@ DOORS = {                                 # these headers leave their room
 # gateway/: a file may include what stands on its own line or further down:
 # the processes, then the way that a request walks, then what all stand on.
 WALK = (
-    "main parent parent_run crew desk",
-    "member",
+    "main parent parent_run crew desk approve",
+    "member grants questions",
     "worker",
     "listen",
     "conn conn_impl opening",
@@ -63,7 +64,7 @@ WALK = (
     "refusal",
     "portal",
     "medium",
-    "control limits login",
+    "control limits login orders quota",
 )
 
 FOREIGN = {                               # library header: its files

@@ -33,6 +33,8 @@
 #include "gateway/exchange.h"
 #include "gateway/gate.h"
 #include "gateway/leaf.h"
+#include "gateway/orders.h"
+#include "gateway/quota.h"
 #include "gateway/resolve.h"
 #include "gateway/sandbox.h"
 #include "gateway/upstream.h"
@@ -75,6 +77,10 @@ struct rig {
 	/* connect(): address i of the answer leads to port[i], or nobody */
 	uint16_t port[RIG_ADDRS];
 	unsigned int dialled[RIG_ADDRS];
+	/* the door to the parent */
+	int parent;
+	struct frame_out out;
+	struct frame_in in;
 	/* sockets */
 	int origin; /* listener */
 	char seen[RIG_TEXT];
@@ -169,6 +175,15 @@ int spool_begin(struct spool *s, const struct audit_begin *b, uint32_t *ret)
 	return 0;
 }
 
+void spool_answer(struct spool *s, uint32_t slot, enum audit_verdict verdict)
+{
+	struct rig_row *row = &rig.rows[slot];
+
+	(void)s;
+	assert_true(slot < rig.rows_len && row->begun && !row->ended);
+	row->verdict = verdict;
+}
+
 void spool_end(struct spool *s, uint32_t slot, const struct audit_end *e)
 {
 	struct rig_row *row = &rig.rows[slot];
@@ -240,6 +255,7 @@ static inline void rig_on_post(void *ctx, struct loop_ref ref)
 		origin_on_post(g, ref);
 }
 
+/* Lines of rules; one that begins with '!' denies, with '?' asks. */
 static inline struct policy *rig_policy(const char *const *lines)
 {
 	struct rule_error err;
@@ -248,12 +264,14 @@ static inline struct policy *rig_policy(const char *const *lines)
 
 	assert_int_equal(ruleset_new(&rs), 0);
 	for (; *lines; lines++) {
-		bool deny = **lines == '!';
+		enum verdict v = **lines == '!'	  ? VERDICT_DENY
+				 : **lines == '?' ? VERDICT_ASK
+						  : VERDICT_ALLOW;
 
 		assert_int_equal(
-			ruleset_add(rs, deny ? VERDICT_DENY : VERDICT_ALLOW,
-				    slice_str(*lines + deny), SLICE("test:1"),
-				    &err),
+			ruleset_add(rs, v,
+				    slice_str(*lines + (v != VERDICT_ALLOW)),
+				    SLICE("test:1"), &err),
 			0);
 	}
 	assert_int_equal(policy_compile(rs, &policy), 0);
@@ -304,6 +322,7 @@ static inline int rig_setup(void **state)
 	struct policy *policy = rig_policy(lines);
 	struct gate *g = &rig.gate;
 	uint16_t port;
+	int fds[2];
 
 	(void)state;
 	memset(&rig, 0, sizeof(rig));
@@ -321,6 +340,12 @@ static inline int rig_setup(void **state)
 		sandbox_add(g->sandboxes, 1, 0, SLICE("ci"), &policy, &rig.sb),
 		0);
 	assert_int_equal(origins_new(g, &g->origins), 0);
+	assert_int_equal(quotas_new(&g->quotas), 0);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds), 0);
+	g->parent = fds[0];
+	g->parent_out = &rig.out;
+	rig.parent = fds[1];
 	rig.origin = rig_listen(&port);
 	for (size_t i = 0; i < RIG_ADDRS; i++)
 		rig.port[i] = port;
@@ -365,6 +390,8 @@ static inline int rig_teardown(void **state)
 	loop_free(&g->loop);
 	free(rig.stats);
 	(void)close(rig.origin);
+	(void)close(rig.parent);
+	(void)close(g->parent);
 	return 0;
 }
 

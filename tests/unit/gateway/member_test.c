@@ -85,59 +85,43 @@ static void test_compose(void **state)
 	member_free(&m);
 }
 
-static void test_grant(void **state)
+static struct ruleset *one_rule(struct slice line)
 {
-	struct ruleset *rules, *grants;
+	struct rule_error e;
+	struct ruleset *rs;
+
+	assert_int_equal(ruleset_new(&rs), 0);
+	assert_int_equal(ruleset_add(rs, VERDICT_ALLOW, line, SLICE("t"), &e),
+			 0);
+	return rs;
+}
+
+static void test_grants(void **state)
+{
+	struct ruleset *rules,
+		*grants = one_rule(SLICE("GET https://a.example"));
 	struct member *m;
 
 	(void)state;
 	assert_int_equal(member_new(SLICE("ci"), SLICE("base"), &m), 0);
 	assert_int_equal(member_compose(m, config, &err), 0);
-	assert_int_equal(
-		member_grant(m, config, SLICE("GET https://a.example"), &err),
-		0);
+	assert_int_equal(member_set_grants(m, config, &grants, &err), 0);
+	assert_null(grants);
 	assert_int_equal(ruleset_len(m->rules), 2);
 	rules = m->rules;
-	grants = m->grants;
-	assert_int_equal(member_grant(m, config, SLICE("GET nope://x"), &err),
-			 ERR_SYNTAX);
-	assert_non_null(strchr(err.text, '^'));
-	assert_ptr_equal(m->rules, rules);
-	assert_ptr_equal(m->grants, grants);
-	/* The line is good and the rest does not compose any more. */
+	/* The grants are good and the rest does not compose any more. */
 	(void)snprintf(m->policies, sizeof(m->policies), "none");
-	assert_int_equal(
-		member_grant(m, config, SLICE("GET https://b.example"), &err),
-		ERR_UNKNOWN);
+	grants = one_rule(SLICE("GET https://b.example"));
+	assert_int_equal(member_set_grants(m, config, &grants, &err),
+			 ERR_UNKNOWN);
+	assert_non_null(grants);
+	ruleset_free(&grants);
 	assert_ptr_equal(m->rules, rules);
-	assert_ptr_equal(m->grants, grants);
 	assert_int_equal(ruleset_len(m->grants), 1);
 	/* A grant outlives a reload. */
 	(void)snprintf(m->policies, sizeof(m->policies), "more");
 	assert_int_equal(member_compose(m, config, &err), 0);
 	assert_int_equal(ruleset_len(m->rules), 2);
-	member_free(&m);
-}
-
-static void test_grants_max(void **state)
-{
-	struct member *m;
-
-	(void)state;
-	assert_int_equal(member_new(SLICE("ci"), SLICE(""), &m), 0);
-	assert_int_equal(ruleset_new(&m->grants), 0);
-	for (int i = 0; i < GRANTS_MAX; i++) {
-		struct rule_error e;
-
-		assert_int_equal(ruleset_add(m->grants, VERDICT_ALLOW,
-					     SLICE("GET https://a.example"),
-					     SLICE("t"), &e),
-				 0);
-	}
-	assert_int_equal(
-		member_grant(m, config, SLICE("GET https://b.example"), &err),
-		ERR_LIMIT);
-	assert_int_equal(ruleset_len(m->grants), GRANTS_MAX);
 	member_free(&m);
 }
 
@@ -161,8 +145,9 @@ static void test_from(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names), cmocka_unit_test(test_compose),
-		cmocka_unit_test(test_grant), cmocka_unit_test(test_grants_max),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_compose),
+		cmocka_unit_test(test_grants),
 		cmocka_unit_test(test_from),
 	};
 
