@@ -13,6 +13,7 @@
 
 #define CONFIG_NAMES_MAX 1000 /* policies, sandboxes, secrets */
 #define CONFIG_USE_DEPTH 32   /* of policies that use policies */
+#define CONFIG_PROBES	 9    /* placeholders */
 #define CONFIG_NAME_MAX	 63   /* octets; as a sandbox in the control door */
 
 struct config_policy {
@@ -26,12 +27,10 @@ struct config_policy {
 /* What is found out only when asked for, and then kept. */
 struct config_cache {
 	struct arena arena;
-	struct config_policy *profiles; /* as many as we ship */
-	struct doc_source *sources;	/* of them */
-	struct probe_bases npm;
-	struct probe_bases apt;
-	bool npm_known;
-	bool apt_known;
+	struct config_policy *profiles;		 /* as many as we ship */
+	struct doc_source *sources;		 /* of them */
+	struct probe_bases bases[CONFIG_PROBES]; /* as the placeholders */
+	bool known[CONFIG_PROBES];
 };
 
 struct config {

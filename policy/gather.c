@@ -12,24 +12,61 @@
 #include "base/err.h"
 #include "policy/config.h"
 #include "policy/fields.h"
+#include "policy/near.h"
 #include "policy/ruleset.h"
 #include "policy/text.h"
 
 struct placeholder {
-	struct slice name;
-	bool apt;
+	const char *name;
+	void (*find)(const char *root, struct probe_bases *ret);
 	const char *missing; /* what to do when nobody knows */
 };
 
+static void find_npm(const char *root, struct probe_bases *ret)
+{
+	(void)root;
+	probe_npm(ret);
+}
+
+static void find_apt(const char *root, struct probe_bases *ret)
+{
+	(void)root;
+	probe_apt("/etc/apt", ret);
+}
+
 static const struct placeholder placeholders[] = {
-	{ SLICE("{npm.registry}"), false,
+	{ "{npm.registry}", find_npm,
 	  "no npm registry is configured on this machine; run "
 	  "npm config set registry URL, or put registry=URL into ~/.npmrc or "
 	  "/etc/npmrc" },
-	{ SLICE("{apt.sources}"), true,
+	{ "{apt.sources}", find_apt,
 	  "no package source is configured on this machine; name one in "
 	  "/etc/apt/sources.list or /etc/apt/sources.list.d" },
+	{ "{apk.repositories}", probe_apk,
+	  "no package source is configured on this machine; name one in "
+	  "/etc/apk/repositories" },
+	{ "{pip.index}", probe_pip,
+	  "no Python package index is configured on this machine; run "
+	  "pip config set global.index-url URL, or set PIP_INDEX_URL" },
+	{ "{cargo.registry}", probe_cargo,
+	  "no crate registry is configured on this machine; put "
+	  "[source.NAME] with registry = \"sparse+URL\" into "
+	  "~/.cargo/config.toml" },
+	{ "{go.proxy}", probe_go,
+	  "no module proxy is configured on this machine; run "
+	  "go env -w GOPROXY=URL, or set GOPROXY" },
+	{ "{gem.sources}", probe_gem,
+	  "no gem source is configured on this machine; run "
+	  "gem sources --add URL, or name it under :sources: in ~/.gemrc" },
+	{ "{maven.repositories}", probe_maven,
+	  "no Maven repository is configured on this machine; name a mirror "
+	  "in ~/.m2/settings.xml or /etc/maven/settings.xml" },
+	{ "{docker.registries}", probe_docker,
+	  "no image registry is configured on this machine; name one in "
+	  "/etc/docker/daemon.json (registry-mirrors) or "
+	  "/etc/containers/registries.conf, or run docker login" },
 };
+static_assert(ARRAY_SIZE(placeholders) == CONFIG_PROBES, "as the cache has");
 
 /* Stands for any address when a rule is only checked. */
 #define EXAMPLE "https://example.invalid"
@@ -49,7 +86,7 @@ static const struct placeholder *find_placeholder(struct slice line,
 		return NULL;
 	line = slice_skip(line, (size_t)*ret_at);
 	for (size_t i = 0; i < ARRAY_SIZE(placeholders); i++)
-		if (slice_starts(line, placeholders[i].name))
+		if (slice_starts(line, slice_str(placeholders[i].name)))
 			return &placeholders[i];
 	return NULL;
 }
@@ -61,7 +98,7 @@ static bool replace(struct slice line, size_t at,
 {
 	text_put(ret, slice_of(line.ptr, at));
 	text_put(ret, base);
-	text_put(ret, slice_skip(line, at + what->name.len));
+	text_put(ret, slice_skip(line, at + strlen(what->name)));
 	return !ret->cut;
 }
 
@@ -71,6 +108,24 @@ static bool replace(struct slice line, size_t at,
 static bool begins_target(struct slice line, size_t at)
 {
 	return at == 0 || line.ptr[at - 1] == ' ';
+}
+
+static int fail_placeholder(struct slice text, size_t at,
+			    struct rule_error *ret_err)
+{
+	char mem[32];
+	struct text t = text_in(mem, sizeof(mem));
+	struct near near;
+	ptrdiff_t end = slice_find(text, '}');
+
+	text_put(&t, slice_of(text.ptr, end < 0 ? text.len : (size_t)end + 1));
+	near = near_begin(mem);
+	for (size_t i = 0; i < ARRAY_SIZE(placeholders); i++)
+		near_try(&near, placeholders[i].name);
+	return rule_fail(ret_err, at,
+			 near.found ? "not a placeholder; the nearest is "
+				    : "not a placeholder, as {npm.registry}",
+			 slice_str(near.found));
 }
 
 int gather_check(struct slice line, enum verdict verdict, struct rule **ret,
@@ -87,16 +142,15 @@ int gather_check(struct slice line, enum verdict verdict, struct rule **ret,
 	if (at < 0 || !begins_target(line, (size_t)at))
 		return rule_new(&source, line, ret, ret_err);
 	if (!what)
-		return rule_fail(ret_err, (size_t)at,
-				 "expected {npm.registry} or {apt.sources}",
-				 SLICE(""));
+		return fail_placeholder(slice_skip(line, (size_t)at),
+					(size_t)at, ret_err);
 	if (!replace(line, (size_t)at, what, SLICE(EXAMPLE), &t))
 		return rule_fail(ret_err, RULE_LINE_MAX,
 				 "a rule has at most 2048 octets", SLICE(""));
 	rc = rule_new(&source, text_since(&t, 0), ret, ret_err);
 	if (rc == ERR_SYNTAX &&
 	    ret_err->column > (size_t)at + sizeof(EXAMPLE) - 1) {
-		ret_err->column += (unsigned int)what->name.len;
+		ret_err->column += (unsigned int)strlen(what->name);
 		ret_err->column -= (unsigned int)sizeof(EXAMPLE) - 1;
 	}
 	return rc;
@@ -105,18 +159,13 @@ int gather_check(struct slice line, enum verdict verdict, struct rule **ret,
 static const struct probe_bases *resolve(const struct config *c,
 					 const struct placeholder *what)
 {
+	size_t i = (size_t)(what - placeholders);
 	struct config_cache *cache = c->cache;
 
-	if (what->apt) {
-		if (!cache->apt_known)
-			probe_apt("/etc/apt", &cache->apt);
-		cache->apt_known = true;
-		return &cache->apt;
-	}
-	if (!cache->npm_known)
-		probe_npm(&cache->npm);
-	cache->npm_known = true;
-	return &cache->npm;
+	if (!cache->known[i])
+		what->find("", &cache->bases[i]);
+	cache->known[i] = true;
+	return &cache->bases[i];
 }
 
 static int fail_node(const struct gather *g, const struct config_policy *p,

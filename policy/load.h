@@ -1,7 +1,7 @@
 /* policy/load.h - penstock.yaml, the profiles, and names to rulesets.
  *
  * Cold code: reads files, runs no programs but those that tell where the
- * operator's package registry is ({npm.registry}).
+ * operator's package registries are ({npm.registry}, {go.proxy}).
  */
 #ifndef POLICY_LOAD_H
 #define POLICY_LOAD_H

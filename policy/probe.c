@@ -1,7 +1,9 @@
-/* policy/probe.c - where the operator's package registries are.
+/* policy/probe.c - where the operator's package registries are: asking programs,
+ * reading files, npm and apt.
  *
  * Everything read here is text of programs and files that belong to the
- * operator; what is no plain http or https address is passed over.
+ * operator; what is no plain http or https address that a rule could name is
+ * passed over.
  */
 
 #include "policy/probe.h"
@@ -19,11 +21,12 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "policy/rule.h"
 #include "policy/text.h"
 
-#define NPM_WAIT_MS 5000
-#define FILE_MAX    65536 /* octets that are read of one file */
-#define FILES_MAX   256	  /* files of one folder */
+#define TOOL_WAIT_MS 5000
+#define FILE_MAX     65536 /* octets that are read of one file */
+#define FILES_MAX    256   /* files of one folder */
 
 extern char **environ;
 
@@ -32,8 +35,25 @@ static bool is_base_octet(char c)
 	return c > ' ' && c < 0x7f && !strchr("*?#\\{}\"'`<>", c);
 }
 
-/* Keep an address, without user, password and slashes at the end. */
-static void add_base(struct probe_bases *ret, struct slice url)
+/* Could a rule be made of it? Not of loopback, nor of a name with holes. */
+static bool is_ruled(struct slice base)
+{
+	static const struct rule_source source = { .verdict = VERDICT_ALLOW };
+	char mem[PROBE_BASE_MAX + 16];
+	struct text t = text_in(mem, sizeof(mem));
+	struct rule_error err;
+	struct rule *rule = NULL;
+	int rc;
+
+	text_put_str(&t, "GET ");
+	text_put(&t, base);
+	text_put_str(&t, "/**");
+	rc = rule_new(&source, text_since(&t, 0), &rule, &err);
+	rule_free(&rule);
+	return rc == 0;
+}
+
+void probe_add(struct probe_bases *ret, struct slice url)
 {
 	struct slice scheme, rest, authority, path;
 	struct text t;
@@ -65,7 +85,7 @@ static void add_base(struct probe_bases *ret, struct slice url)
 	for (size_t i = 0; i < ret->len; i++)
 		if (!strcmp(ret->base[i], t.mem))
 			return;
-	ret->len += !t.cut;
+	ret->len += !t.cut && is_ruled(text_since(&t, 0));
 }
 
 static uint64_t clock_ms(void)
@@ -99,13 +119,11 @@ static bool read_until(int fd, struct text *t, uint64_t deadline_ms)
 	}
 }
 
-/* Start npm in a process group of its own, so that all of it can be ended;
- * no shell, nothing to read, "/" as directory so that no project speaks.
+/* Start it in a process group of its own, so that all of it can be ended; no
+ * shell, nothing to read, "/" as directory so that no project speaks.
  */
-static pid_t spawn_npm(int out)
+static pid_t spawn_tool(const char *const *argv, int out)
 {
-	static const char *const argv[] = { "npm", "config", "get", "registry",
-					    NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t none, all;
@@ -133,7 +151,7 @@ static pid_t spawn_npm(int out)
 						      POSIX_SPAWN_SETSIGMASK |
 						      POSIX_SPAWN_SETSIGDEF);
 	if (rc != 0 ||
-	    posix_spawnp(&pid, "npm", &actions, &attr,
+	    posix_spawnp(&pid, argv[0], &actions, &attr,
 			 (char *const *)(uintptr_t)argv, environ) != 0)
 		pid = -1;
 	(void)posix_spawnattr_destroy(&attr);
@@ -141,40 +159,53 @@ static pid_t spawn_npm(int out)
 	return pid;
 }
 
-static void ask_npm(struct probe_bases *ret)
+bool probe_ask(const char *const *argv, struct text *ret)
 {
-	char mem[PROBE_BASE_MAX];
-	struct text t = text_in(mem, sizeof(mem));
-	struct slice line, rest;
 	bool whole = false;
 	int fds[2];
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
-		return;
-	pid = spawn_npm(fds[1]);
+		return false;
+	pid = spawn_tool(argv, fds[1]);
 	(void)close(fds[1]);
 	if (pid > 0) {
-		whole = read_until(fds[0], &t, clock_ms() + NPM_WAIT_MS);
+		whole = read_until(fds[0], ret, clock_ms() + TOOL_WAIT_MS);
 		if (!whole)
 			(void)kill(-pid, SIGKILL);
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			continue;
 	}
 	(void)close(fds[0]);
-	(void)slice_cut(text_since(&t, 0), '\n', &line, &rest);
-	if (whole && !t.cut)
-		add_base(ret, line);
+	return whole && !ret->cut;
 }
 
-/* A file's beginning, malloc'd; the empty slice when it cannot be read. */
-static struct slice read_file(const char *path)
+static void ask_npm(struct probe_bases *ret)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	char *mem = fd < 0 ? NULL : malloc(FILE_MAX);
+	static const char *const argv[] = { "npm", "config", "get", "registry",
+					    NULL };
+	char mem[PROBE_BASE_MAX];
+	struct text t = text_in(mem, sizeof(mem));
+	struct slice line, rest;
+
+	if (!probe_ask(argv, &t))
+		return;
+	(void)slice_cut(text_since(&t, 0), '\n', &line, &rest);
+	probe_add(ret, line);
+}
+
+struct slice probe_file(const char *dir, const char *file)
+{
+	char path[4096], *mem;
+	struct text t = text_in(path, sizeof(path));
 	size_t len = 0;
 	ssize_t n = 1;
+	int fd;
 
+	text_put_str(&t, dir);
+	text_put_str(&t, file);
+	fd = !dir || t.cut ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	mem = fd < 0 ? NULL : malloc(FILE_MAX);
 	while (mem && n > 0 && len < FILE_MAX) {
 		n = read(fd, mem + len, FILE_MAX - len);
 		len += n > 0 ? (size_t)n : 0;
@@ -184,7 +215,13 @@ static struct slice read_file(const char *path)
 	return slice_of(mem, mem ? len : 0);
 }
 
-static struct slice unquote(struct slice s)
+void probe_file_free(struct slice *file)
+{
+	free((char *)(uintptr_t)file->ptr);
+	*file = slice_of(NULL, 0);
+}
+
+struct slice probe_unquote(struct slice s)
 {
 	if (s.len >= 2 && (s.ptr[0] == '"' || s.ptr[0] == '\'') &&
 	    s.ptr[s.len - 1] == s.ptr[0])
@@ -195,24 +232,17 @@ static struct slice unquote(struct slice s)
 static void read_npmrc(const char *dir, const char *file,
 		       struct probe_bases *ret)
 {
-	char path[4096];
-	struct text t = text_in(path, sizeof(path));
-	struct slice all, rest, line, key, value;
+	struct slice all = probe_file(dir, file), rest = all, line, key, value;
 
-	text_put_str(&t, dir);
-	text_put_str(&t, file);
-	if (t.cut)
-		return;
-	all = rest = read_file(path);
 	while (rest.len && !ret->len) {
 		(void)slice_cut(rest, '\n', &line, &rest);
 		if (slice_ends(line, SLICE("\r")))
 			line.len--;
 		if (slice_cut(line, '=', &key, &value) &&
 		    slice_eq(slice_trim(key), SLICE("registry")))
-			add_base(ret, unquote(slice_trim(value)));
+			probe_add(ret, probe_unquote(slice_trim(value)));
 	}
-	free((char *)(uintptr_t)all.ptr);
+	probe_file_free(&all);
 }
 
 void probe_npm(struct probe_bases *ret)
@@ -222,16 +252,16 @@ void probe_npm(struct probe_bases *ret)
 	ret->len = 0;
 	ask_npm(ret);
 	if (!ret->len)
-		add_base(ret, slice_str(getenv("npm_config_registry")));
+		probe_add(ret, slice_str(getenv("npm_config_registry")));
 	if (!ret->len)
-		add_base(ret, slice_str(getenv("NPM_CONFIG_REGISTRY")));
+		probe_add(ret, slice_str(getenv("NPM_CONFIG_REGISTRY")));
 	if (!ret->len && home)
 		read_npmrc(home, "/.npmrc", ret);
 	if (!ret->len)
 		read_npmrc("/etc", "/npmrc", ret);
 }
 
-static struct slice next_word(struct slice *line)
+struct slice probe_word(struct slice *line)
 {
 	struct slice word;
 
@@ -246,7 +276,7 @@ static struct slice next_word(struct slice *line)
 /* "deb [options] URI suite component…" */
 static void read_list_line(struct slice line, struct probe_bases *ret)
 {
-	struct slice word = next_word(&line);
+	struct slice word = probe_word(&line);
 
 	if (!slice_eq(word, SLICE("deb")) && !slice_eq(word, SLICE("deb-src")))
 		return;
@@ -258,7 +288,7 @@ static void read_list_line(struct slice line, struct probe_bases *ret)
 			return;
 		line = slice_skip(line, (size_t)end + 1);
 	}
-	add_base(ret, next_word(&line));
+	probe_add(ret, probe_word(&line));
 }
 
 static void read_list(struct slice text, struct probe_bases *ret)
@@ -304,10 +334,10 @@ static void read_stanza(struct slice text, struct probe_bases *ret)
 				enabled = !is_no(slice_trim(value));
 		}
 		while (in_uris && slice_trim(value).len)
-			add_base(&found, next_word(&value));
+			probe_add(&found, probe_word(&value));
 	}
 	for (size_t i = 0; enabled && i < found.len; i++)
-		add_base(ret, slice_str(found.base[i]));
+		probe_add(ret, slice_str(found.base[i]));
 }
 
 static void read_sources(struct slice text, struct probe_bases *ret)
@@ -331,21 +361,13 @@ static void read_sources(struct slice text, struct probe_bases *ret)
 static void read_source_file(const char *dir, const char *file,
 			     struct probe_bases *ret)
 {
-	char path[4096];
-	struct text t = text_in(path, sizeof(path));
-	struct slice text;
+	struct slice text = probe_file(dir, file);
 
-	text_put_str(&t, dir);
-	text_put_char(&t, '/');
-	text_put_str(&t, file);
-	if (t.cut)
-		return;
-	text = read_file(path);
 	if (slice_ends(slice_str(file), SLICE(".list")))
 		read_list(text, ret);
 	else if (slice_ends(slice_str(file), SLICE(".sources")))
 		read_sources(text, ret);
-	free((char *)(uintptr_t)text.ptr);
+	probe_file_free(&text);
 }
 
 void probe_apt(const char *dir, struct probe_bases *ret)
@@ -356,9 +378,9 @@ void probe_apt(const char *dir, struct probe_bases *ret)
 	int len;
 
 	ret->len = 0;
-	read_source_file(dir, "sources.list", ret);
+	read_source_file(dir, "/sources.list", ret);
 	text_put_str(&t, dir);
-	text_put_str(&t, "/sources.list.d");
+	text_put_str(&t, "/sources.list.d/");
 	len = t.cut ? -1 : scandir(path, &names, NULL, alphasort);
 	for (int i = 0; i < len; i++) {
 		if (i < FILES_MAX)

@@ -186,7 +186,7 @@ def lint(name, limit_s, *args):
 
 def quick_lints(build):
     return [lint("rooms", 60), lint("size", 60), lint("words", 60),
-            lint("format", 120), lint("lints", 60),
+            lint("format", 120), lint("lints", 60), lint("profiles", 60),
             Program("lint/headers alone",
                     ["cmake", "--build", build, "--target",
                      "all_verify_interface_header_sets"], 300)]

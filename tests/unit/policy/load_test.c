@@ -282,8 +282,8 @@ static const struct wrong wrongs[] = {
 	  "        - GET i.example inject=key private\n"
 	  "                               ^" },
 	{ "policies:\n  p:\n    allow:\n      - GET {npm.registri}/x\n",
-	  "t.yaml:4:13: in this rule: expected {npm.registry} or "
-	  "{apt.sources}\n"
+	  "t.yaml:4:13: in this rule: not a placeholder; the nearest is "
+	  "{npm.registry}\n"
 	  "        - GET {npm.registri}/x\n"
 	  "              ^" },
 	{ "policies:\n  p:\n    allow:\n      - GET {npm.registry}/x**\n",

@@ -146,8 +146,10 @@ static void check_profile(size_t i)
 static void test_profiles(void **state)
 {
 	static const char *const wanted[] = {
-		"aider",  "claude", "codex", "debian", "gemini",   "git-hosts",
-		"github", "gitlab", "goose", "npm",    "opencode",
+		"aider",  "alpine", "cargo",	"claude", "codex",
+		"debian", "docker", "gem",	"gemini", "git-read",
+		"github", "gitlab", "go",	"goose",  "huggingface",
+		"maven",  "npm",    "opencode", "pip",	  "ubuntu",
 	};
 
 	(void)state;
