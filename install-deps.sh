@@ -7,7 +7,7 @@
 set -eu
 
 build="gcc libc6-dev cmake ninja-build pkg-config libssl-dev libnghttp2-dev
-	libsqlite3-dev libc-ares-dev libyaml-dev libidn2-dev libpsl-dev
+	libsqlite3-dev libedit-dev libc-ares-dev libyaml-dev libidn2-dev libpsl-dev
 	libnftnl-dev libmnl-dev uthash-dev bubblewrap ca-certificates"
 demo="curl git python3"
 test="curl git python3 wget clang libclang-rt-dev ccache libcmocka-dev openssl

@@ -38,6 +38,7 @@ int cmd_revoke(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_sandboxes(int argc, char **argv);
 int cmd_shell(int argc, char **argv);
+int cmd_sql(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_up(int argc, char **argv);

@@ -17,6 +17,7 @@ static const struct {
 	{ "shell", cmd_shell, "open a shell in a running sandbox" },
 	{ "stop", cmd_stop, "end a running sandbox" },
 	{ "log", cmd_log, "show what was refused, or all requests" },
+	{ "sql", cmd_sql, "ask the ledger in SQL, read-only" },
 	{ "allow", cmd_allow, "give a rule to a running sandbox" },
 	{ "deny", cmd_deny, "the same, to forbid" },
 	{ "ask", cmd_ask, "the same, to be asked" },

@@ -27,7 +27,8 @@ MAY = {                                   # room: rooms it may include
 DOORS = {                                 # these headers leave their room
     "certgen": {"certgen/certgen.h", "certgen/bundle.h", "certgen/facts.h",
                 "certgen/truststore.h"},
-    "audit":   {"audit/audit.h", "audit/query.h", "audit/record.h"},
+    "audit":   {"audit/audit.h", "audit/query.h", "audit/record.h",
+                "audit/sql.h"},
     "policy":  {"policy/policy.h", "policy/load.h", "policy/near.h",
                 "policy/units.h"},
     "gateway": {"gateway/control.h", "gateway/stats.h",
@@ -75,6 +76,7 @@ FOREIGN = {                               # library header: its files
     r"libpsl\.h$":         ["policy/suffix.c"],
     r"openssl/":           ["certgen/*", "gateway/tls*.[ch]"],
     r"ares(_\w+)?\.h$":    ["gateway/resolve.c"],
+    r"editline/":           ["cli/sql.c"],
     r"sqlite3\.h$":        ["audit/*"],
     r"lib(nftnl|mnl)/":    ["capture/*"],
     r"sys/epoll\.h$":      ["base/loop.c"],
