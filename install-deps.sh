@@ -15,7 +15,7 @@ test="curl git python3 wget clang libclang-rt-dev ccache libcmocka-dev openssl
 	bsdutils util-linux procps python3-dnspython dnsperf dnsmasq-base
 	gnutls-bin libnss3-tools
 	openssh-client openssh-server redis-tools ncat netcat-openbsd
-	systemd-container"
+	systemd-container podman runc"
 
 case "$(. /etc/os-release && echo "${ID:-}${VERSION_ID:-}")" in
 debian12)
@@ -101,7 +101,8 @@ step "reading the package lists" apt update ||
 	echo "  going on with the lists that are here"
 # Of these the tests need the programs; servers that start by themselves are
 # not what they were asked for. "systemctl unmask nginx" gives one back.
-for pair in nginx:nginx.service openssh-server:ssh.service; do
+for pair in nginx:nginx.service openssh-server:ssh.service \
+	podman:podman.socket podman:podman.service; do
 	case "$missing " in *" ${pair%%:*} "*) ;; *) continue ;; esac
 	unit=${pair#*:}
 	if [ -d /run/systemd/system ] &&
