@@ -27,6 +27,7 @@
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -79,6 +80,8 @@ struct jail_ruleset {
 	uint64_t net;
 	uint64_t scoped;
 };
+
+static const char *const jail_nowhere[] = { NULL };
 
 #define JAIL_CODE_MAX 512 /* instructions; the longest filter has some 300 */
 
@@ -178,6 +181,12 @@ static const int jail_files[] = {
 #endif
 };
 
+/* A resolver that runs in a thread, and how the thread says that it is done. */
+static const int jail_threads[] = {
+	SYS_socketpair,
+	SYS_pipe2,
+};
+
 /* Tried by libraries, which go on without: refused, but not deadly. What an
  * earlier list allows does not come here.
  */
@@ -273,10 +282,11 @@ static int jail_open_paths(int ruleset, const char *const *paths,
 	return 0;
 }
 
-/* Close the filesystem but for paths (NULL-terminated), where rights remain.
- * Returns 0, JAIL_NO_LANDLOCK or -errno.
+/* Close the filesystem: what is below write_paths may be written, below
+ * read_paths read (both NULL-terminated). Returns 0, JAIL_NO_LANDLOCK or -errno.
  */
-static int jail_landlock(const char *const *paths, uint64_t rights)
+static int jail_landlock(const char *const *write_paths,
+			 const char *const *read_paths)
 {
 	static const char *const for_sanitizer[] = {
 #ifdef PENSTOCK_SANITIZE
@@ -300,7 +310,9 @@ static int jail_landlock(const char *const *paths, uint64_t rights)
 	if (fd < 0)
 		return -errno;
 
-	err = jail_open_paths(fd, paths, rights & attr.fs);
+	err = jail_open_paths(fd, write_paths, JAIL_WRITE & attr.fs);
+	if (err >= 0)
+		err = jail_open_paths(fd, read_paths, JAIL_READ & attr.fs);
 	if (err >= 0)
 		err = jail_open_paths(fd, for_sanitizer, JAIL_READ);
 	if (err >= 0 && syscall(SYS_landlock_restrict_self, fd, 0) < 0)
@@ -430,32 +442,64 @@ static int jail_filter_end(struct jail_filter *f)
 		       : 0;
 }
 
-int jail_worker(const char *const *read_paths)
+/* What those that dial have in common. Returns as jail_landlock(). */
+static int jail_dialer(struct jail_filter *f, const char *const *read_paths,
+		       const uint32_t *families, size_t families_len)
 {
-	static const uint32_t families[] = { AF_INET, AF_INET6, AF_UNIX };
 	static const uint32_t none = 0;
-	struct jail_filter f;
 	int err = jail_harden();
 	int flags;
 
 	if (err < 0)
 		return err;
-	flags = jail_landlock(read_paths, JAIL_READ);
+	flags = jail_landlock(jail_nowhere, read_paths);
 	if (flags < 0)
 		return flags;
-	jail_filter_common(&f);
-	jail_calls(&f, jail_network, ARRAY_SIZE(jail_network), JAIL_ALLOW);
-	jail_call_if(&f, SYS_socket, 0, UINT32_MAX, families,
-		     ARRAY_SIZE(families));
-	jail_call_if(&f, SYS_openat, 2,
+	jail_filter_common(f);
+	jail_calls(f, jail_network, ARRAY_SIZE(jail_network), JAIL_ALLOW);
+	jail_call_if(f, SYS_socket, 0, UINT32_MAX, families, families_len);
+	jail_call_if(f, SYS_openat, 2,
 		     O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY),
 		     &none, 1);
+	return flags;
+}
+
+int jail_worker(const char *const *read_paths)
+{
+	static const uint32_t families[] = { AF_INET, AF_INET6, AF_UNIX };
+	struct jail_filter f;
+	int flags = jail_dialer(&f, read_paths, families, ARRAY_SIZE(families));
+	int err = flags < 0 ? flags : jail_filter_end(&f);
+
+	return err < 0 ? err : flags;
+}
+
+int jail_ship_sender(const char *const *read_paths)
+{
+	/* A resolver asks netlink which addresses there are. */
+	static const uint32_t families[] = { AF_INET, AF_INET6, AF_UNIX,
+					     AF_NETLINK };
+	static const uint32_t thread = CLONE_THREAD;
+	struct jail_filter f;
+	int flags = jail_dialer(&f, read_paths, families, ARRAY_SIZE(families));
+	int err;
+
+	if (flags < 0)
+		return flags;
+	jail_calls(&f, jail_threads, ARRAY_SIZE(jail_threads), JAIL_ALLOW);
+	jail_call_if(&f, SYS_clone, 0, CLONE_THREAD, &thread, 1);
+	/* Its flags lie in memory, which a filter cannot read: libc then takes
+	 * the older call.
+	 */
+	jail_unless(&f, SYS_clone3, 1);
+	jail_answer(&f, SECCOMP_RET_ERRNO | ENOSYS);
 	err = jail_filter_end(&f);
 	return err < 0 ? err : flags;
 }
 
-/* certgen and audit: no network, files below paths. */
-static int jail_keeper(const char *const *paths)
+/* certgen, audit and the reader of what audit writes: no network. */
+static int jail_keeper(const char *const *write_paths,
+		       const char *const *read_paths)
 {
 	struct jail_filter f;
 	int err = jail_harden();
@@ -463,7 +507,7 @@ static int jail_keeper(const char *const *paths)
 
 	if (err < 0)
 		return err;
-	flags = jail_landlock(paths, JAIL_WRITE);
+	flags = jail_landlock(write_paths, read_paths);
 	if (flags < 0)
 		return flags;
 	jail_filter_common(&f);
@@ -476,12 +520,21 @@ int jail_certgen(const char *state_dir)
 {
 	const char *const paths[] = { state_dir, NULL };
 
-	return jail_keeper(paths);
+	return jail_keeper(paths, jail_nowhere);
 }
 
 int jail_audit(const char *state_dir, const char *spool_dir)
 {
 	const char *const paths[] = { state_dir, spool_dir, NULL };
 
-	return jail_keeper(paths);
+	return jail_keeper(paths, jail_nowhere);
+}
+
+int jail_ship_reader(const char *state_dir, const char *cursors_dir,
+		     const char *status_dir)
+{
+	const char *const paths[] = { cursors_dir, status_dir, NULL };
+	const char *const read_paths[] = { state_dir, NULL };
+
+	return jail_keeper(paths, read_paths);
 }

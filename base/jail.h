@@ -22,6 +22,17 @@ int jail_certgen(const char *state_dir);
 /* audit: files below state_dir and spool_dir; no network at all. */
 int jail_audit(const char *state_dir, const char *spool_dir);
 
+/* penstock-ship's reader: reads below state_dir, writes below the other two,
+ * which may lie in it; no network.
+ */
+int jail_ship_reader(const char *state_dir, const char *cursors_dir,
+		     const char *status_dir);
+
+/* Its senders: sockets and a resolver's threads; may read the paths given,
+ * NULL-terminated, and write nowhere.
+ */
+int jail_ship_sender(const char *const *read_paths);
+
 /* Each returns 0 or -errno. Where the kernel lacks landlock that layer is
  * skipped and bit JAIL_NO_LANDLOCK is set in the (non-negative) answer.
  */
