@@ -10,7 +10,7 @@ build="gcc libc6-dev cmake ninja-build pkg-config libssl-dev libnghttp2-dev
 	libsqlite3-dev libedit-dev libc-ares-dev libyaml-dev libidn2-dev libpsl-dev
 	libnftnl-dev libmnl-dev uthash-dev bubblewrap ca-certificates"
 demo="curl git python3"
-test="curl git python3 wget clang libclang-rt-dev ccache libcmocka-dev openssl
+test="curl git git-lfs python3 wget clang libclang-rt-dev ccache libcmocka-dev openssl
 	nginx nghttp2-client wrk iproute2 nftables python3-h2 sqlite3
 	bsdutils util-linux procps python3-dnspython dnsperf dnsmasq-base
 	gnutls-bin libnss3-tools

@@ -3,9 +3,11 @@
 
 usage: git_server.py ROOT ADDRESS PORT    (0: any; the port is printed)
 
-Serves every bare repository below ROOT, pushes included.
+Serves every bare repository below ROOT, pushes and Git LFS included: the batch
+names https://HOST/lfs-store/OID, HOST being the request's own.
 """
 import http.server
+import json
 import os
 import subprocess
 import sys
@@ -15,8 +17,53 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     root = "."
 
+    store = {}
+
+    def say(self, status, body, kind="application/vnd.git-lfs+json"):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def batch(self):
+        asked = json.loads(self.body())
+        way = asked["operation"]
+        objects = []
+        for one in asked["objects"]:
+            href = f"https://{self.headers['Host']}/lfs-store/{one['oid']}"
+            there = one["oid"] in self.store
+            if way == "download" and not there:
+                objects.append(one | {"error": {"code": 404,
+                                                "message": "not there"}})
+            elif way == "upload" and there:
+                objects.append(one)
+            else:
+                objects.append(one | {"actions": {way: {"href": href}}})
+        self.say(200, json.dumps({"transfer": "basic",
+                                  "objects": objects}).encode())
+
+    def lfs(self, path):
+        """Was it one of the requests of Git LFS?"""
+        if path.endswith("/info/lfs/objects/batch"):
+            self.batch()
+        elif path.endswith("/info/lfs/locks/verify"):
+            self.body()
+            self.say(200, b'{"ours": [], "theirs": []}')
+        elif path.startswith("/lfs-store/") and self.command == "PUT":
+            self.store[path.rpartition("/")[2]] = self.body()
+            self.say(200, b"")
+        elif path.startswith("/lfs-store/"):
+            self.say(200, self.store[path.rpartition("/")[2]],
+                     "application/octet-stream")
+        else:
+            return False
+        return True
+
     def serve(self):
         path, _, query = self.path.partition("?")
+        if self.lfs(path):
+            return
         env = dict(os.environ, GIT_PROJECT_ROOT=self.root,
                    GIT_HTTP_EXPORT_ALL="1", PATH_INFO=path,
                    QUERY_STRING=query, REQUEST_METHOD=self.command,
@@ -48,7 +95,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.rfile.readline()
         return body
 
-    do_GET = do_POST = serve
+    do_GET = do_POST = do_PUT = serve
 
     def log_message(self, *args):
         pass
