@@ -8,13 +8,15 @@ set -eu
 
 build="gcc libc6-dev cmake ninja-build pkg-config libssl-dev libnghttp2-dev
 	libsqlite3-dev libedit-dev libc-ares-dev libyaml-dev libidn2-dev libpsl-dev
-	libnftnl-dev libmnl-dev uthash-dev bubblewrap ca-certificates"
+	libnftnl-dev libmnl-dev uthash-dev libcurl4-openssl-dev
+	libpq-dev zlib1g-dev bubblewrap ca-certificates"
 demo="curl git python3"
 test="curl git git-lfs python3 wget clang libclang-rt-dev ccache libcmocka-dev openssl
 	nginx nghttp2-client wrk iproute2 nftables python3-h2 sqlite3
 	bsdutils util-linux procps python3-dnspython dnsperf dnsmasq-base
 	gnutls-bin libnss3-tools
 	openssh-client openssh-server redis-tools ncat netcat-openbsd
+	postgresql
 	systemd-container podman runc"
 
 case "$(. /etc/os-release && echo "${ID:-}${VERSION_ID:-}")" in
@@ -22,6 +24,8 @@ debian12)
 	build="$build node-llhttp"
 	# The versions that the format and the lints are written for.
 	test="$test clang-format-14 clang-tidy-14"
+	# Debian 13 has none.
+	test="$test clickhouse-server"
 	;;
 debian13)
 	build="$build libllhttp-dev"
@@ -102,7 +106,9 @@ step "reading the package lists" apt update ||
 # Of these the tests need the programs; servers that start by themselves are
 # not what they were asked for. "systemctl unmask nginx" gives one back.
 for pair in nginx:nginx.service openssh-server:ssh.service \
-	podman:podman.socket podman:podman.service; do
+	podman:podman.socket podman:podman.service \
+	postgresql:postgresql.service \
+	clickhouse-server:clickhouse-server.service; do
 	case "$missing " in *" ${pair%%:*} "*) ;; *) continue ;; esac
 	unit=${pair#*:}
 	if [ -d /run/systemd/system ] &&

@@ -17,10 +17,11 @@ MAY = {                                   # room: rooms it may include
     "certgen": {"base"},
     "audit":   {"base"},
     "capture": {"base"},
+    "ship":    {"base", "policy", "audit"},
     "gateway": {"base", "http", "policy", "certgen", "audit"},
     "web":     {"base", "http", "policy", "audit"},
     "cli":     {"base", "http", "policy", "certgen", "audit", "gateway",
-                "capture"},
+                "capture", "ship"},
     "tests":   set(tree.ROOMS),
 }
 
@@ -28,12 +29,13 @@ DOORS = {                                 # these headers leave their room
     "certgen": {"certgen/certgen.h", "certgen/bundle.h", "certgen/facts.h",
                 "certgen/truststore.h"},
     "audit":   {"audit/audit.h", "audit/query.h", "audit/record.h",
-                "audit/sql.h"},
+                "audit/sql.h", "audit/outbox.h"},
     "policy":  {"policy/policy.h", "policy/load.h", "policy/near.h",
                 "policy/units.h"},
     "gateway": {"gateway/control.h", "gateway/stats.h",
                 "gateway/portal.h"},
     "capture": {"capture/capture.h"},
+    "ship":    {"ship/status.h"},
 }
 
 # gateway/: a file may include what stands on its own line or further down:
@@ -78,6 +80,9 @@ FOREIGN = {                               # library header: its files
     r"ares(_\w+)?\.h$":    ["gateway/resolve.c"],
     r"editline/":           ["cli/sql.c"],
     r"sqlite3\.h$":        ["audit/*"],
+    r"curl/":              ["ship/sink_http.c"],
+    r"libpq-fe\.h$":       ["ship/sink_pg.c"],
+    r"zlib\.h$":           ["ship/pack.c"],
     r"lib(nftnl|mnl)/":    ["capture/*"],
     r"sys/epoll\.h$":      ["base/loop.c"],
     r"linux/(seccomp|landlock|filter|audit)\.h$":

@@ -5,7 +5,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROOMS = ("base", "http", "policy", "certgen", "audit", "gateway", "capture",
-         "cli", "web")
+         "cli", "web", "ship")
 
 
 def files(*suffixes, under=None):

@@ -1,0 +1,194 @@
+#include "ship/cursor.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "base/err.h"
+
+#define CURSOR_NAME_MAX 128
+#define CURSOR_TEXT_MAX 160
+
+static int cursor_name(const char *name, const char *tail,
+		       char ret[CURSOR_NAME_MAX])
+{
+	int n = snprintf(ret, CURSOR_NAME_MAX, "%s%s", name, tail);
+
+	return n > 0 && n < CURSOR_NAME_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static int cursor_load(int dir, const char *file, char ret[CURSOR_TEXT_MAX])
+{
+	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n;
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, ret, CURSOR_TEXT_MAX - 1);
+	if (n < 0)
+		err = -errno;
+	(void)close(fd);
+	if (err)
+		return err;
+	ret[n] = '\0';
+	return 0;
+}
+
+static int cursor_put(int fd, const char *text)
+{
+	size_t len = strlen(text);
+	ssize_t n = write(fd, text, len);
+
+	if (n < 0)
+		return -errno;
+	if ((size_t)n != len)
+		return -ENOSPC;
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* All of it or nothing, also when the power fails. */
+static int cursor_store(int dir, const char *file, const char *text)
+{
+	char fresh[CURSOR_NAME_MAX];
+	int err = cursor_name(file, ".new", fresh);
+	int fd;
+
+	if (err)
+		return err;
+	fd = openat(dir, fresh,
+		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		    0600);
+	if (fd < 0)
+		return -errno;
+	err = cursor_put(fd, text);
+	(void)close(fd);
+	if (!err && renameat(dir, fresh, dir, file) < 0)
+		err = -errno;
+	if (!err && fsync(dir) < 0)
+		err = -errno;
+	if (err)
+		(void)unlinkat(dir, fresh, 0);
+	return err;
+}
+
+static int cursor_digit(char c)
+{
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+				      : -1;
+}
+
+static bool cursor_parse_hash(const char *text, uint8_t ret[OUTBOX_HASH_LEN])
+{
+	for (size_t i = 0; i < OUTBOX_HASH_LEN; i++, text += 2) {
+		int high = cursor_digit(text[0]);
+		int low = high < 0 ? -1 : cursor_digit(text[1]);
+
+		if (low < 0)
+			return false;
+		ret[i] = (uint8_t)(high << 4 | low);
+	}
+	return !strcmp(text, "\n");
+}
+
+int cursor_read(int dir, const char *name, struct cursor *ret)
+{
+	char file[CURSOR_NAME_MAX], text[CURSOR_TEXT_MAX];
+	struct cursor c = { 0 };
+	char *end;
+	int err = cursor_name(name, ".cursor", file);
+
+	if (!err)
+		err = cursor_load(dir, file, text);
+	if (err)
+		return err;
+	errno = 0;
+	c.batch = strtoull(text, &end, 10);
+	if (errno || !isdigit((unsigned char)*text) || *end != ' ' ||
+	    !cursor_parse_hash(end + 1, c.hash))
+		return ERR_SYNTAX;
+	*ret = c;
+	return 0;
+}
+
+int cursor_write(int dir, const char *name, const struct cursor *c)
+{
+	char file[CURSOR_NAME_MAX], text[CURSOR_TEXT_MAX];
+	int err = cursor_name(name, ".cursor", file);
+	int n = snprintf(text, sizeof(text), "%" PRIu64 " ", c->batch);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < OUTBOX_HASH_LEN; i++)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, "%02x",
+			      c->hash[i]);
+	(void)snprintf(text + n, sizeof(text) - (size_t)n, "\n");
+	return cursor_store(dir, file, text);
+}
+
+int cursor_write_done(int file, uint64_t last_id)
+{
+	char text[32];
+	int len = snprintf(text, sizeof(text), "%020" PRIu64 "\n", last_id);
+	ssize_t n = pwrite(file, text, (size_t)len, 0);
+
+	if (n < 0)
+		return -errno;
+	if (n != len)
+		return -ENOSPC;
+	return fdatasync(file) < 0 ? -errno : 0;
+}
+
+static int cursor_new_instance(int dir, char ret[CURSOR_INSTANCE_MAX])
+{
+	char host[65] = "", text[CURSOR_INSTANCE_MAX];
+	uint32_t number;
+	int err;
+
+	if (gethostname(host, sizeof(host) - 1) < 0)
+		return -errno;
+	if (getrandom(&number, sizeof(number), 0) < 0)
+		return -errno;
+	/* It becomes part of a header field and of keys. */
+	for (char *c = host; *c; c++)
+		if (!isalnum((unsigned char)*c) && *c != '.')
+			*c = '-';
+	(void)snprintf(text, sizeof(text), "%s-%08" PRIx32 "\n",
+		       *host ? host : "penstock", number);
+	err = cursor_store(dir, "instance", text);
+	if (!err)
+		(void)snprintf(ret, CURSOR_INSTANCE_MAX, "%.*s",
+			       (int)strcspn(text, "\n"), text);
+	return err;
+}
+
+int cursor_instance(int dir, char ret[CURSOR_INSTANCE_MAX])
+{
+	char text[CURSOR_TEXT_MAX];
+	int err = cursor_load(dir, "instance", text);
+	size_t len;
+
+	if (err == -ENOENT)
+		return cursor_new_instance(dir, ret);
+	if (err)
+		return err;
+	len = strcspn(text, "\n");
+	if (!len || len >= CURSOR_INSTANCE_MAX || text[len] != '\n')
+		return ERR_SYNTAX;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)text[i]) && text[i] != '.' &&
+		    text[i] != '-' && text[i] != '_')
+			return ERR_SYNTAX;
+	memcpy(ret, text, len);
+	ret[len] = '\0';
+	return 0;
+}
