@@ -77,10 +77,61 @@ static void record_put(struct record_slot *slot, enum record_text t,
 	*off = (uint16_t)(*off + len);
 }
 
+/* Copy the texts as they are and look at all of them at once. Returns false
+ * when some text has to be changed: then what was written is of no use. No
+ * reader looks at it before the state is set.
+ */
+static bool record_put_plain(struct record_slot *slot, enum record_text t,
+			     const struct slice *texts, size_t n, uint16_t off)
+{
+	uint16_t first = off;
+
+	for (; n; n--, t++, texts++) {
+		if (texts->len > record_bound[t])
+			return false;
+		if (text_kind[t] != TEXT_PLAIN && text_needs_mask(*texts)) {
+			record_put(slot, t, *texts, &off);
+			continue;
+		}
+		if (texts->len)
+			memcpy(slot->area + off, texts->ptr, texts->len);
+		slot->text[t].off = off;
+		slot->text[t].len = (uint16_t)texts->len;
+		off = (uint16_t)(off + texts->len);
+	}
+	return text_is_plain(slice_of(slot->area + first, off - first));
+}
+
+/* The n texts from t on, behind octet off of the area. */
+static void record_put_texts(struct record_slot *slot, enum record_text t,
+			     const struct slice *texts, size_t n, uint16_t off)
+{
+	if (record_put_plain(slot, t, texts, n, off))
+		return;
+	for (; n; n--, t++, texts++)
+		record_put(slot, t, *texts, &off);
+}
+
 void record_begin(struct record_slot *slot, const struct audit_begin *facts)
 {
-	uint16_t off = 0;
+	const struct slice texts[] = {
+		[RECORD_SANDBOX] = facts->sandbox,
+		[RECORD_CLIENT] = facts->client,
+		[RECORD_PROTOCOL] = facts->protocol,
+		[RECORD_TLS] = facts->tls,
+		[RECORD_METHOD] = facts->method,
+		[RECORD_SCHEME] = facts->scheme,
+		[RECORD_HOST] = facts->host,
+		[RECORD_PATH] = facts->path,
+		[RECORD_QUERY] = facts->query,
+		[RECORD_USER_AGENT] = facts->user_agent,
+		[RECORD_REASON] = facts->reason,
+		[RECORD_RULE] = facts->rule,
+		[RECORD_RULE_WHERE] = facts->rule_where,
+	};
 
+	static_assert(ARRAY_SIZE(texts) == RECORD_END_REASON,
+		      "the texts of the beginning");
 	assert(facts->id > 0 && facts->id <= INT64_MAX);
 	assert(facts->kind < AUDIT_KINDS && facts->verdict < AUDIT_VERDICTS);
 	atomic_store_explicit(&slot->state, RECORD_CLAIMED,
@@ -92,19 +143,7 @@ void record_begin(struct record_slot *slot, const struct audit_begin *facts)
 	slot->port = facts->port;
 	slot->kind = (uint8_t)facts->kind;
 	slot->verdict = (uint8_t)facts->verdict;
-	record_put(slot, RECORD_SANDBOX, facts->sandbox, &off);
-	record_put(slot, RECORD_CLIENT, facts->client, &off);
-	record_put(slot, RECORD_PROTOCOL, facts->protocol, &off);
-	record_put(slot, RECORD_TLS, facts->tls, &off);
-	record_put(slot, RECORD_METHOD, facts->method, &off);
-	record_put(slot, RECORD_SCHEME, facts->scheme, &off);
-	record_put(slot, RECORD_HOST, facts->host, &off);
-	record_put(slot, RECORD_PATH, facts->path, &off);
-	record_put(slot, RECORD_QUERY, facts->query, &off);
-	record_put(slot, RECORD_USER_AGENT, facts->user_agent, &off);
-	record_put(slot, RECORD_REASON, facts->reason, &off);
-	record_put(slot, RECORD_RULE, facts->rule, &off);
-	record_put(slot, RECORD_RULE_WHERE, facts->rule_where, &off);
+	record_put_texts(slot, 0, texts, ARRAY_SIZE(texts), 0);
 	atomic_store_explicit(&slot->state, RECORD_OPEN, memory_order_release);
 }
 
@@ -116,8 +155,14 @@ void record_answer(struct record_slot *slot, enum audit_verdict verdict)
 
 void record_end(struct record_slot *slot, const struct audit_end *facts)
 {
+	const struct slice texts[] = {
+		facts->reason,	 facts->detail,	     facts->content_type,
+		facts->upstream, facts->up_protocol, facts->up_tls,
+	};
 	uint16_t off = slot->text[RECORD_RULE_WHERE].off;
 
+	static_assert(ARRAY_SIZE(texts) == RECORD_TEXTS - RECORD_END_REASON,
+		      "the texts of the end");
 	assert(slot->state == RECORD_OPEN);
 	assert(facts->outcome < AUDIT_OUTCOMES && facts->outcome != AUDIT_OPEN);
 	off = (uint16_t)(off + slot->text[RECORD_RULE_WHERE].len);
@@ -126,12 +171,8 @@ void record_end(struct record_slot *slot, const struct audit_end *facts)
 	slot->bytes_down = facts->bytes_down;
 	slot->status = facts->status;
 	slot->outcome = (uint8_t)facts->outcome;
-	record_put(slot, RECORD_END_REASON, facts->reason, &off);
-	record_put(slot, RECORD_DETAIL, facts->detail, &off);
-	record_put(slot, RECORD_CONTENT_TYPE, facts->content_type, &off);
-	record_put(slot, RECORD_UPSTREAM, facts->upstream, &off);
-	record_put(slot, RECORD_UP_PROTOCOL, facts->up_protocol, &off);
-	record_put(slot, RECORD_UP_TLS, facts->up_tls, &off);
+	record_put_texts(slot, RECORD_END_REASON, texts, ARRAY_SIZE(texts),
+			 off);
 	atomic_store_explicit(&slot->state, RECORD_DONE, memory_order_release);
 }
 
@@ -157,6 +198,8 @@ static int record_read_texts(const struct record_slot *slot, size_t len,
 		used = MAX(used, off + n);
 	}
 	memcpy(ret->area, slot->area, used);
+	if (text_is_plain(slice_of(ret->area, used)))
+		return 0;
 	for (size_t t = 0; t < len; t++)
 		if (!text_is_clean(ret->text[t]))
 			return ERR_SYNTAX;

@@ -50,48 +50,79 @@ static bool octet_is_plain(uint8_t c)
 	return c >= 0x20 && c < 0x7f && c != '\\';
 }
 
-/* Eight octets at a time: most text is plain and is only looked at, so this is
- * what a record costs. Each answers exactly whether any octet of w is so.
+/* Sixteen octets at a time: most text is plain and is only looked at, so this
+ * is what a record costs. Comparisons are signed: what is not ASCII is below
+ * everything.
  */
-#define OCTETS(c) (0x0101010101010101ull * (uint8_t)(c))
+typedef int8_t octets __attribute__((vector_size(16)));
+typedef octets octets_look(octets v);
 
-static uint64_t word_below(uint64_t w, uint8_t c) /* c at most 0x80 */
+static inline octets octets_odd(octets v)
 {
-	return (w - OCTETS(c)) & ~w & OCTETS(0x80);
+	return (v < 0x20) | (v == 0x7f) | (v == '\\');
 }
 
-static uint64_t word_has(uint64_t w, char c)
+static inline octets octets_mask(octets v)
 {
-	return word_below(w ^ OCTETS(c), 1);
+	return (v == '=') | (v == '@') | (v == '%');
 }
 
-/* The next eight octets of s, or what is left of it and blanks. */
-static uint64_t word_next(struct slice *s)
+static inline octets octets_at(const char *p)
 {
-	uint64_t w = OCTETS(' ');
+	octets v;
 
-	if (s->len >= sizeof(w)) { /* a constant length is one instruction */
-		memcpy(&w, s->ptr, sizeof(w));
-		*s = slice_skip(*s, sizeof(w));
-		return w;
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* Fewer than sixteen octets at p, some of them twice; or blanks. A copy of a
+ * constant length is one instruction.
+ */
+static inline octets octets_few(const char *p, size_t len)
+{
+	uint64_t both[2] = { 0x2020202020202020, 0x2020202020202020 };
+	octets v;
+
+	if (len >= 8) {
+		memcpy(&both[0], p, 8);
+		memcpy(&both[1], p + len - 8, 8);
+	} else if (len >= 4) {
+		memcpy(&both[0], p, 4);
+		memcpy(&both[1], p + len - 4, 4);
+	} else if (len) {
+		memcpy(&both[0], p, 1);
+		memcpy(&both[1], p + len / 2, 1);
+		memcpy((char *)&both[1] + 1, p + len - 1, 1);
 	}
-	memcpy(&w, s->ptr, s->len);
-	s->len = 0;
-	return w;
+	memcpy(&v, both, sizeof(v));
+	return v;
 }
 
-/* Is the whole of s plain ASCII? */
-static bool text_is_plain(struct slice s)
+/* Does look find any octet of s? */
+static inline __attribute__((always_inline)) bool text_any(struct slice s,
+							   octets_look *look)
 {
-	uint64_t odd = 0;
+	octets found = { 0 };
+	uint64_t both[2];
 
-	while (s.len) {
-		uint64_t w = word_next(&s);
+	if (s.len < sizeof(found))
+		found = look(octets_few(s.ptr, s.len));
+	else
+		found = look(octets_at(s.ptr + s.len - sizeof(found)));
+	for (; s.len > sizeof(found); s = slice_skip(s, sizeof(found)))
+		found |= look(octets_at(s.ptr));
+	memcpy(both, &found, sizeof(both));
+	return both[0] | both[1];
+}
 
-		odd |= (w & OCTETS(0x80)) | word_below(w, 0x20) |
-		       word_has(w, 0x7f) | word_has(w, '\\');
-	}
-	return !odd;
+bool text_is_plain(struct slice s)
+{
+	return !text_any(s, octets_odd);
+}
+
+bool text_needs_mask(struct slice s)
+{
+	return text_any(s, octets_mask);
 }
 
 /* Characters that move, hide or reverse what stands around them. */
@@ -370,19 +401,6 @@ static void text_put_params(struct text_out *out, enum text_kind kind,
 			i += octet_at(s, i, &c);
 	}
 	text_put_url(out, slice_skip(s, start));
-}
-
-/* Can there be anything to mask? Most paths say no at once. */
-static bool text_needs_mask(struct slice s)
-{
-	uint64_t odd = 0;
-
-	while (s.len) {
-		uint64_t w = word_next(&s);
-
-		odd |= word_has(w, '=') | word_has(w, '@') | word_has(w, '%');
-	}
-	return odd;
 }
 
 size_t text_copy(enum text_kind kind, struct slice s, char *ret, size_t max,

@@ -28,6 +28,14 @@ enum text_kind {
 size_t text_copy(enum text_kind kind, struct slice s, char *ret, size_t max,
 		 bool *cut);
 
+/* Is s printable ASCII without a backslash? Then text_copy() leaves it as it
+ * is, but for masks.
+ */
+bool text_is_plain(struct slice s);
+
+/* Can there be anything to mask in s? Most paths say no at once. */
+bool text_needs_mask(struct slice s);
+
 /* Is s what text_copy() could have written? */
 bool text_is_clean(struct slice s);
 

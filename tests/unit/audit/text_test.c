@@ -60,6 +60,39 @@ static void escapes_tricks(void **state)
 	expect(TEXT_PLAIN, SLICE("\xf3\xa0\x81\x81"), "\\xf3\\xa0\\x81\\x81");
 }
 
+/* Looked at sixteen octets at a time: at every length, in every place. */
+static void plain_or_not(void **state)
+{
+	static const char odd[] = "\\\x7f\x1f\x80\xff\n";
+	static const char mask[] = "=@%";
+	char text[50];
+
+	(void)state;
+	for (size_t n = 0; n <= sizeof(text); n++) {
+		struct slice s = slice_of(text, n);
+
+		memset(text, '~', sizeof(text));
+		assert_true(text_is_plain(s));
+		assert_false(text_needs_mask(s));
+		for (size_t i = 0; i < n; i++) {
+			for (size_t k = 0; k < sizeof(odd); k++) {
+				text[i] = odd[k]; /* the last one is NUL */
+				assert_false(text_is_plain(s));
+			}
+			for (size_t k = 0; k < sizeof(mask) - 1; k++) {
+				text[i] = mask[k];
+				assert_true(text_needs_mask(s));
+				assert_true(text_is_plain(s));
+			}
+			text[i] = ' ';
+			assert_true(text_is_plain(s));
+		}
+		memset(text, '\n', sizeof(text));
+		memset(text, '~', n);
+		assert_true(text_is_plain(s)); /* no octet behind it counts */
+	}
+}
+
 static void masks(void **state)
 {
 	static const struct {
@@ -186,6 +219,7 @@ static void unclean(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plain_or_not),
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(escapes_bad_utf8),
 		cmocka_unit_test(escapes_tricks),
