@@ -1,11 +1,11 @@
 /* audit/dict.c - what repeats in rows, stored once.
  *
  * The facts of a record are looked up by their key: all their numbers and
- * texts in one run of octets. The cache is direct-mapped, one malloc'd key for
- * each entry; a hit costs a hash and a comparison. A miss asks SQLite for each
- * text and then for the combination. An entry is good for the day and the
- * second it was used last in; a new day marks texts and facts as still in use,
- * a new second enters them into `seen`.
+ * texts in one run of octets. A hit of the cache costs a hash and a
+ * comparison. A miss looks for each text, in a cache of texts and then in its
+ * table, and then for the combination. What is cached is good for the day and
+ * the second it was used last in; a new day marks texts and facts as still in
+ * use, a new second enters facts into `seen`.
  */
 
 #include "audit/dict.h"
@@ -14,20 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/cache.h"
 #include "audit/schema.h"
 #include "base/base.h"
 
-#define CACHE_LEN 8192 /* entries; about 300 octets each */
-#define KEY_MAX	  2048 /* octets; all bounds together are fewer */
-#define DAY_US	  (86400ull * 1000000)
-
-struct dict_entry {
-	char *key; /* owned; NULL: empty */
-	uint32_t key_len;
-	int64_t facts;
-	int64_t day;
-	int64_t second;
-};
+#define FACTS_CACHED 16384 /* some 350 octets each */
+#define TEXTS_CACHED 8192  /* some 80 octets each */
+#define KEY_MAX	     2048  /* octets; all bounds together are fewer */
+#define DAY_US	     (86400ull * 1000000)
 
 struct dict {
 	sqlite3 *db; /* borrowed */
@@ -38,7 +32,9 @@ struct dict {
 	sqlite3_stmt *facts_add;
 	sqlite3_stmt *facts_use;
 	sqlite3_stmt *seen_add;
-	struct dict_entry cache[CACHE_LEN];
+	struct cache *facts; /* owned */
+	struct cache *texts; /* owned */
+	char key[KEY_MAX];   /* of the record at hand */
 };
 
 /* The texts of facts, in the order of their columns. */
@@ -92,7 +88,9 @@ int dict_open(sqlite3 *db, struct dict **ret)
 	if (!d)
 		return SQLITE_NOMEM;
 	d->db = db;
-	rc = dict_prepare(d);
+	d->facts = cache_new(FACTS_CACHED);
+	d->texts = cache_new(TEXTS_CACHED);
+	rc = d->facts && d->texts ? dict_prepare(d) : SQLITE_NOMEM;
 	if (rc == SQLITE_OK)
 		*ret = d;
 	else
@@ -111,17 +109,16 @@ void dict_free(struct dict **d)
 	(void)sqlite3_finalize((*d)->facts_add);
 	(void)sqlite3_finalize((*d)->facts_use);
 	(void)sqlite3_finalize((*d)->seen_add);
-	dict_clear(*d);
+	cache_free(&(*d)->facts);
+	cache_free(&(*d)->texts);
 	free(*d);
 	*d = NULL;
 }
 
 void dict_clear(struct dict *d)
 {
-	for (size_t i = 0; i < CACHE_LEN; i++) {
-		free(d->cache[i].key);
-		d->cache[i] = (struct dict_entry){ 0 };
-	}
+	cache_clear(d->facts);
+	cache_clear(d->texts);
 }
 
 int64_t dict_day(uint64_t id)
@@ -165,41 +162,58 @@ static void dict_numbers(const struct record *r, int64_t v[FACTS_COLUMNS])
 	v[FACTS_generation] = r->generation;
 }
 
-/* Numbers, then each text behind its length. */
-static size_t dict_key(const struct record *r, char key[KEY_MAX])
+/* How a key begins; behind it stand the texts. */
+struct dict_key {
+	uint32_t generation;
+	uint16_t status;
+	uint16_t port;
+	uint8_t kind;
+	uint8_t verdict;
+	uint8_t outcome;
+	uint8_t zero;
+	uint16_t len[ARRAY_SIZE(facts_text)];
+};
+static_assert(sizeof(struct dict_key) == 12 + 2 * ARRAY_SIZE(facts_text) + 2,
+	      "no padding but the last two");
+
+static char *dict_key_put(struct dict *d, char *to, struct slice run)
 {
-	int64_t v[FACTS_COLUMNS];
-	size_t len = FACTS_FIRST_TEXT * sizeof(v[0]);
-
-	dict_numbers(r, v);
-	memcpy(key, v, len);
-	for (size_t i = 0; i < ARRAY_SIZE(facts_text); i++) {
-		struct slice s = dict_text_of(r, i);
-		uint16_t n = (uint16_t)s.len;
-
-		assert(len + sizeof(n) + n <= KEY_MAX);
-		memcpy(key + len, &n, sizeof(n));
-		memcpy(key + len + sizeof(n), s.ptr, n);
-		len += sizeof(n) + n;
-	}
-	return len;
+	assert(run.len <= sizeof(d->key) - (size_t)(to - d->key));
+	if (run.len)
+		memcpy(to, run.ptr, run.len);
+	return to + run.len;
 }
 
-/* Spreads well enough for a cache; collisions only cost a look-up. */
-static uint32_t dict_hash(const char *p, size_t len)
+static struct slice dict_key(struct dict *d, const struct record *r)
 {
-	const uint64_t odd = 0x9e3779b97f4a7c15;
-	uint64_t h = len, word;
+	struct dict_key head;
+	struct slice run = { 0 };
+	char *to = d->key + sizeof(head);
 
-	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
-		memcpy(&word, p, sizeof(word));
-		h = (h ^ word) * odd;
-		h ^= h >> 32;
+	memset(&head, 0, sizeof(head));
+	head.generation = r->generation;
+	head.status = r->status;
+	head.port = r->port;
+	head.kind = (uint8_t)r->kind;
+	head.verdict = (uint8_t)r->verdict;
+	head.outcome = (uint8_t)r->outcome;
+	for (size_t i = 0; i < ARRAY_SIZE(facts_text); i++) {
+		struct slice s = dict_text_of(r, i);
+
+		head.len[i] = (uint16_t)s.len;
+		if (!s.len)
+			continue;
+		/* Most stand behind each other: copied in one run. */
+		if (run.len && s.ptr == run.ptr + run.len) {
+			run.len += s.len;
+			continue;
+		}
+		to = dict_key_put(d, to, run);
+		run = s;
 	}
-	word = 0;
-	memcpy(&word, p, len);
-	h = (h ^ word) * odd;
-	return (uint32_t)(h >> 40);
+	to = dict_key_put(d, to, run);
+	memcpy(d->key, &head, sizeof(head));
+	return slice_of(d->key, (size_t)(to - d->key));
 }
 
 /* Run a statement that gives no rows. */
@@ -228,16 +242,13 @@ static int dict_use(sqlite3_stmt *stmt, int64_t id, int64_t day)
 	return dict_run(stmt);
 }
 
-/* The empty text is 0 and stands in no table. */
-static int dict_text(struct dict *d, struct slice s, int64_t day,
-		     int64_t *ret_id)
+/* The id of a text that is not in the cache, or not for this day. */
+static int dict_text_enter(struct dict *d, struct slice s, int64_t day,
+			   int64_t *ret_id)
 {
 	int64_t used;
 	int rc;
 
-	*ret_id = 0;
-	if (!s.len)
-		return SQLITE_OK;
 	(void)sqlite3_bind_text(d->text_find, 1, s.ptr, (int)s.len,
 				SQLITE_STATIC);
 	rc = dict_find(d->text_find, ret_id, &used);
@@ -252,6 +263,31 @@ static int dict_text(struct dict *d, struct slice s, int64_t day,
 	rc = dict_run(d->text_add);
 	*ret_id = sqlite3_last_insert_rowid(d->db);
 	return rc;
+}
+
+/* The empty text is 0 and stands in no table. */
+static int dict_text(struct dict *d, struct slice s, int64_t day,
+		     int64_t *ret_id)
+{
+	struct cache_entry *e;
+	bool hit;
+	int rc;
+
+	*ret_id = 0;
+	if (!s.len)
+		return SQLITE_OK;
+	hit = cache_find(d->texts, s, &e);
+	if (hit && e->day >= day) {
+		*ret_id = e->id;
+		return SQLITE_OK;
+	}
+	rc = dict_text_enter(d, s, day, ret_id);
+	if (rc != SQLITE_OK)
+		return rc;
+	if (!hit)
+		cache_keep(d->texts, e, s, *ret_id);
+	e->day = day;
+	return SQLITE_OK;
 }
 
 static int dict_combination(struct dict *d, const int64_t v[FACTS_COLUMNS],
@@ -292,6 +328,7 @@ static int dict_enter(struct dict *d, const struct record *r, int64_t day,
 	return rc;
 }
 
+/* Enter facts into a second that they are not known to be seen in. */
 static int dict_see(struct dict *d, int64_t facts, int64_t second)
 {
 	(void)sqlite3_bind_int64(d->seen_add, 1, facts);
@@ -299,38 +336,47 @@ static int dict_see(struct dict *d, int64_t facts, int64_t second)
 	return dict_run(d->seen_add);
 }
 
-/* Put the key into the entry; without memory the entry stays empty. */
-static void dict_keep(struct dict_entry *e, const char *key, size_t len,
-		      int64_t facts)
+/* Requests end in another order than they begin, so an entry knows which of 64
+ * seconds it was seen in: bit n is the n-th before the last one.
+ */
+static bool dict_seen(const struct cache_entry *e, int64_t second)
 {
-	free(e->key);
-	*e = (struct dict_entry){ .key = malloc(len), .facts = facts };
-	if (!e->key)
-		return;
-	memcpy(e->key, key, len);
-	e->key_len = (uint32_t)len;
+	int64_t ago = e->second - second;
+
+	return ago >= 0 && ago < 64 && (e->seconds >> ago & 1);
+}
+
+static void dict_seen_set(struct cache_entry *e, int64_t second)
+{
+	int64_t ahead = second - e->second;
+
+	if (ahead > 0) {
+		e->seconds = ahead < 64 ? e->seconds << ahead | 1 : 1;
+		e->second = second;
+	} else if (ahead > -64) {
+		e->seconds |= (uint64_t)1 << -ahead;
+	}
 }
 
 int dict_facts(struct dict *d, const struct record *r, int64_t *ret_facts)
 {
-	char key[KEY_MAX];
-	size_t len = dict_key(r, key);
-	struct dict_entry *e = &d->cache[dict_hash(key, len) % CACHE_LEN];
+	struct slice key = dict_key(d, r);
+	struct cache_entry *e;
 	int64_t day = dict_day(r->id), second = SCHEMA_SECOND(r->id);
-	bool hit = e->key && e->key_len == len && !memcmp(e->key, key, len);
-	int64_t facts = e->facts;
+	bool hit = cache_find(d->facts, key, &e);
+	int64_t facts = e->id;
 	int rc = SQLITE_OK;
 
 	if (!hit || e->day < day)
 		rc = dict_enter(d, r, day, &facts);
-	if (rc == SQLITE_OK && (!hit || e->second != second))
+	if (rc == SQLITE_OK && (!hit || !dict_seen(e, second)))
 		rc = dict_see(d, facts, second);
 	if (rc != SQLITE_OK)
 		return rc;
 	if (!hit)
-		dict_keep(e, key, len, facts);
+		cache_keep(d->facts, e, key, facts);
 	e->day = MAX(e->day, day);
-	e->second = second;
+	dict_seen_set(e, second);
 	*ret_facts = facts;
 	return SQLITE_OK;
 }
