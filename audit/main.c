@@ -31,6 +31,7 @@
 #include "audit/drain.h"
 #include "audit/rescue.h"
 #include "audit/store.h"
+#include "audit/upkeep.h"
 #include "base/base.h"
 #include "base/err.h"
 #include "base/jail.h"
@@ -50,8 +51,6 @@
 #define STATUS_MS      1000 /* the status file at most so often */
 #define RETRY_MIN_MS   100
 #define RETRY_MAX_MS   5000
-#define PRUNE_CALM_MS  10000 /* while nothing is too old or too big */
-#define PRUNE_ROWS     2000  /* taken away at once */
 #define KEEP_DEFAULT_S (90ull * 24 * 3600)
 #define BYTES_DEFAULT  (10ull << 30)
 
@@ -60,7 +59,7 @@ struct audit {
 	const char *spool_dir;
 	const char *instance;
 	int ready_fd; /* -1: nobody waits */
-	struct store_limits limits;
+	struct upkeep upkeep;
 
 	int signals; /* signalfd */
 	int lock;
@@ -73,7 +72,6 @@ struct audit {
 	uint32_t retry_ms; /* 0: all is well */
 	uint64_t scan_due_ms;
 	uint64_t status_due_ms;
-	uint64_t prune_due_ms;
 };
 
 static uint64_t clock_us(clockid_t id)
@@ -136,9 +134,9 @@ static bool audit_option(struct audit *a, int option, const char *value)
 		a->instance = value;
 		return true;
 	case 'k':
-		return parse_number(value, &a->limits.keep_s);
+		return parse_number(value, &a->upkeep.limits.keep_s);
 	case 'm':
-		return parse_number(value, &a->limits.bytes_max);
+		return parse_number(value, &a->upkeep.limits.bytes_max);
 	case 'r':
 		if (!parse_number(value, &n) || n > INT16_MAX)
 			return false;
@@ -257,8 +255,7 @@ static void audit_recover(struct audit *a)
 	int err = a->recovered ? 0 : store_close_open_rows(a->store);
 
 	if (err)
-		log_warn("ledger: %s; trying again", store_error(a->store));
-	a->over = err && audit_rescue(a, err, store_error(a->store));
+		a->over = audit_rescue(a, err, store_error(a->store));
 	a->recovered = !err;
 }
 
@@ -278,6 +275,8 @@ static int audit_setup(struct audit *a)
 	err = audit_ledger(a);
 	if (err)
 		return err;
+	a->upkeep.store = a->store;
+	a->upkeep.state_dir = a->state_dir;
 	err = drain_open(a->spool_dir, a->store, &a->drain);
 	if (err)
 		log_error("%s: %s", a->spool_dir, err_str(err));
@@ -297,6 +296,7 @@ static void audit_ready(struct audit *a)
 static void audit_status(struct audit *a, uint64_t now_ms)
 {
 	struct drain_counts c = drain_counts(a->drain);
+	struct store_chain chain = store_chain(a->store);
 	char path[PATH_LEN_MAX], new_path[PATH_LEN_MAX];
 	FILE *f;
 
@@ -311,11 +311,14 @@ static void audit_status(struct audit *a, uint64_t now_ms)
 		return;
 	(void)fprintf(f,
 		      "state %s\nrows %llu\nspools %u\nbad_spools %llu\n"
-		      "bad_records %llu\ndamaged %d\n",
+		      "bad_records %llu\ndamaged %d\nbatches %lld\n"
+		      "sealed %lld\npruned_unshipped %llu\n",
 		      a->retry_ms ? "stuck" : "ok",
 		      (unsigned long long)store_rows(a->store), c.spools,
 		      (unsigned long long)c.bad_spools,
-		      (unsigned long long)c.bad_records, a->damaged);
+		      (unsigned long long)c.bad_records, a->damaged,
+		      (long long)chain.batches, (long long)chain.rows,
+		      (unsigned long long)store_unshipped(a->store));
 	if (a->retry_ms)
 		(void)fprintf(f, "error %s\n", store_error(a->store));
 	if (!fclose(f))
@@ -325,29 +328,12 @@ static void audit_status(struct audit *a, uint64_t now_ms)
 /* The ledger refused: keep everything and come back later. */
 static void audit_stuck(struct audit *a, int err)
 {
-	a->over = audit_rescue(a, err, store_error(a->store));
+	a->over = a->over || audit_rescue(a, err, store_error(a->store));
 	if (!a->retry_ms)
 		log_error("ledger: %s; records stay in their spools",
 			  store_error(a->store));
 	a->retry_ms = MIN(MAX(a->retry_ms * 2, RETRY_MIN_MS), RETRY_MAX_MS);
 	a->wait_ms = a->retry_ms;
-}
-
-static void audit_prune(struct audit *a, int entered, uint64_t now_ms)
-{
-	uint32_t rows = PRUNE_ROWS + 2 * (uint32_t)entered;
-	int n;
-
-	if (now_ms < a->prune_due_ms)
-		return;
-	n = store_prune(a->store, &a->limits, clock_us(CLOCK_REALTIME), rows);
-	if (n < 0)
-		log_warn("ledger: taking old rows away: %s; trying again",
-			 store_error(a->store));
-	if (n == -EUCLEAN)
-		audit_stuck(a, n);
-	/* Something went: more may have to, so stay at it between passes. */
-	a->prune_due_ms = now_ms + (n > 0 ? POLL_BUSY_MS : PRUNE_CALM_MS);
 }
 
 /* How long to wait after a pass that took n records: a full batch means that
@@ -374,16 +360,21 @@ static void audit_turn(struct audit *a)
 			log_warn("spools: %s; trying again", err_str(err));
 		a->scan_due_ms = now_ms + SCAN_MS;
 	}
-	n = drain_pass(a->drain, clock_us(CLOCK_REALTIME));
+	audit_recover(a);
+	n = a->recovered ? drain_pass(a->drain, clock_us(CLOCK_REALTIME))
+			 : -EAGAIN;
 	if (n < 0) {
 		audit_stuck(a, n);
 	} else {
 		if (a->retry_ms)
 			log_warn("ledger: writing again");
 		a->retry_ms = 0;
-		audit_recover(a);
 		a->wait_ms = audit_pause_ms(a, n);
-		audit_prune(a, n, now_ms);
+		n = upkeep_turn(&a->upkeep, n, now_ms);
+		if (n == -EUCLEAN)
+			audit_stuck(a, n);
+		else if (n > 0)
+			a->wait_ms = 0;
 	}
 	audit_status(a, now_ms);
 }
@@ -409,6 +400,8 @@ static int audit_end(struct audit *a)
 	if (err)
 		log_error("ledger: %s; records stay in their spools",
 			  store_error(a->store));
+	else
+		upkeep_end(&a->upkeep);
 	a->status_due_ms = 0;
 	audit_status(a, clock_us(CLOCK_MONOTONIC) / 1000);
 	drain_free(&a->drain);
@@ -422,8 +415,8 @@ int main(int argc, char **argv)
 		.ready_fd = -1,
 		.signals = -1,
 		.lock = -1,
-		.limits = { .keep_s = KEEP_DEFAULT_S,
-			    .bytes_max = BYTES_DEFAULT },
+		.upkeep = { .limits = { .keep_s = KEEP_DEFAULT_S,
+					.bytes_max = BYTES_DEFAULT } },
 	};
 	int status;
 

@@ -1,9 +1,11 @@
 /* audit/prune.c - take the oldest rows away.
  *
- * Age: rows whose id is older than keep_s. Size: while the file without its
- * free pages is larger than bytes_max. Rows go from the front of the table,
- * a few thousand in a transaction, so that the writer's next batch waits
- * milliseconds. Whole pages come free and are used again by new rows; only
+ * Whole batches of the chain (audit/seal.c) go, the oldest first. Age: those
+ * whose last id is older than keep_s. Size: while the file without its free
+ * pages is larger than bytes_max. A few thousand rows in a transaction, so that
+ * the writer's next pass waits milliseconds; and in the same transaction a
+ * signed statement takes the place of the batches, so that what is left still
+ * has a beginning that can be verified. Rows in no batch stay. Whole pages come free and are used again by new rows; only
  * when more than a tenth of the file is free are some given back.
  *
  * Texts and facts carry the last day that used them. What was last used before
@@ -18,6 +20,7 @@
 
 #include "audit/schema.h"
 #include "audit/store_private.h"
+#include "audit/walk.h"
 #include "base/base.h"
 #include "base/id.h"
 
@@ -70,16 +73,105 @@ static int prune_is_big(struct store *s, uint64_t bytes_max, bool *ret)
 	return err;
 }
 
-/* Delete at most rows_max rows from the front, all below id. */
-static int prune_rows(struct store *s, uint64_t id, uint32_t rows_max)
+/* The oldest batch. Returns 1, 0 when there is none, or as store_commit(). */
+static int prune_oldest(struct store *s, struct chain_batch *ret)
 {
-	char sql[160];
+	sqlite3_stmt *stmt;
+	int n = 0;
+	int rc = sqlite3_prepare_v2(
+		s->db, "SELECT " WALK_BATCH " FROM batch ORDER BY seq LIMIT 1",
+		-1, &stmt, NULL);
 
-	(void)snprintf(sql, sizeof(sql),
-		       "DELETE FROM record WHERE id IN (SELECT id FROM record"
-		       " WHERE id < %" PRIu64 " ORDER BY id LIMIT %u)",
-		       MIN(id, (uint64_t)INT64_MAX), rows_max);
-	return store_exec(s, sql);
+	if (rc != SQLITE_OK)
+		return store_fail(s, "the oldest batch", rc);
+	if (sqlite3_step(stmt) == SQLITE_ROW) {
+		walk_batch(stmt, 0, ret);
+		n = 1;
+	}
+	rc = sqlite3_finalize(stmt);
+	return rc == SQLITE_OK ? n : store_fail(s, "the oldest batch", rc);
+}
+
+/* Delete the rows of a batch, and the batch. Rows of its range that are of
+ * another one, or of none yet, stay. Returns how many rows went.
+ */
+static int prune_batch(struct store *s, const struct chain_batch *b)
+{
+	const int64_t n[] = { b->first, b->last, seal_late_seq(s->seal),
+			      b->seq };
+	static const char *const sql[] = {
+		"DELETE FROM record WHERE id >= ?1 AND id <= ?2"
+		" AND id NOT IN (SELECT id FROM batch_late"
+		" WHERE id >= ?1 AND id <= ?2)"
+		" AND id NOT IN (SELECT id FROM late WHERE seq > ?3)"
+		" AND (SELECT outcome FROM facts f WHERE f.id = record.facts)"
+		" IS NOT 0",
+		"DELETE FROM record WHERE id IN (SELECT id FROM batch_late"
+		" WHERE batch = ?4)",
+		"DELETE FROM batch_late WHERE batch = ?4",
+		"DELETE FROM batch WHERE seq = ?4",
+	};
+	int gone = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sql); i++) {
+		sqlite3_stmt *stmt;
+		int rc = sqlite3_prepare_v2(s->db, sql[i], -1, &stmt, NULL);
+
+		for (int k = 0; k < (int)ARRAY_SIZE(n) && rc == SQLITE_OK; k++)
+			(void)sqlite3_bind_int64(stmt, k + 1, n[k]);
+		if (rc == SQLITE_OK) {
+			(void)sqlite3_step(stmt);
+			rc = sqlite3_finalize(stmt);
+		}
+		if (rc != SQLITE_OK)
+			return store_fail(s, sql[i], rc);
+		if (i < 2)
+			gone += sqlite3_changes(s->db);
+	}
+	return gone;
+}
+
+/* Must this batch go? Returns 1, 0, or as store_commit(). */
+static int prune_must(struct store *s, const struct store_limits *limits,
+		      uint64_t oldest_id, const struct chain_batch *b)
+{
+	bool big = false;
+	int err = prune_is_big(s, limits->bytes_max, &big);
+
+	if (err)
+		return err;
+	if (limits->ships && (uint64_t)b->last > limits->shipped_id) {
+		if (big)
+			s->unshipped += (uint64_t)b->rows;
+		return big;
+	}
+	return big || (uint64_t)b->last < oldest_id;
+}
+
+/* Whole batches from the front, until rows_max rows went. */
+static int prune_rows(struct store *s, const struct store_limits *limits,
+		      uint64_t wall_us, uint32_t rows_max)
+{
+	uint64_t oldest_id = prune_oldest_id(limits, wall_us);
+	struct chain_batch last = { 0 }, b;
+	int gone = 0, n = 1;
+
+	while (n > 0 && gone < (int)MIN(rows_max, INT32_MAX)) {
+		n = prune_oldest(s, &b);
+		if (n > 0)
+			n = prune_must(s, limits, oldest_id, &b);
+		if (n <= 0)
+			break;
+		n = prune_batch(s, &b);
+		if (n < 0)
+			break;
+		gone += n;
+		n = 1;
+		last = b;
+	}
+	if (n >= 0 && last.seq)
+		n = seal_say_pruned(s, &last, wall_us);
+	return n < 0 ? n : gone;
 }
 
 /* One stretch of table: ids from *swept on, last used before day. */
@@ -135,19 +227,24 @@ static int prune_words(struct store *s)
 		err = prune_sweep(s, "facts", day, &s->swept_facts);
 	if (!err)
 		err = prune_sweep(s, "text", day, &s->swept_text);
-	if (sqlite3_total_changes64(s->db) != changes)
+	if (sqlite3_total_changes64(s->db) != changes) {
 		dict_clear(s->dict);
+		seal_forget(s->seal);
+	}
 	return err;
 }
 
+/* Those that follow are served by the last ones; the chain needs those that it
+ * has not looked at.
+ */
 static int prune_late(struct store *s)
 {
-	char sql[120];
+	char sql[160];
 
 	(void)snprintf(sql, sizeof(sql),
 		       "DELETE FROM late WHERE seq <= (SELECT max(seq) FROM"
-		       " late) - %d",
-		       LATE_ROWS);
+		       " late) - %d AND seq <= %" PRId64,
+		       LATE_ROWS, seal_late_seq(s->seal));
 	return store_exec(s, sql);
 }
 
@@ -170,14 +267,9 @@ static int prune_vacuum(struct store *s)
 static int prune_inside(struct store *s, const struct store_limits *limits,
 			uint64_t wall_us, uint32_t rows_max)
 {
-	bool big = false;
-	uint64_t id = prune_oldest_id(limits, wall_us);
-	int err = prune_is_big(s, limits->bytes_max, &big);
-	int gone;
+	int gone = prune_rows(s, limits, wall_us, rows_max);
+	int err = MIN(gone, 0);
 
-	if (!err)
-		err = prune_rows(s, big ? INT64_MAX : id, rows_max);
-	gone = sqlite3_changes(s->db);
 	if (!err)
 		err = prune_words(s);
 	if (!err)
@@ -190,6 +282,7 @@ static int prune_inside(struct store *s, const struct store_limits *limits,
 int store_prune(struct store *s, const struct store_limits *limits,
 		uint64_t wall_us, uint32_t rows_max)
 {
+	uint64_t unshipped = s->unshipped;
 	int n = store_begin(s);
 
 	if (n)
@@ -200,7 +293,9 @@ int store_prune(struct store *s, const struct store_limits *limits,
 
 		n = err ? err : n;
 	}
-	if (n < 0)
+	if (n < 0) {
 		store_rollback(s);
+		s->unshipped = unshipped;
+	}
 	return n;
 }

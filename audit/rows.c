@@ -207,8 +207,11 @@ static int rows_prepare(struct rows *rows)
 		" facts = excluded.facts, duration_us = excluded.duration_us,"
 		" bytes_up = excluded.bytes_up,"
 		" bytes_down = excluded.bytes_down, cut = excluded.cut,"
-		" detail = excluded.detail WHERE (SELECT outcome FROM facts f"
-		" WHERE f.id = record.facts) IN (0, 5)";
+		" detail = excluded.detail WHERE (SELECT CASE outcome"
+		" WHEN 0 THEN true WHEN 5 THEN CASE WHEN record.id > ?1"
+		" THEN true ELSE EXISTS (SELECT 1 FROM late WHERE seq > ?2"
+		" AND id = record.id) END ELSE false END"
+		" FROM facts f WHERE f.id = record.facts)";
 	int rc = sqlite3_create_module(rows->db, "pending", &pending_module,
 				       rows);
 
@@ -252,6 +255,12 @@ void rows_clear(struct rows *rows)
 {
 	rows->len = 0;
 	rows->text_len = 0;
+}
+
+void rows_guard(struct rows *rows, int64_t sealed_id, int64_t late_seq)
+{
+	(void)sqlite3_bind_int64(rows->put, 1, sealed_id);
+	(void)sqlite3_bind_int64(rows->put, 2, late_seq);
 }
 
 static struct slice rows_keep(struct rows *rows, struct slice s)

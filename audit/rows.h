@@ -24,6 +24,11 @@ void rows_free(struct rows **rows);
  */
 bool rows_add(struct rows *rows, const struct record *r, int64_t facts);
 
+/* What is sealed never changes: rows up to this id, but those that `late` has
+ * behind late_seq. Interrupted ones are meant; open ones are never sealed.
+ */
+void rows_guard(struct rows *rows, int64_t sealed_id, int64_t late_seq);
+
 /* Enter what was added, and forget it, also if that fails. A row that stands
  * with another outcome than open or interrupted stays as it is. *ret_changed
  * is how many rows are new or other than before. Returns an SQLite result code

@@ -31,74 +31,104 @@
 #include "base/base.h"
 #include "base/err.h"
 
+/* SQL is laid out as SQL. A step is history: what it made stands in ledgers, so
+ * it stays as it is, and a change is a step of its own.
+ */
+/* clang-format off */
 #define COLUMN_NAME(name) #name ", "
 #define COLUMN_DEF(name)  #name " INTEGER NOT NULL, "
-#define TEXT_OF(name)	  "(SELECT text FROM text WHERE id = f." name ")"
 
 static const char schema_1_tables[] =
-	"CREATE TABLE migration(version INTEGER PRIMARY KEY,"
-	" applied_us INTEGER NOT NULL, what TEXT NOT NULL);"
-	"CREATE TABLE ledger(key TEXT PRIMARY KEY, value TEXT NOT NULL)"
-	" WITHOUT ROWID;"
-	"CREATE TABLE text(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE,"
-	" last_day INTEGER NOT NULL);"
-	"CREATE TABLE facts(id INTEGER PRIMARY KEY, " SCHEMA_FACTS(
-		COLUMN_DEF) "last_day INTEGER NOT NULL);"
-			    "CREATE INDEX facts_all ON facts(" SCHEMA_FACTS(
-				    COLUMN_NAME) "id);"
-						 "CREATE TABLE record(id INTEGER PRIMARY KEY, facts INTEGER NOT NULL,"
-						 " skew_us INTEGER NOT NULL, client_port INTEGER NOT NULL,"
-						 " duration_us INTEGER NOT NULL, bytes_up INTEGER NOT NULL,"
-						 " bytes_down INTEGER NOT NULL, cut INTEGER NOT NULL,"
-						 " path TEXT, query TEXT, detail TEXT);"
-						 "CREATE TABLE seen(facts INTEGER, second INTEGER,"
-						 " PRIMARY KEY(facts, second)) WITHOUT ROWID;"
-						 "CREATE TABLE late(seq INTEGER PRIMARY KEY,"
-						 " id INTEGER NOT NULL);";
+	"CREATE TABLE migration("
+	"  version INTEGER PRIMARY KEY,"
+	"  applied_us INTEGER NOT NULL,"
+	"  what TEXT NOT NULL);"
+	"CREATE TABLE ledger("
+	"  key TEXT PRIMARY KEY,"
+	"  value TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE text("
+	"  id INTEGER PRIMARY KEY,"
+	"  text TEXT NOT NULL UNIQUE,"
+	"  last_day INTEGER NOT NULL);"
+	"CREATE TABLE facts("
+	"  id INTEGER PRIMARY KEY,"
+	SCHEMA_FACTS(COLUMN_DEF)
+	"  last_day INTEGER NOT NULL);"
+	"CREATE INDEX facts_all ON facts("
+	SCHEMA_FACTS(COLUMN_NAME)
+	"  id);"
+	"CREATE TABLE record("
+	"  id INTEGER PRIMARY KEY,"
+	"  facts INTEGER NOT NULL,"
+	"  skew_us INTEGER NOT NULL,"
+	"  client_port INTEGER NOT NULL,"
+	"  duration_us INTEGER NOT NULL,"
+	"  bytes_up INTEGER NOT NULL,"
+	"  bytes_down INTEGER NOT NULL,"
+	"  cut INTEGER NOT NULL,"
+	"  path TEXT,"
+	"  query TEXT,"
+	"  detail TEXT);"
+	"CREATE TABLE seen("
+	"  facts INTEGER,"
+	"  second INTEGER,"
+	"  PRIMARY KEY(facts, second)) WITHOUT ROWID;"
+	"CREATE TABLE late("
+	"  seq INTEGER PRIMARY KEY,"
+	"  id INTEGER NOT NULL);";
 
 /* The columns of a row put together, of record r and facts f. */
-#define ROW_COLUMNS                                                                                                                                                                                                                                                                                                                                       \
-	"SELECT r.id AS id,"                                                                                                                                                                                                                                                                                                                              \
-	" strftime('%Y-%m-%dT%H:%M:%fZ',"                                                                                                                                                                                                                                                                                                                 \
-	" ((r.id >> 12) + r.skew_us) / 1e6 + 1704067200, 'unixepoch') AS time,"                                                                                                                                                                                                                                                                           \
-	" (r.id >> 12) + r.skew_us + 1704067200000000 AS time_us,"                                                                                                                                                                                                                                                                                        \
-	" (SELECT value FROM ledger WHERE key = 'instance') AS instance,"                                                                                                                                                                                                                                                                                 \
-	" " TEXT_OF("sandbox") " AS sandbox,"                                                                                                                                                                                                                                                                                                             \
-			       " " TEXT_OF(                                                                                                                                                                                                                                                                                                               \
-				       "client") " AS client, r.client_port AS client_port,"                                                                                                                                                                                                                                                              \
-						 " CASE f.kind WHEN 0 THEN 'request' WHEN 1 THEN 'tunnel'"                                                                                                                                                                                                                                                \
-						 " WHEN 2 THEN 'dns' WHEN 3 THEN 'handshake' ELSE 'protocol' END"                                                                                                                                                                                                                                         \
-						 " AS kind,"                                                                                                                                                                                                                                                                                              \
-						 " CASE f.verdict WHEN 0 THEN 'deny' WHEN 1 THEN 'ask'"                                                                                                                                                                                                                                                   \
-						 " WHEN 2 THEN 'allow' ELSE 'none' END AS verdict,"                                                                                                                                                                                                                                                       \
-						 " CASE f.outcome WHEN 0 THEN 'open' WHEN 1 THEN 'done'"                                                                                                                                                                                                                                                  \
-						 " WHEN 2 THEN 'refused' WHEN 3 THEN 'failed' WHEN 4 THEN 'cut'"                                                                                                                                                                                                                                          \
-						 " ELSE 'interrupted' END AS outcome,"                                                                                                                                                                                                                                                                    \
-						 " nullif(f.status, 0) AS status,"                                                                                                                                                                                                                                                                        \
-						 " " TEXT_OF("method") " AS method, " TEXT_OF(                                                                                                                                                                                                                                                            \
-							 "scheme") " AS scheme,"                                                                                                                                                                                                                                                                          \
-								   " " TEXT_OF("host") " AS host, nullif(f.port, 0) AS port,"                                                                                                                                                                                                                             \
-										       " r.path AS path, r.query AS query,"                                                                                                                                                                                                                               \
-										       " " TEXT_OF("reason") " AS reason, " TEXT_OF("rule") " AS rule,"                                                                                                                                                                                                   \
-																	    " " TEXT_OF("rule_where") " AS rule_where,"                                                                                                                                                                   \
-																				      " f.generation AS generation, r.detail AS detail,"                                                                                                                                  \
-																				      " r.duration_us AS duration_us, r.bytes_up AS bytes_up,"                                                                                                                            \
-																				      " r.bytes_down AS bytes_down,"                                                                                                                                                      \
-																				      " " TEXT_OF("content_type") " AS content_type,"                                                                                                                                     \
-																								  " " TEXT_OF("user_agent") " AS user_agent,"                                                                                                             \
-																											    " " TEXT_OF("protocol") " AS protocol, " TEXT_OF("tls") " AS tls,"                                                            \
-																																		    " " TEXT_OF("upstream") " AS upstream,"                               \
-																																					    " " TEXT_OF("up_protocol") " AS up_protocol," \
-																																								       " " TEXT_OF(       \
-																																									       "up_tls") " AS up_tls, r.cut AS cut"
+#define TEXT_OF(name) "(SELECT text FROM text WHERE id = f." #name ") AS " #name
+#define ROW_COLUMNS                                                            \
+	"SELECT r.id AS id,"                                                   \
+	"  strftime('%Y-%m-%dT%H:%M:%fZ',"                                     \
+	"    ((r.id >> 12) + r.skew_us) / 1e6 + 1704067200, 'unixepoch')"      \
+	"    AS time,"                                                         \
+	"  (r.id >> 12) + r.skew_us + 1704067200000000 AS time_us,"            \
+	"  (SELECT value FROM ledger WHERE key = 'instance') AS instance,"     \
+	"  " TEXT_OF(sandbox) ","                                              \
+	"  " TEXT_OF(client) ","                                               \
+	"  r.client_port AS client_port,"                                      \
+	"  CASE f.kind WHEN 0 THEN 'request' WHEN 1 THEN 'tunnel'"             \
+	"    WHEN 2 THEN 'dns' WHEN 3 THEN 'handshake' ELSE 'protocol' END"    \
+	"    AS kind,"                                                         \
+	"  CASE f.verdict WHEN 0 THEN 'deny' WHEN 1 THEN 'ask'"                \
+	"    WHEN 2 THEN 'allow' ELSE 'none' END AS verdict,"                  \
+	"  CASE f.outcome WHEN 0 THEN 'open' WHEN 1 THEN 'done'"               \
+	"    WHEN 2 THEN 'refused' WHEN 3 THEN 'failed' WHEN 4 THEN 'cut'"     \
+	"    ELSE 'interrupted' END AS outcome,"                               \
+	"  nullif(f.status, 0) AS status,"                                     \
+	"  " TEXT_OF(method) ","                                               \
+	"  " TEXT_OF(scheme) ","                                               \
+	"  " TEXT_OF(host) ","                                                 \
+	"  nullif(f.port, 0) AS port,"                                         \
+	"  r.path AS path,"                                                    \
+	"  r.query AS query,"                                                  \
+	"  " TEXT_OF(reason) ","                                               \
+	"  " TEXT_OF(rule) ","                                                 \
+	"  " TEXT_OF(rule_where) ","                                           \
+	"  f.generation AS generation,"                                        \
+	"  r.detail AS detail,"                                                \
+	"  r.duration_us AS duration_us,"                                      \
+	"  r.bytes_up AS bytes_up,"                                            \
+	"  r.bytes_down AS bytes_down,"                                        \
+	"  " TEXT_OF(content_type) ","                                         \
+	"  " TEXT_OF(user_agent) ","                                           \
+	"  " TEXT_OF(protocol) ","                                             \
+	"  " TEXT_OF(tls) ","                                                  \
+	"  " TEXT_OF(upstream) ","                                             \
+	"  " TEXT_OF(up_protocol) ","                                          \
+	"  " TEXT_OF(up_tls) ","                                               \
+	"  r.cut AS cut"
 
 /* From the facts to their rows, without reading any other second. The plus
  * keeps SQLite from building an index over all of record instead.
  */
 #define FROM_FACTS                                                             \
-	" FROM facts f CROSS JOIN seen s ON s.facts = f.id"                    \
+	" FROM facts f"                                                        \
+	" CROSS JOIN seen s ON s.facts = f.id"                                 \
 	" CROSS JOIN record r ON r.id >= s.second << 32"                       \
-	" AND r.id < (s.second + 1) << 32 AND +r.facts = f.id"
+	"   AND r.id < (s.second + 1) << 32 AND +r.facts = f.id"
 
 static const char schema_1_views[] =
 	"CREATE VIEW requests AS " ROW_COLUMNS
@@ -108,6 +138,39 @@ static const char schema_1_views[] =
 	"CREATE VIEW troubled AS " ROW_COLUMNS FROM_FACTS
 	" WHERE f.verdict = 0 OR f.outcome IN (2, 3, 4, 5);";
 
+/* The chain (audit/chain.h). A statement's kind is 0 checkpoint, 1 pruned. */
+static const char schema_2_chain[] =
+	"CREATE TABLE batch("
+	"  seq INTEGER PRIMARY KEY,"
+	"  first INTEGER NOT NULL,"
+	"  last INTEGER NOT NULL,"
+	"  rows INTEGER NOT NULL,"
+	"  late INTEGER NOT NULL,"
+	"  total INTEGER NOT NULL,"
+	"  sealed_us INTEGER NOT NULL,"
+	"  content BLOB NOT NULL,"
+	"  hash BLOB NOT NULL,"
+	"  marks BLOB NOT NULL);"
+	/* Which rows of a range are not of its batch, and those of a batch that
+	 * are of no range; the second is asked when the batch is read.
+	 */
+	"CREATE TABLE batch_late("
+	"  id INTEGER PRIMARY KEY,"
+	"  batch INTEGER NOT NULL);"
+	"CREATE INDEX batch_late_batch ON batch_late(batch);"
+	"CREATE TABLE statement("
+	"  kind INTEGER,"
+	"  batch INTEGER,"
+	"  last INTEGER NOT NULL,"
+	"  total INTEGER NOT NULL,"
+	"  signed_us INTEGER NOT NULL,"
+	"  hash BLOB NOT NULL,"
+	"  key BLOB NOT NULL,"
+	"  signature BLOB NOT NULL,"
+	"  PRIMARY KEY(kind, batch)) WITHOUT ROWID;"
+	"INSERT INTO ledger VALUES('late_seq', '0');";
+/* clang-format on */
+
 /* One step from version i to version i + 1. */
 struct schema_step {
 	const char *what;
@@ -115,6 +178,7 @@ struct schema_step {
 };
 static const struct schema_step schema_steps[] = {
 	{ "the first ledger", { schema_1_tables, schema_1_views } },
+	{ "a chain over the rows", { schema_2_chain } },
 };
 static_assert(ARRAY_SIZE(schema_steps) == SCHEMA_VERSION,
 	      "a version without its step");

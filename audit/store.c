@@ -6,7 +6,7 @@
  * A record's key is its id, given before the request went upstream, so
  * entering it twice is entering it once. A row that stands as open, or as
  * interrupted, gives way to a later word about the same id; any other row is
- * final.
+ * final, and so is one that is sealed (audit/seal.c).
  *
  * synchronous=NORMAL: a commit survives the death of every process. What a
  * power failure may take is the last commits before it, as it takes the
@@ -45,6 +45,11 @@ const char *store_error(const struct store *s)
 uint64_t store_rows(const struct store *s)
 {
 	return s->rows;
+}
+
+uint64_t store_unshipped(const struct store *s)
+{
+	return s->unshipped;
 }
 
 int store_fail(struct store *s, const char *doing, int rc)
@@ -182,6 +187,8 @@ int store_open(const char *path, const char *instance, struct store **ret)
 		err = store_schema(s, instance);
 	if (!err)
 		err = store_prepare(s);
+	if (!err)
+		err = seal_open(s, path);
 	if (err) {
 		memcpy(store_open_error, s->error, sizeof(store_open_error));
 		store_free(&s);
@@ -196,6 +203,7 @@ void store_free(struct store **s)
 	if (!*s)
 		return;
 	dict_free(&(*s)->dict);
+	seal_free(&(*s)->seal);
 	rows_free(&(*s)->pending);
 	(void)sqlite3_finalize((*s)->late);
 	(void)sqlite3_close((*s)->db);
@@ -250,7 +258,8 @@ int store_put(struct store *s, const struct record *r)
 
 	if (rc != SQLITE_OK)
 		return store_fail(s, "enter a row's facts", rc);
-	if (s->now_us >= id_wall_us(r->id) + LATE_US)
+	if (s->now_us >= id_wall_us(r->id) + LATE_US ||
+	    (int64_t)r->id <= s->sealed_id)
 		return store_put_late(s, r, facts);
 	if (rows_add(s->pending, r, facts))
 		return 0;
@@ -281,6 +290,7 @@ void store_rollback(struct store *s)
 		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 	s->rows_put = 0;
 	dict_clear(s->dict); /* it may know ids that are no more */
+	seal_forget(s->seal);
 }
 
 #define TWIN_COLUMN(name) #name ", "
@@ -304,6 +314,10 @@ int store_close_open_rows(struct store *s)
 				     " rule_where, content_type, upstream,"
 				     " up_protocol, up_tls, last_day"
 				     " FROM facts JOIN twin ON id = old",
+		"INSERT INTO late(id) SELECT r.id FROM twin"
+		" CROSS JOIN seen s ON s.facts = twin.old CROSS JOIN record r"
+		" ON r.id >= s.second << 32 AND r.id < (s.second + 1) << 32"
+		" AND +r.facts = twin.old",
 		"UPDATE record SET facts = (SELECT new FROM twin WHERE"
 		" old = record.facts) WHERE id IN (SELECT r.id FROM twin"
 		" CROSS JOIN seen s ON s.facts = twin.old CROSS JOIN record r"
@@ -320,9 +334,11 @@ int store_close_open_rows(struct store *s)
 
 	for (size_t i = 0; i < ARRAY_SIZE(sql) && !err; i++)
 		err = store_exec(s, sql[i]);
-	if (err)
+	if (err) {
 		store_rollback(s);
-	else
+	} else {
 		dict_clear(s->dict);
+		seal_forget(s->seal);
+	}
 	return err;
 }

@@ -8,6 +8,7 @@
 #ifndef AUDIT_STORE_H
 #define AUDIT_STORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "audit/record.h"
@@ -20,6 +21,7 @@ struct store;
  *
  *   ERR_STALE	it was written by a newer version of ours
  *   ERR_PROTO	a database, but not a ledger; or not a database
+ *   ERR_SYNTAX	audit.key, beside it, is no key; -EPERM: others may read it
  *   -errno	as store_commit()
  */
 int store_open(const char *path, const char *instance, struct store **ret);
@@ -43,17 +45,41 @@ void store_rollback(struct store *s);
  */
 int store_close_open_rows(struct store *s);
 
-struct store_limits {
-	uint64_t keep_s;    /* rows older than this go */
-	uint64_t bytes_max; /* the file may grow to this */
+/* Carry the chain (audit/seal.c) on by one batch: late rows that are finished,
+ * and up to rows_max of those that began more than some seconds ago. Its own
+ * transaction. Returns how many rows were sealed, or as above.
+ */
+int store_seal(struct store *s, uint64_t wall_us, uint32_t rows_max);
+
+/* Sign where the chain stands. Returns 1, 0 when that was signed already, or as
+ * above.
+ */
+int store_checkpoint(struct store *s, uint64_t wall_us);
+
+struct store_chain {
+	int64_t batches; /* the number of the last one */
+	int64_t rows;	 /* in all batches there have been */
 };
 
-/* Take away the oldest rows that are too many, at most rows_max, and give file
- * space back, in one small transaction. Returns how many rows went, or as
- * above.
+struct store_chain store_chain(const struct store *s);
+
+struct store_limits {
+	uint64_t keep_s;     /* rows older than this go */
+	uint64_t bytes_max;  /* the file may grow to this */
+	bool ships;	     /* rows go to another place too … */
+	uint64_t shipped_id; /* … and have arrived up to this one */
+};
+
+/* Take away the oldest batches that are too many, until rows_max rows went, and
+ * give file space back, in one small transaction. Rows in no batch stay, and
+ * rows that have not been shipped while bytes_max allows. Returns how many rows
+ * went, or as above.
  */
 int store_prune(struct store *s, const struct store_limits *limits,
 		uint64_t wall_us, uint32_t rows_max);
+
+/* Rows that were pruned before they were shipped, since store_open(). */
+uint64_t store_unshipped(const struct store *s);
 
 /* Rows that were new at the last commits, since store_open(). */
 uint64_t store_rows(const struct store *s);

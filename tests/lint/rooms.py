@@ -76,7 +76,7 @@ FOREIGN = {                               # library header: its files
     r"yaml\.h$":           ["policy/doc*.[ch]"],
     r"idn2\.h$":           ["policy/idn.c"],
     r"libpsl\.h$":         ["policy/suffix.c"],
-    r"openssl/":           ["certgen/*", "gateway/tls*.[ch]"],
+    r"openssl/":           ["certgen/*", "gateway/tls*.[ch]", "audit/chain*.[ch]"],
     r"ares(_\w+)?\.h$":    ["gateway/resolve.c"],
     r"editline/":           ["cli/sql.c"],
     r"sqlite3\.h$":        ["audit/*"],

@@ -296,6 +296,16 @@ static void corrupt(void **state)
 	assert_true(drain(f) < 0);
 }
 
+/* All of them, so many in a batch. */
+static void seal_all(struct fixture *f, uint64_t now_us, uint32_t rows)
+{
+	int n;
+
+	while ((n = store_seal(f->store, now_us, rows)) > 0)
+		;
+	assert_int_equal(n, 0);
+}
+
 static void prune_age(void **state)
 {
 	struct fixture *f = *state;
@@ -308,6 +318,9 @@ static void prune_age(void **state)
 	fixture_open(f);
 	put_rows(f, 0, 60000000, 1000);
 	assert_int_equal(drain(f), 0);
+	/* What is in no batch stays. */
+	assert_int_equal(store_prune(f->store, &limits, end_us, 300), 0);
+	seal_all(f, end_us, 100);
 	assert_int_equal(store_prune(f->store, &limits, end_us, 300), 300);
 	while ((n = store_prune(f->store, &limits, end_us, 300)) > 0)
 		total += n;
@@ -343,6 +356,7 @@ static void prune_words(void **state)
 	}
 	spool_close(&s);
 	assert_int_equal(drain(f), 0);
+	seal_all(f, fixture_us(fixture_id(50 * day)), 1);
 	for (int i = 0; i < 5; i++)
 		assert_true(store_prune(f->store, &limits,
 					fixture_us(fixture_id(50 * day)),
@@ -375,6 +389,7 @@ static void prune_size(void **state)
 	fixture_open(f);
 	put_rows(f, 0, 1000, 20000);
 	assert_int_equal(drain(f), 0);
+	seal_all(f, 1ull << 60, 1000);
 	sql(f, "PRAGMA wal_checkpoint(TRUNCATE)");
 	assert_int_equal(stat(f->ledger, &before), 0);
 	assert_true(before.st_size > 1000000);

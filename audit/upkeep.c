@@ -1,0 +1,210 @@
+/* audit/upkeep.c - what the ledger's writer does between its passes.
+ *
+ * Each turn does one small piece of each that is due, so that the spools never
+ * wait for long: a batch of SEAL_ROWS takes some 5 ms, as does pruning one.
+ * What fails is tried again when it is next due; nothing waits for it.
+ *
+ * Sealing begins when a pass has found the spools empty: until then a row that
+ * our predecessor left open may stand as interrupted although its writer lives
+ * and is about to say open again (audit/main.c).
+ */
+
+#include "audit/upkeep.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "audit/drain.h"
+#include "base/base.h"
+#include "base/err.h"
+#include "base/log.h"
+
+#define SEAL_ROWS     4096  /* of a batch */
+#define SEAL_MS	      5000  /* between batches that are not full */
+#define SIGN_MS	      60000 /* between checkpoints */
+#define PRUNE_CALM_MS 10000 /* while nothing is too old or too big */
+#define PRUNE_BUSY_MS 10
+#define PRUNE_ROWS    2000 /* taken away at once */
+#define REQUEST_MS    200  /* between looks */
+#define AHEAD_US      (60ull * 1000000)
+#define PATH_LEN_MAX  512
+
+static uint64_t upkeep_wall_us(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void upkeep_warn(const struct upkeep *u, const char *doing)
+{
+	log_warn("ledger: %s: %s; trying again", doing, store_error(u->store));
+}
+
+/* Each returns 1 when there is more of it to do, 0, or the store's error. */
+static int upkeep_seal(struct upkeep *u, uint64_t now_ms)
+{
+	int n;
+
+	if (!u->seal_due_ms)
+		u->seal_due_ms = now_ms + SEAL_MS;
+	if (!u->caught_up || now_ms < u->seal_due_ms)
+		return 0;
+	n = store_seal(u->store, upkeep_wall_us(), SEAL_ROWS);
+	if (n < 0)
+		upkeep_warn(u, "sealing rows");
+	if (n >= SEAL_ROWS)
+		return 1;
+	u->seal_due_ms = now_ms + SEAL_MS;
+	return MIN(n, 0);
+}
+
+static int upkeep_sign(struct upkeep *u, uint64_t now_ms)
+{
+	int n;
+
+	if (now_ms < u->sign_due_ms)
+		return 0;
+	n = store_checkpoint(u->store, upkeep_wall_us());
+	if (n < 0)
+		upkeep_warn(u, "signing a checkpoint");
+	u->sign_due_ms = now_ms + SIGN_MS;
+	return MIN(n, 0);
+}
+
+/* How far rows have been shipped, if they are. A file that cannot be read
+ * counts as nothing shipped: bytes_max holds all the same.
+ */
+static void upkeep_shipped(struct upkeep *u)
+{
+	char path[PATH_LEN_MAX], text[32];
+	ssize_t n;
+	int fd;
+
+	if (snprintf(path, sizeof(path), "%s/" UPKEEP_SHIPPED, u->state_dir) >=
+	    PATH_LEN_MAX)
+		return;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	u->limits.ships = fd >= 0 || errno != ENOENT;
+	u->limits.shipped_id = 0;
+	if (fd < 0)
+		return;
+	n = read(fd, text, sizeof(text) - 1);
+	(void)close(fd);
+	text[MAX(n, 0)] = '\0';
+	u->limits.shipped_id = strtoull(text, NULL, 10);
+}
+
+static int upkeep_prune(struct upkeep *u, int entered, uint64_t now_ms)
+{
+	uint32_t rows = PRUNE_ROWS + 2 * (uint32_t)entered;
+	int n;
+
+	if (now_ms < u->prune_due_ms)
+		return 0;
+	upkeep_shipped(u);
+	n = store_prune(u->store, &u->limits, upkeep_wall_us(), rows);
+	if (n < 0)
+		upkeep_warn(u, "taking old rows away");
+	/* Something went: more may have to, so stay at it between passes. */
+	u->prune_due_ms = now_ms + (n > 0 ? PRUNE_BUSY_MS : PRUNE_CALM_MS);
+	return MIN(n, 0);
+}
+
+static void upkeep_answer(struct upkeep *u, const char *error)
+{
+	struct request_answer a = { .id = u->request.id,
+				    .rows = u->request_rows };
+	int err;
+
+	(void)snprintf(a.error, sizeof(a.error), "%s", error);
+	err = request_answer_write(u->state_dir, &a);
+	if (err)
+		log_warn("%s/" REQUEST_ANSWER ": %s", u->state_dir,
+			 err_str(err));
+	request_remove(u->state_dir);
+	log_info("ledger: %llu rows taken away as asked",
+		 (unsigned long long)u->request_rows);
+	u->asked = false;
+}
+
+static bool upkeep_request_begin(struct upkeep *u, uint64_t now_ms)
+{
+	int err;
+
+	if (u->asked)
+		return true;
+	if (now_ms < u->request_due_ms)
+		return false;
+	u->request_due_ms = now_ms + REQUEST_MS;
+	err = request_read(u->state_dir, &u->request);
+	if (err && err != -ENOENT) {
+		log_warn("%s/" REQUEST_NAME ": %s; taken away", u->state_dir,
+			 err_str(err));
+		request_remove(u->state_dir);
+	}
+	u->asked = !err;
+	u->request_rows = 0;
+	return u->asked;
+}
+
+/* A piece of what an operator asked for. The limits that are configured hold
+ * besides.
+ */
+static int upkeep_request(struct upkeep *u, uint64_t now_ms)
+{
+	struct store_limits limits;
+	int n;
+
+	if (!upkeep_request_begin(u, now_ms))
+		return 0;
+	upkeep_shipped(u);
+	limits = u->limits;
+	limits.keep_s = u->request.keep_s;
+	limits.bytes_max = u->request.bytes_max;
+	n = store_prune(u->store, &limits, upkeep_wall_us(), PRUNE_ROWS);
+	if (n > 0) {
+		u->request_rows += (uint64_t)n;
+		return 1;
+	}
+	upkeep_answer(u, n < 0 ? store_error(u->store) : "");
+	return n;
+}
+
+int upkeep_turn(struct upkeep *u, int entered, uint64_t now_ms)
+{
+	int n[4], more = 0;
+
+	if (entered < DRAIN_BATCH)
+		u->caught_up = true;
+	n[0] = upkeep_seal(u, now_ms);
+	n[1] = upkeep_sign(u, now_ms);
+	n[2] = upkeep_prune(u, entered, now_ms);
+	n[3] = upkeep_request(u, now_ms);
+	for (size_t i = 0; i < ARRAY_SIZE(n); i++) {
+		if (n[i] < 0)
+			return n[i];
+		more |= n[i];
+	}
+	return more;
+}
+
+void upkeep_end(struct upkeep *u)
+{
+	uint64_t wall_us = upkeep_wall_us();
+	int n;
+
+	if (!u->caught_up)
+		return;
+	/* What is finished is here: there is nothing to wait for. */
+	do
+		n = store_seal(u->store, wall_us + AHEAD_US, SEAL_ROWS);
+	while (n >= SEAL_ROWS);
+	if (n < 0 || store_checkpoint(u->store, wall_us) < 0)
+		upkeep_warn(u, "sealing the last rows");
+}
