@@ -160,65 +160,6 @@ static void test_profiles(void **state)
 	}
 }
 
-/* Every line of a ```rules block of the manual is a rule, and every ```yaml
- * block a configuration.
- */
-static void check_block(struct slice kind, struct slice block)
-{
-	struct config_error config_err = { "" };
-	struct rule_error err = { 0 };
-	struct ruleset *rs = NULL;
-	struct config *c = NULL;
-	struct slice line;
-
-	if (slice_eq(kind, SLICE("yaml"))) {
-		if (config_parse("rules.md", block, &c, &config_err) != 0)
-			fail_msg("%s", config_err.text);
-		config_free(&c);
-		return;
-	}
-	assert_int_equal(ruleset_new(&rs), 0);
-	while (block.len) {
-		slice_cut(block, '\n', &line, &block);
-		if (ruleset_add(rs, VERDICT_ALLOW, line, SLICE("rules.md"),
-				&err) != 0)
-			fail_msg("%.*s: %u: %s", (int)line.len, line.ptr,
-				 err.column, err.text);
-	}
-	ruleset_free(&rs);
-}
-
-static void test_manual(void **state)
-{
-	static char mem[65536];
-	FILE *f = fopen(TEST_DIR "/../docs/rules.md", "r");
-	struct slice rest, line, kind = SLICE("");
-	const char *start = NULL;
-	unsigned int blocks = 0;
-
-	(void)state;
-	assert_non_null(f);
-	rest = slice_of(mem, fread(mem, 1, sizeof(mem), f));
-	assert_int_equal(fclose(f), 0);
-	assert_true(rest.len > 0 && rest.len < sizeof(mem));
-	while (rest.len) {
-		slice_cut(rest, '\n', &line, &rest);
-		if (!slice_starts(line, SLICE("```")))
-			continue;
-		if (start && kind.len) {
-			check_block(kind, slice_of(start,
-						   (size_t)(line.ptr - start)));
-			blocks++;
-		}
-		kind = slice_skip(line, 3);
-		if (!slice_eq(kind, SLICE("rules")) &&
-		    !slice_eq(kind, SLICE("yaml")))
-			kind = SLICE("");
-		start = start ? NULL : rest.ptr;
-	}
-	assert_true(blocks >= 4);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,7 +168,6 @@ int main(void)
 		cmocka_unit_test(test_append),
 		cmocka_unit_test(test_default_is_strict),
 		cmocka_unit_test(test_profiles),
-		cmocka_unit_test(test_manual),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
