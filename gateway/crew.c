@@ -27,6 +27,7 @@
 #include "base/signals.h"
 #include "gateway/orders.h"
 #include "gateway/rules_fd.h"
+#include "gateway/secrets.h"
 #include "gateway/stats.h"
 
 #define CREW_PATIENCE_S 5
@@ -212,6 +213,31 @@ void crew_send_token(struct parent *p, struct pending *op,
 	explicit_bzero(p->out.mem, sizeof(p->out.mem));
 }
 
+/* One secret, or that there is none. Who sends it wipes it. */
+static void crew_frame_secret(struct parent *p, const struct pending *op,
+			      size_t i)
+{
+	size_t len = secrets_len(p->secrets);
+
+	frame_begin(&p->out, WORKER_SECRET);
+	frame_put_u32(&p->out, crew_serial(op));
+	frame_put_u16(&p->out, (uint16_t)i);
+	frame_put_u16(&p->out, (uint16_t)len);
+	if (len)
+		secrets_put(p->secrets, i, &p->out);
+}
+
+void crew_send_secrets(struct parent *p, struct pending *op)
+{
+	size_t i = 0;
+
+	do {
+		crew_frame_secret(p, op, i);
+		crew_tell_all(p, op, NULL, 0);
+	} while (++i < secrets_len(p->secrets));
+	explicit_bzero(p->out.mem, sizeof(p->out.mem));
+}
+
 /* Returns ERR_LIMIT when there are more prefixes than a frame holds. */
 static int crew_frame_from(struct parent *p, const struct pending *op)
 {
@@ -260,6 +286,12 @@ void crew_send_drain(struct parent *p)
 static int crew_brief(struct parent *p, uint32_t index)
 {
 	int rc = 0;
+
+	for (size_t i = 0; i < secrets_len(p->secrets); i++) {
+		crew_frame_secret(p, NULL, i);
+		crew_tell(p, index, NULL, NULL, 0);
+	}
+	explicit_bzero(p->out.mem, sizeof(p->out.mem));
 
 	for (const struct member *m = p->members; rc == 0 && m; m = m->next) {
 		int fds[FRAME_FDS_MAX];

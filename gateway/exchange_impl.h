@@ -14,9 +14,10 @@ struct permit {
 	uint64_t max_body, max_response; /* octets; UINT64_MAX: any */
 	uint64_t rate_key;		 /* see quota_key() */
 	uint32_t rate, rate_s;		 /* rate_s 0: as often as it likes */
-	bool asked;			 /* the parent holds our question */
-	bool approved;			 /* the operator said yes */
-	uint64_t until_s; /* with approved: not beyond; 0: to its end */
+	struct slice inject; /* name of a secret, or empty; in the arena */
+	bool asked;	     /* the parent holds our question */
+	bool approved;	     /* the operator said yes */
+	uint64_t until_s;    /* with approved: not beyond; 0: to its end */
 };
 
 struct exchange {

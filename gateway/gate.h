@@ -42,6 +42,7 @@ struct gate {
 	struct names *names;	      /* borrowed, shared */
 	struct spool *spool;	      /* owned */
 	struct quotas *quotas;	      /* borrowed, shared */
+	struct secrets *secrets;      /* owned */
 	int parent;		      /* the door to it; borrowed */
 	struct frame_out *parent_out; /* a frame for it; borrowed */
 	struct stats *stats;	      /* borrowed, shared: this worker's */

@@ -34,6 +34,7 @@
 #include "gateway/names.h"
 #include "gateway/parent_run.h"
 #include "gateway/quota.h"
+#include "gateway/secrets.h"
 #include "gateway/tls.h"
 #include "http/codec.h"
 
@@ -383,6 +384,8 @@ static int main_sandboxes(struct parent *p)
 	struct config_error err = { { 0 } };
 	int rc = approve_open(p, &err);
 
+	if (rc == 0)
+		rc = secrets_read(p->config, &p->secrets, &err);
 	if (rc == 0)
 		rc = parent_apply(p, NULL, &err);
 	if (rc < 0)

@@ -18,6 +18,9 @@
  *   ANSWER   u32 serial, u32 index, u32 gen, u8 enum verdict, u64 until,
  *            str phrase: to an ASK. until: s since 1970, 0: for this request;
  *            verdict ask: nobody answered
+ *   SECRET   u32 serial, u16 index, u16 count, and unless count is 0 a secret as
+ *            secrets_put() leaves it: with the last of them the set takes the
+ *            place of the one before
  *   DRAIN    u32 serial                  finish what is in work, then end
  *
  *   ACK      u32 serial, u32 errors      worker → parent, for each of these
@@ -42,6 +45,7 @@ enum worker_frame {
 	WORKER_ANSWER = 9,
 	WORKER_ASK = 10,
 	WORKER_UNASK = 11,
+	WORKER_SECRET = 12,
 };
 
 #define ASK_LINE_MAX   1024 /* octets; what is longer is not asked */

@@ -24,6 +24,7 @@
 #include "gateway/approve.h"
 #include "gateway/guard.h"
 #include "gateway/parent_run.h"
+#include "gateway/secrets.h"
 
 #define PARENT_DRAIN_S 5 /* a worker that is not done by then is killed */
 
@@ -275,6 +276,7 @@ int parent_reload(struct parent *p, struct pending *op,
 		  struct config_error *ret_err)
 {
 	struct config *before = p->config;
+	struct secrets *secrets = NULL;
 	struct config *fresh;
 	int rc = config_load(p->config_path, &fresh, ret_err);
 
@@ -283,11 +285,16 @@ int parent_reload(struct parent *p, struct pending *op,
 	if (rc < 0)
 		return rc;
 	rc = parent_try(p, fresh, ret_err);
+	if (rc == 0)
+		rc = secrets_read(fresh, &secrets, ret_err);
 	if (rc < 0) {
 		config_free(&fresh);
 		return rc;
 	}
 	p->config = fresh;
+	secrets_free(&p->secrets);
+	p->secrets = secrets;
+	crew_send_secrets(p, op);
 	p->generation++;
 	parent_keep(p);
 	rc = parent_apply(p, op, ret_err);

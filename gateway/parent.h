@@ -78,6 +78,7 @@ struct parent {
 	struct tls_ctx *tls;
 	struct names *names;
 	struct quotas *quotas;
+	struct secrets *secrets; /* owned */
 	struct grants grants;
 	struct questions questions;
 	char ca_pem[PORTAL_CA_MAX]; /* for the portal */
@@ -124,6 +125,7 @@ void crew_send_token(struct parent *p, struct pending *op,
 		     const struct member *m);
 int crew_send_from(struct parent *p, struct pending *op);
 int crew_send_remove(struct parent *p, struct pending *op, uint32_t id);
+void crew_send_secrets(struct parent *p, struct pending *op);
 void crew_send_drain(struct parent *p);
 
 /* The answer to a worker's ASK. VERDICT_ASK: there is none. */

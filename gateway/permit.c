@@ -13,10 +13,12 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/err.h"
 #include "gateway/exchange_impl.h"
 #include "gateway/login.h"
 #include "gateway/orders.h"
 #include "gateway/quota.h"
+#include "gateway/secrets.h"
 
 bool permit_record(struct exchange *ex)
 {
@@ -92,9 +94,56 @@ static void permit_conditions(struct exchange *ex, const struct rule *rule)
 	p->max_response = o.max_response;
 	p->rate = o.rate;
 	p->rate_s = o.rate_s;
+	p->inject = SLICE("");
+	if (o.inject.len && arena_copy(&ex->arena, o.inject, &p->inject) < 0)
+		p->inject = SLICE("?"); /* none has that name */
 	if (o.rate_s)
 		p->rate_key = quota_key(ex->conn->gate->quotas,
 					ex->conn->sandbox->id, rule_text(rule));
+}
+
+/* A secret's placeholder must not leave but as the secret itself. */
+static bool permit_leaks(struct exchange *ex)
+{
+	struct judgement *j = &ex->judged;
+	struct slice inject = rule_options(j->answer.options).inject;
+	struct slice name = SLICE("");
+
+	if (j->answer.verdict != VERDICT_DENY && !j->portal)
+		name = secrets_leak(ex->conn->gate->secrets, ex->req.head,
+				    inject);
+	if (!name.len)
+		return false;
+	j->answer.verdict = VERDICT_DENY;
+	j->refusal = REFUSAL_PLACEHOLDER;
+	j->reason = refusal_slug(REFUSAL_PLACEHOLDER);
+	(void)refusal_say(&ex->arena, &j->detail,
+			  "The request holds the placeholder of the "
+			  "credential '%.*s', which the rule for it does not "
+			  "put in.",
+			  (int)name.len, name.ptr);
+	return true;
+}
+
+/* Put in the credential that the rule names. Else it is refused. */
+static bool permit_inject(struct exchange *ex)
+{
+	const struct exchange_conn *c = ex->conn;
+	int rc;
+
+	if (!ex->permit.inject.len)
+		return true;
+	rc = secrets_inject(c->gate->secrets, ex->permit.inject,
+			    authority_host(&ex->judged.host), c->tls,
+			    &ex->arena, ex->req.head);
+	if (rc == 0)
+		return true;
+	answer_refuse(ex, REFUSAL_SECRET,
+		      rc == ERR_DENIED
+			      ? SLICE("The credential that the rule puts in is "
+				      "not for this host and method.")
+			      : SLICE(""));
+	return false;
 }
 
 /* Is it neither too much nor too often? Else it is refused. */
@@ -124,7 +173,7 @@ static void permit_pass(struct exchange *ex)
 {
 	if (ex->judged.portal)
 		answer_portal(ex);
-	else if (permit_within(ex))
+	else if (permit_within(ex) && permit_inject(ex))
 		exchange_dial(ex);
 }
 
@@ -204,6 +253,8 @@ void permit_judge(struct exchange *ex)
 		return;
 	}
 	tell_count_request(c->gate, c->sandbox);
+	if (permit_leaks(ex))
+		allowed = false;
 	permit_conditions(ex, ex->judged.answer.options);
 	if (!permit_record(ex))
 		answer_refuse(ex, REFUSAL_LEDGER,

@@ -60,6 +60,13 @@ static const struct refusal_row refusal_rows[] = {
 			   "More often than the egress policy allows",
 			   "The rule for this request limits its rate.",
 			   NOT_THE_SITE "wait as long as retry-after says." },
+	[REFUSAL_PLACEHOLDER] = { "placeholder", 403, 0,
+				  "A credential's placeholder, sent elsewhere",
+				  "The request holds the placeholder of a "
+				  "credential that is not for this host.",
+				  ASK_OPERATOR "say inject= in the rule, if "
+					       "the credential is for this "
+					       "request." },
 	[REFUSAL_MALFORMED] = { "malformed", 400, 0, "Malformed request",
 				"The request is not valid HTTP.",
 				MEND_REQUEST "Correct it as the detail "
@@ -167,6 +174,11 @@ static const struct refusal_row refusal_rows[] = {
 			     NOT_THE_SITE "nothing passes without a record. "
 					  "Try again later; if it stays, tell "
 					  "the operator." },
+	[REFUSAL_SECRET] = { "secret", 503, 0, "The credential is not at hand",
+			     "The rule puts a credential into this request, "
+			     "and the gateway does not have it.",
+			     ASK_OPERATOR "look at secrets: in the "
+					  "configuration." },
 	[REFUSAL_BUSY] = { "busy", 503, 1, "Gateway busy",
 			   "The gateway is at one of its limits.",
 			   NOT_THE_SITE "try again later." },

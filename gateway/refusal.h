@@ -21,10 +21,12 @@
  */
 enum refusal_kind {
 	/* The policy said no. */
-	REFUSAL_DENIED,	    /* 403: a rule denies it, or none allows it */
-	REFUSAL_UNANSWERED, /* 403: asked, and nobody answered in time */
-	REFUSAL_TOO_LARGE,  /* 413: the rule's max-body */
-	REFUSAL_RATE,	    /* 429: the rule's rate */
+	REFUSAL_DENIED,	     /* 403: a rule denies it, or none allows it */
+	REFUSAL_UNANSWERED,  /* 403: asked, and nobody answered in time */
+	REFUSAL_TOO_LARGE,   /* 413: the rule's max-body */
+	REFUSAL_RATE,	     /* 429: the rule's rate */
+	REFUSAL_PLACEHOLDER, /* 403: a secret's placeholder, on its way to where
+			      * the secret may not go */
 
 	/* The request can't be judged. */
 	REFUSAL_MALFORMED, /* 400 */
@@ -51,6 +53,7 @@ enum refusal_kind {
 
 	/* Not now. */
 	REFUSAL_LEDGER, /* 503: the decision can't be recorded */
+	REFUSAL_SECRET, /* 503: the rule's secret can't be put in */
 	REFUSAL_BUSY,	/* 503: a limit of ours is reached */
 
 	REFUSAL_KINDS,

@@ -29,6 +29,7 @@
 #include "gateway/resolve.h"
 #include "gateway/rules_fd.h"
 #include "gateway/sandbox.h"
+#include "gateway/secrets.h"
 #include "gateway/upstream.h"
 #include "policy/policy.h"
 
@@ -40,6 +41,7 @@ struct worker {
 	struct frame_in in; /* large; not for the stack */
 	struct frame_out out;
 	struct frame_out asks; /* for gate.parent_out */
+	struct secrets *fresh; /* owned; secrets that have come, not yet all */
 };
 
 static const struct loop_ref worker_door_ref = { .kind = GATE_PARENT };
@@ -305,6 +307,30 @@ static int worker_on_token(struct worker *w)
 	return rc;
 }
 
+/* One of a new set; with the last one it is in force. */
+static int worker_on_secret(struct worker *w)
+{
+	struct bytes *b = &w->in.body;
+	uint16_t index = bytes_u16(b);
+	uint16_t count = bytes_u16(b);
+	int rc = 0;
+
+	if (index == 0) {
+		secrets_free(&w->fresh);
+		rc = secrets_new(&w->fresh);
+	}
+	if (rc == 0 && (b->bad || !w->fresh || secrets_len(w->fresh) != index))
+		rc = ERR_SYNTAX;
+	if (rc == 0 && count)
+		rc = secrets_take(w->fresh, b);
+	explicit_bzero(w->in.mem, sizeof(w->in.mem));
+	if (rc == 0 && secrets_len(w->fresh) == count) {
+		secrets_free(&w->gate.secrets);
+		w->gate.secrets = TAKE(w->fresh);
+	}
+	return rc;
+}
+
 /* The operator's, or that there is none. */
 static int worker_on_answer(struct worker *w)
 {
@@ -366,6 +392,8 @@ static int worker_do(struct worker *w)
 		return worker_on_token(w);
 	case WORKER_LISTEN:
 		return worker_on_listen(w);
+	case WORKER_SECRET:
+		return worker_on_secret(w);
 	case WORKER_ANSWER:
 		return worker_on_answer(w);
 	case WORKER_DRAIN:
@@ -441,6 +469,8 @@ static int worker_init(struct worker *w, const struct worker_setup *setup)
 	table_init(&g->listeners, LISTENERS_MAX);
 	if (rc == 0)
 		rc = sandboxes_new(&g->sandboxes);
+	if (rc == 0)
+		rc = secrets_new(&g->secrets);
 	if (rc == 0)
 		rc = spool_open(setup->spool_dir, setup->writer, &g->spool);
 	if (rc == 0)

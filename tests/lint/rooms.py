@@ -67,6 +67,7 @@ WALK = (
     "refusal",
     "portal",
     "medium",
+    "inject secrets secrets_impl",
     "control limits login orders quota",
 )
 

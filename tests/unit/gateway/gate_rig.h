@@ -37,6 +37,7 @@
 #include "gateway/quota.h"
 #include "gateway/resolve.h"
 #include "gateway/sandbox.h"
+#include "gateway/secrets.h"
 #include "gateway/upstream.h"
 #include "policy/policy.h"
 
@@ -341,6 +342,7 @@ static inline int rig_setup(void **state)
 		0);
 	assert_int_equal(origins_new(g, &g->origins), 0);
 	assert_int_equal(quotas_new(&g->quotas), 0);
+	assert_int_equal(secrets_new(&g->secrets), 0);
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds), 0);
 	g->parent = fds[0];
@@ -384,6 +386,7 @@ static inline int rig_teardown(void **state)
 	exchange_done(g);
 	origins_free(&g->origins);
 	sandboxes_free(&g->sandboxes);
+	secrets_free(&g->secrets);
 	table_done(&g->conns);
 	table_done(&g->exchanges);
 	table_done(&g->links);

@@ -479,6 +479,41 @@ static void test_learn(void **state)
 	(void)close(client);
 }
 
+/* The worker has one secret, as its parent gave it. */
+static void give_secret(void)
+{
+	struct bytes b;
+
+	frame_begin(&rig.out, WORKER_SECRET);
+	frame_put_str(&rig.out, SLICE("token"));
+	frame_put_str(&rig.out, SLICE("x-key"));
+	frame_put_str(&rig.out, SLICE(""));
+	frame_put_str(&rig.out, SLICE("PLACEHOLDER-0123456789"));
+	frame_put_str(&rig.out, SLICE("hunter2"));
+	frame_put_u8(&rig.out, 1);
+	frame_put_str(&rig.out, SLICE("good.example"));
+	b = bytes_of(rig.out.mem + 4, rig.out.len - 4);
+	assert_int_equal(secrets_take(rig.gate.secrets, &b), 0);
+}
+
+/* A placeholder goes nowhere but by a rule that puts its secret in. */
+static void test_placeholder(void **state)
+{
+	int client = rig_client();
+
+	(void)state;
+	give_secret();
+	rig_send(client, "GET /?k=PLACEHOLDER-0123456789 HTTP/1.1\r\n"
+			 "host: good.example\r\n\r\n");
+	rig_expect(client, "placeholder of the credential");
+	assert_memory_equal(rig.seen, "HTTP/1.1 403", 12);
+	assert_null(strstr(rig.seen, "hunter2"));
+	rig_row(0, AUDIT_REFUSED, 403, "placeholder");
+	assert_int_equal(rig.rows[0].verdict, AUDIT_DENY);
+	assert_int_equal(rig.questions, 0);
+	(void)close(client);
+}
+
 #define TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(test_##name, rig_setup, rig_teardown)
 
@@ -499,6 +534,7 @@ int main(void)
 		TEST(max_body),
 		TEST(max_body_chunked),
 		TEST(max_response),
+		TEST(placeholder),
 		TEST(rate),
 		TEST(learn),
 	};
