@@ -6,6 +6,10 @@
  * record waits for the next start. A gateway that ends by itself with status
  * 0 (nobody needs it, --idle-exit) ends the instance.
  *
+ * Where the configuration in force has `audit: ship:`, penstock-ship runs too.
+ * It is started anew when that configuration changes, and the instance does not
+ * depend on it.
+ *
  * The processes know each other by sockets and files of the run directory,
  * never by descriptors, so each can be replaced alone.
  */
@@ -39,6 +43,7 @@
 
 #define UP_READY_MS   10000 /* a process that is not ready by then failed */
 #define UP_RESPAWN_MS 500   /* between two starts of the same process */
+#define UP_LOOK_MS    1000  /* for another configuration in force */
 #define UP_END_MS     10000 /* patience with one that is told to end */
 
 static const char up_usage[] =
@@ -54,15 +59,15 @@ enum up_process {
 	UP_CERTGEN, /* the CA's key, nothing else */
 	UP_AUDIT,   /* the ledger, nothing else */
 	UP_GATEWAY, /* all octets of sandboxes and origins */
+	UP_SHIP,    /* rows to elsewhere, where `audit: ship:` says so */
 
 	UP_PROCESSES,
 };
 
 static const char *const up_program[] = {
-	[UP_CAPTURE] = CAPTURE_PROGRAM,
-	[UP_CERTGEN] = "penstock-certgen",
-	[UP_AUDIT] = "penstock-audit",
-	[UP_GATEWAY] = "penstock-gateway",
+	[UP_CAPTURE] = CAPTURE_PROGRAM, [UP_CERTGEN] = "penstock-certgen",
+	[UP_AUDIT] = "penstock-audit",	[UP_GATEWAY] = "penstock-gateway",
+	[UP_SHIP] = "penstock-ship",
 };
 static_assert(ARRAY_SIZE(up_program) == UP_PROCESSES, "a process, no program");
 
@@ -73,6 +78,9 @@ struct up {
 	char certgen[INSTANCE_PATH_MAX];
 	struct words capture; /* options of penstock-capture */
 	bool keeps_capture;   /* it is for us to install and keep */
+	bool ships;	      /* rows are sent elsewhere */
+	char good[INSTANCE_PATH_MAX];
+	struct stat good_seen; /* CONFIG_GOOD as it was when we read it */
 	struct inlet inlet;
 	const char *idle_exit; /* or NULL */
 	struct words waits;    /* --wait options passed through, for tests */
@@ -139,6 +147,10 @@ static void up_words(const struct up *u, enum up_process which, int ready,
 			words_add(w, "--debug");
 		for (size_t i = 0; i < u->waits.len; i++)
 			words_addf(w, "--wait=%s", u->waits.ptr[i]);
+		break;
+	case UP_SHIP:
+		words_addf(w, "--run=%s", u->in.run_dir);
+		words_addf(w, "--config=%s", u->good);
 		break;
 	case UP_PROCESSES:
 		assert(0);
@@ -249,7 +261,8 @@ static void up_reap(struct up *u)
 			if (i == UP_GATEWAY && WIFEXITED(status) &&
 			    !WEXITSTATUS(status))
 				u->stopping = true;
-			else
+			else if (i != UP_SHIP || !WIFEXITED(status) ||
+				 WEXITSTATUS(status))
 				log_error("%s ended (%s %d): it is replaced",
 					  up_program[i],
 					  WIFSIGNALED(status) ? "signal"
@@ -263,7 +276,36 @@ static void up_reap(struct up *u)
 
 static bool up_has(const struct up *u, enum up_process which)
 {
-	return which != UP_CAPTURE || u->keeps_capture;
+	return which == UP_CAPTURE ? u->keeps_capture
+	       : which == UP_SHIP  ? u->ships
+				   : true;
+}
+
+/* When another configuration has come into force: start penstock-ship anew, or
+ * end it. What it has not sent is then no reason to keep rows any more.
+ */
+static void up_look_at_ship(struct up *u)
+{
+	struct config_settings s = { 0 };
+	struct config_error err;
+	struct config *config = NULL;
+	struct stat st = { 0 };
+	char cursor[INSTANCE_PATH_MAX];
+
+	(void)stat(u->good, &st);
+	if (st.st_ino == u->good_seen.st_ino &&
+	    st.st_mtim.tv_sec == u->good_seen.st_mtim.tv_sec &&
+	    st.st_mtim.tv_nsec == u->good_seen.st_mtim.tv_nsec)
+		return;
+	u->good_seen = st;
+	if (config_load(u->good, &config, &err) == 0)
+		config_settings(config, &s);
+	u->ships = s.ship_len > 0;
+	config_free(&config);
+	up_signal(u, UP_SHIP, SIGTERM);
+	if (!u->ships &&
+	    instance_path(u->in.state_dir, INSTANCE_SHIPPED, cursor))
+		(void)unlink(cursor);
 }
 
 /* Start again what has ended, not too often. Returns how long to wait for the
@@ -305,9 +347,11 @@ static void up_watch(struct up *u)
 {
 	while (!u->stopping) {
 		struct pollfd p = { .fd = u->signals, .events = POLLIN };
-		int wait_ms = up_replace(u);
+		int wait_ms;
 
-		if (poll(&p, 1, wait_ms) > 0)
+		up_look_at_ship(u);
+		wait_ms = up_replace(u);
+		if (poll(&p, 1, wait_ms < 0 ? UP_LOOK_MS : wait_ms) > 0)
 			up_on_signals(u);
 	}
 }
@@ -385,12 +429,12 @@ static bool up_inlet(struct up *u)
 
 static int up_prepare(struct up *u)
 {
-	char good[INSTANCE_PATH_MAX];
 
 	if (instance_make(&u->in) < 0)
 		return EXIT_BROKEN;
 	if (!instance_path(u->in.run_dir, SPOOL_DIR, u->spool) ||
-	    !instance_path(u->in.run_dir, CERTGEN_SOCKET, u->certgen))
+	    !instance_path(u->in.run_dir, CERTGEN_SOCKET, u->certgen) ||
+	    !instance_path(u->in.run_dir, CONFIG_GOOD, u->good))
 		return EXIT_BROKEN;
 	if (mkdir(u->spool, 0700) < 0 && errno != EEXIST) {
 		(void)fprintf(stderr, "penstock up: %s: %s\n", u->spool,
@@ -408,8 +452,8 @@ static int up_prepare(struct up *u)
 		return EXIT_BROKEN;
 	}
 	/* It was in force in an instance that has gone. */
-	if (instance_path(u->in.run_dir, CONFIG_GOOD, good))
-		(void)unlink(good);
+	(void)unlink(u->good);
+	u->good_seen.st_ino = (ino_t)-1;
 	if (!up_inlet(u))
 		return EXIT_BROKEN;
 	return up_signals(u) < 0 ? EXIT_BROKEN : 0;
