@@ -28,6 +28,7 @@ IDLE = int(os.environ.get("IDLE", "1000"))
 HOST, IP_CLI, IP_ORG = "origin.test", "10.77.1.2", "10.77.2.2"
 GIB = 1 << 30
 TICK = os.sysconf("SC_CLK_TCK")
+AUDIT = "penstock-audit"
 
 NGINX = """
 daemon off; worker_processes 2; pid {run}/nginx.pid;
@@ -216,12 +217,15 @@ class Peer:
                 found.append((int(inner[-1]), int(entry.name)))
         return [pid for _, pid in sorted(found)]
 
-    def cpu_s(self):
+    def cpu_s(self, only=""):
+        """All of its processes, or those whose name begins so."""
         total = 0
         for pid in self.pids():
             try:
                 stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
             except OSError:
+                continue
+            if not stat.partition("(")[2].startswith(only):
                 continue
             # own and of children that have ended
             total += sum(map(int, stat.rpartition(")")[2].split()[11:15]))
@@ -241,12 +245,18 @@ class Peer:
 # --- workloads: each returns {figure: value} ------------------------------
 
 def rate(peer, argv, count):
-    """Requests of one load generator, and the CPU they took."""
-    before = peer.cpu_s()
+    """Requests of one load generator, and the CPU they took. Of that, what
+    the ledger's writer took, and its share of what all the others did.
+    """
+    before, audit_before = peer.cpu_s(), peer.cpu_s(AUDIT)
     out = peer.lab.client.run(*argv)
+    time.sleep(0.3)                       # the last rows are on their way
+    audit = peer.cpu_s(AUDIT) - audit_before
     used = peer.cpu_s() - before
     requests, per_s, errors = count(out)
     return {"per s": per_s, "CPU s/10k": used / max(requests, 1) * 1e4,
+            "ledger CPU s/10k": audit / max(requests, 1) * 1e4,
+            "ledger % of the rest": audit / max(used - audit, 0.01) * 100,
             "errors": errors}
 
 
@@ -404,7 +414,7 @@ def show(results, peers, workloads):
             values = [statistics.median(float(r[figure])
                                         for r in results[p, name])
                       for p in peers]
-            if figure == "errors" and not any(values):
+            if not any(values) and figure.startswith(("errors", "ledger")):
                 continue
             ratio = (f"{values[-1] / values[0]:18.2f}"
                      if len(peers) > 1 and values[0] else "")
