@@ -127,7 +127,8 @@ void fields_each(struct load *l, const struct doc_node *node, field_read_fn *fn)
 		load_fail(l, node, 0, "expected a list");
 		return;
 	}
-	for (const struct doc_node *n = node->first; n; n = n->next)
+	for (const struct doc_node *n = node->first;
+	     n && l->errors < LOAD_ERRORS_MAX; n = n->next)
 		if (fields_scalar(l, n))
 			fn(l, n);
 }

@@ -106,6 +106,14 @@ static void read_deny(struct load *l, const struct doc_node *value)
 
 static void read_use(struct load *l, const struct doc_node *value)
 {
+	size_t len = 0;
+
+	for (const struct doc_node *n = value->first; n; n = n->next)
+		len++;
+	if (value->kind == DOC_LIST && len > CONFIG_NAMES_MAX) {
+		load_fail(l, value, 0, "more than 1000 names");
+		return;
+	}
 	fields_each(l, value, check_use);
 }
 

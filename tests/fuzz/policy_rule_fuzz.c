@@ -17,8 +17,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				     .host = SLICE("h.example"),
 				     .port = 443,
 				     .path = line };
-	const struct rule_source source = { VERDICT_ALLOW, SLICE("x"),
-					    1796083200 };
+	const struct rule_source source = { size % 7 ? VERDICT_ALLOW
+						     : VERDICT_DENY,
+					    SLICE("x"), 1796083200 };
 	struct rule *rule = NULL, *again = NULL;
 	struct ruleset *rs = NULL;
 	struct policy *p = NULL;

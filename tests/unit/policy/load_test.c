@@ -548,36 +548,73 @@ static void test_prefixes(void **state)
 	}
 }
 
-static void refuse_garbage(char fill, const char *pattern)
+/* head, then a mebibyte of pattern (%d a number that grows), is refused, and
+ * before long: a slip into squares of the length would take minutes.
+ */
+static void refuse_garbage(const char *head, const char *pattern)
 {
-	size_t len = 1u << 20, step = strlen(pattern);
-	char *mem = malloc(len);
+	size_t len = 1u << 20, at = strlen(head), step = strlen(pattern);
+	char *mem = malloc(len + 32), *number = strstr(pattern, "%d");
 	struct config_error err = { "" };
 	struct config *c = NULL;
+	clock_t start = clock();
 
-	memset(mem, fill, len);
-	for (size_t i = 0; step && i + step <= len; i += step)
-		memcpy(mem + i, pattern, step);
-	assert_int_not_equal(
-		config_parse("t.yaml", slice_of(mem, len), &c, &err), 0);
+	memcpy(mem, head, at);
+	for (int i = 0; at + step < len; i++) {
+		size_t front = number ? (size_t)(number - pattern) : step;
+
+		memcpy(mem + at, pattern, front);
+		at += front;
+		if (number)
+			at += (size_t)snprintf(mem + at, 32, "%d%s", i,
+					       number + 2);
+	}
+	if (config_parse("t.yaml", slice_of(mem, at), &c, &err) == 0)
+		fail_msg("accepted: %s%s", head, pattern);
 	assert_null(c);
+	assert_memory_equal(err.text, "t.yaml:", 7);
+	assert_true(clock() - start < 60 * CLOCKS_PER_SEC);
 	free(mem);
 }
 
 static void test_garbage(void **state)
 {
+	static const char *const garbage[][2] = {
+		{ "", "x" },
+		{ "", "[" },
+		{ "", "{" },
+		{ "", "-" },
+		{ "", "\xff" },
+		{ "", "- " },
+		{ "", "a: 1\n" },
+		{ "", "&a *a\n" },
+		{ "", "\xe2\x80\xa8x" },
+		{ "", "? [" },
+		{ "", "\"" },
+		{ "", "k%d: 1\n" },
+		{ "", "{a: " },
+		{ "", "!!x " },
+		{ "", "---\n" },
+		{ "policies: {", "p%d: {}, " },
+		{ "policies: {p: {use: [", "n%d, " },
+		{ "policies: {p: {use: [", "github, " },
+		{ "policies: {p: {allow: [", "\"x y\", " },
+		{ "policies:\n  p:\n    allow:\n", "    - GET {npm.%d}/\n" },
+		{ "policies:\n  p:\n    allow:\n",
+		  "    - h.example for=%ds\n" },
+		{ "policies:\n  p:\n    allow:\n",
+		  "    - \xc3\xbc%d.ex ample\n" },
+		{ "policies: {p: {allow: \"h.example/", "%%2%d" },
+		{ "policies: {p: {allow: h.example note=", "x" },
+		{ "secrets: {", "s%d: {file: /x}, " },
+		{ "secrets: {s: {hosts: [", "*.h%d, " },
+		{ "sandboxes: {s: {from: [", "10.0.0.%d, " },
+		{ "listen: [", "a%d, " },
+	};
+
 	(void)state;
-	refuse_garbage('x', "");
-	refuse_garbage('[', "");
-	refuse_garbage('{', "");
-	refuse_garbage('-', "");
-	refuse_garbage('\xff', "");
-	refuse_garbage('x', "- ");
-	refuse_garbage('x', "a: 1\n");
-	refuse_garbage('x', "&a *a\n");
-	refuse_garbage('x', "\xe2\x80\xa8");
-	refuse_garbage('x', "? [");
-	refuse_garbage('x', "\"");
+	for (size_t i = 0; i < ARRAY_SIZE(garbage); i++)
+		refuse_garbage(garbage[i][0], garbage[i][1]);
 }
 
 static void test_too_large(void **state)

@@ -231,6 +231,53 @@ static void test_docker(void **state)
 	expect(probe_docker, "");
 }
 
+/* Every beginning of a file of each: read within bounds, whatever it says. */
+static void test_prefixes(void **state)
+{
+	static const struct {
+		find_fn *find;
+		const char *file;
+		const char *text;
+	} rows[] = {
+		{ probe_pip, "etc/pip.conf",
+		  "[a]\nindex-url = https://a.test/simple\n https://b.test\n" },
+		{ probe_cargo, ".cargo/config.toml",
+		  "[source.a]\nregistry = \"sparse+https://a.test/\" # x\n" },
+		{ probe_go, ".config/go/env",
+		  "GOPROXY=https://a.test|direct\n" },
+		{ probe_gem, ".gemrc", ":sources:\n- 'https://a.test'\n-\n" },
+		{ probe_maven, "etc/maven/settings.xml",
+		  "<!-- <url> --><url> https://a.test </url><!---->" },
+		{ probe_apk, "etc/apk/repositories",
+		  "@a https://a.test/b\n#\n" },
+		{ probe_docker, "etc/docker/daemon.json",
+		  "{\"registry-mirrors\": [\"a.test\", {\"x\": [1]}]}" },
+		{ probe_docker, ".docker/config.json",
+		  "{\"auths\" : {\"https://a.test/v1/\" : {\"b\": \"c\"}}}" },
+		{ probe_docker, "etc/containers/registries.conf",
+		  "unqualified-search-registries = ['a.test', \"b.test\"]\n"
+		  "location=\"c.test/d\"\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t len = strlen(rows[i].text);
+		struct probe_bases b;
+
+		for (size_t n = 0; n <= len; n++) {
+			char part[256];
+
+			(void)snprintf(part, sizeof(part), "%.*s", (int)n,
+				       rows[i].text);
+			write_file(rows[i].file, part);
+			rows[i].find(dir, &b);
+			assert_true(b.len <= 3);
+		}
+		assert_true(b.len > 0);
+		drop(rows[i].file);
+	}
+}
+
 /* What is no address of a rule is passed over. */
 static void test_addresses(void **state)
 {
@@ -309,8 +356,10 @@ int main(void)
 		cmocka_unit_test(test_maven),
 		cmocka_unit_test(test_apk),
 		cmocka_unit_test(test_docker),
+
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_profiles),
+		cmocka_unit_test(test_prefixes),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
