@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/base.h"
 #include "base/buf.h"
@@ -239,8 +240,8 @@ static void print_verdict(const struct policy_question *q,
 		[POLICY_BAD_PATH] = "the path has no safe reading",
 		[POLICY_READINGS] = "a rule matches the path under one reading "
 				    "only, as sent or decoded",
-		[POLICY_BY_DEFAULT] = "no rule matches, and the default is "
-				      "allow",
+		[POLICY_BY_DEFAULT] = "no rule matches, and this is the "
+				      "default",
 	};
 	static char line[SUGGEST_MAX];
 	struct slice text;
@@ -254,6 +255,11 @@ static void print_verdict(const struct policy_question *q,
 		(void)printf(" (%.*s)", (int)text.len, text.ptr);
 	}
 	(void)putchar('\n');
+	if (a->options && a->options != a->rule) {
+		text = rule_text(a->options);
+		(void)printf("Once answered, with the options of %.*s\n",
+			     (int)text.len, text.ptr);
+	}
 	policy_suggest(q, line, sizeof(line));
 	if (a->verdict != VERDICT_DENY || !line[0])
 		return;
@@ -302,6 +308,7 @@ int policy_explain_cmd(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	q.method = slice_str(args.method);
+	q.now_s = (uint64_t)time(NULL);
 	if (args.sandbox)
 		rc = rules_from_instance(args.sandbox, &rs);
 	else if (ruleset_new(&rs) < 0)
