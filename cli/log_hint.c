@@ -130,7 +130,7 @@ static int hint_row(struct query *q, uint64_t id, bool after,
 	if (after)
 		f.after_id = id;
 	else
-		f.until_us = id_wall_us(id);
+		f.until_us = id_wall_us(id) + 1;
 	return query_find(q, &f) == 1 ? query_next(q, ret) : 0;
 }
 

@@ -186,7 +186,7 @@ static uint32_t word_ends(struct slice word)
 	return ends;
 }
 
-static const char *const verdict_words[] = {
+const char *const log_verdicts[] = {
 	"allow", "deny",   "ask",  "none",   "denied", "refused", "failed",
 	"cut",	 "broken", "open", "asking", "ok",     NULL,
 };
@@ -325,7 +325,7 @@ static bool log_value_option(struct log_options *o, int option,
 				value);
 	case OPTION_VERDICT:
 		return log_list(o, value, take_verdict, "no verdict",
-				verdict_words);
+				log_verdicts);
 	case OPTION_GROUP_BY:
 		return log_list(o, value, take_key, "cannot group by",
 				key_words);

@@ -31,6 +31,9 @@ struct log_options {
 	size_t columns_len;	     /* 0: all */
 };
 
+/* The words of --verdict, and NULL. */
+extern const char *const log_verdicts[];
+
 /* Returns -1 to go on, else the exit status, with a message where one is due.
  */
 int log_arguments(struct log_options *o, int argc, char **argv);

@@ -5,12 +5,9 @@
 
 #include "base/base.h"
 #include "cli/cli.h"
+#include "cli/complete.h"
 
-static const struct {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *what;
-} commands[] = {
+static const struct command commands[] = {
 	{ "run", cmd_run, "run a command in a sandbox" },
 	{ "ps", cmd_ps, "list the sandboxes and their processes" },
 	{ "exec", cmd_exec, "run a command in a running sandbox" },
@@ -69,6 +66,9 @@ int main(int argc, char **argv)
 		(void)puts("penstock " PENSTOCK_VERSION);
 		return 0;
 	}
+	if (!strcmp(argv[1], "complete")) /* for the shells' completions */
+		return complete(commands, ARRAY_SIZE(commands), argc - 1,
+				argv + 1);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].run(argc - 1, argv + 1);
