@@ -153,6 +153,16 @@ static int attach_routes(struct attach *a)
 	return route_install(&a->ipv6);
 }
 
+/* Before anything is bound to its addresses. A loopback device that was down,
+ * as in a namespace that nobody has used, stays up.
+ */
+static int attach_loopback(struct attach *a)
+{
+	int rc = route_loopback();
+
+	return rc ? rc : route_has_ipv6(&a->ipv6);
+}
+
 static int attach_listeners(struct attach *a)
 {
 	return listen_open(a->ipv6, &a->listeners);
@@ -210,6 +220,7 @@ static const struct attach_step {
 } attach_steps[] = {
 	{ attach_build, NULL, "build the rules" },
 	{ attach_alone, NULL, "capture" },
+	{ attach_loopback, NULL, "use the loopback device" },
 	{ attach_listeners, attach_undo_listeners, "open the listeners" },
 	{ attach_inet, attach_undo_inet, "install the nftables rules" },
 	{ attach_egress, attach_undo_egress,
@@ -250,9 +261,6 @@ int attach_main(int sock, const char *target)
 	if (rc)
 		return rc;
 	a.sock = sock;
-	rc = route_has_ipv6(&a.ipv6);
-	if (rc)
-		return attach_fail(target, err_str(rc));
 	for (i = 0; !rc && i < ARRAY_SIZE(attach_steps); i++)
 		rc = attach_steps[i].run(&a);
 	if (!rc)

@@ -207,6 +207,19 @@ static int attach_capture(struct attach *a)
 	return rc || status ? ERR_DENIED : 0;
 }
 
+/* Its namespace cannot even be looked at. */
+static int attach_unseen(const char *target, int error)
+{
+	const char *why = strerror(error);
+
+	if (error == EACCES || error == EPERM)
+		why = "this needs root, or the user who owns its user "
+		      "namespace";
+	else if (error == ENOENT && attach_is_pid(target))
+		why = "there is no such process";
+	return attach_say(target, why);
+}
+
 static int attach_record(struct attach *a)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -216,10 +229,7 @@ static int attach_record(struct attach *a)
 
 	attach_path(a->target, path);
 	if (stat(path, &st) < 0)
-		return attach_say(a->target,
-				  attach_is_pid(a->target)
-					  ? "there is no such process"
-					  : strerror(errno));
+		return attach_unseen(a->target, errno);
 	fd = open(a->record, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return attach_say(a->record, strerror(errno));

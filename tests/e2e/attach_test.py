@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 
-from harness import HERE, PYTHON, command, main, outside, wait_for
+from harness import (HERE, PYTHON, Skip, command, main, outside,
+                     wait_for)
 
 POLICY = "allow: [any https://h1.test/**, any http://h1.test/**]\n"
 CATCHER = """
@@ -47,6 +48,7 @@ def new_box(stage, name):
 def prepare(stage):
     stage.box = new_box(stage, "box")
     stage.bare = new_box(stage, "bare")
+    inside(stage.bare, "ip", "link", "set", "lo", "down")   # as a new one
     command("ip", "link", "add", "box0", "type", "veth", "peer", "name",
             "eth0", "netns", stage.box.pid)
     command("ip", "addr", "add", "10.8.0.1/24", "dev", "box0")
@@ -155,6 +157,9 @@ def policy(stage):
 def by_path(stage):
     attach(stage, f"/proc/{stage.bare.pid}/ns/net", "bare")
     assert probe(stage.bare, "connect", "11.0.0.3", "80") == "HTTP/1.1 200 OK"
+    for address in ("8.8.8.8", "2600:11::9"):
+        answer = probe(stage.bare, "dns", address)
+        assert answer.startswith(f"{address} 53 198."), answer
     stage.penstock("detach", "bare")
     weak = stage.start("weak", [
         "nsenter", "-t", stage.bare.pid, "-n", "setpriv",
@@ -201,6 +206,51 @@ def orphan(stage):
     assert caught() == before
     stage.penstock("detach", "box")
     assert probe(stage.box, "raw", "11.0.0.3", "1") == "answered"
+
+
+@outside("without root: a namespace of one's own, and not another's")
+def rootless(stage):
+    if pathlib.Path("/proc/self/uid_map").read_text().split()[2] == "1":
+        raise Skip("there is one user in this namespace")
+    where = stage.dir / "rootless"
+    for name in ("run", "state", "config"):
+        (where / name).mkdir(parents=True, mode=0o700)
+        os.chown(where / name, 65534, 65534)
+    env = {f"PENSTOCK_{name.upper()}_DIR": str(where / name)
+           for name in ("run", "state", "config")}
+
+    def user(*argv, check=True):
+        return subprocess.run(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+             *map(str, argv)], check=check, env=stage.env | env, cwd="/",
+            stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, timeout=30)
+
+    box = stage.start("rootless", [
+        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+        "unshare", "-Urn", "sleep", "infinity"])
+    try:
+        wait_for("a namespace", lambda: os.readlink(f"/proc/{box.pid}/ns/net")
+                 != os.readlink("/proc/self/ns/net"), 3)
+    except TimeoutError:
+        raise Skip("no user namespaces for users here") from None
+    penstock = stage.bin / "penstock"
+    run = user(penstock, "attach", box.pid, "--name", "own", "--allow",
+               "any http://h1.test/**")
+    assert run.stdout == "own\n", run
+    enter = ["nsenter", "-t", str(box.pid), "-U", "-n",
+             "--preserve-credentials", PYTHON, HERE / "appliance_probe.py"]
+    # What it sends arrives and is judged; its instance knows no such name.
+    assert user(*enter, "connect", "11.0.0.3", "80").stdout.startswith(
+        "HTTP/1.1 50"), "not judged"
+    assert user(*enter, "dns", "8.8.8.8").stdout.startswith("8.8.8.8 53 198.")
+    out = user(penstock, "log", "--json").stdout
+    assert '"sandbox":"own"' in out, out
+    run = user(penstock, "attach", stage.bare.pid, "--name", "other",
+               check=False)
+    assert run.returncode == 3 and "needs root, or the user" in run.stderr, run
+    user(penstock, "detach", "own")
+    user(penstock, "down")
 
 
 @outside("the process ends: so does the sandbox")
