@@ -81,6 +81,7 @@ struct spool {
 	uint32_t populated;	 /* slots below have their pages */
 	uint32_t free_len;
 	uint16_t free[SPOOL_SLOTS];  /* a stack of indexes */
+	uint16_t ring[SPOOL_SLOTS];  /* as in the file; this one is believed */
 	uint16_t owner[SPOOL_SLOTS]; /* of slots that are not free */
 	uint16_t held[AUDIT_OWNERS]; /* slots that are an owner's */
 };
@@ -219,12 +220,12 @@ static void spool_reclaim(struct spool *s)
 	if (consumed > s->produced)
 		return;
 	for (; s->reclaimed < consumed; s->reclaimed++) {
-		uint32_t index = file->ring[s->reclaimed % SPOOL_SLOTS];
+		uint16_t index = s->ring[s->reclaimed % SPOOL_SLOTS];
 
-		assert(index < SPOOL_SLOTS && s->free_len < SPOOL_SLOTS);
+		assert(s->free_len < SPOOL_SLOTS);
 		atomic_store_explicit(&file->slot[index].state, RECORD_FREE,
 				      memory_order_relaxed);
-		s->free[s->free_len++] = (uint16_t)index;
+		s->free[s->free_len++] = index;
 		assert(s->held[s->owner[index]]);
 		s->held[s->owner[index]]--;
 	}
@@ -291,6 +292,7 @@ void spool_end(struct spool *s, uint32_t slot, const struct audit_end *facts)
 {
 	assert(slot < s->touched);
 	record_end(&s->file->slot[slot], facts);
+	s->ring[s->produced % SPOOL_SLOTS] = (uint16_t)slot;
 	atomic_store_explicit(&s->file->ring[s->produced % SPOOL_SLOTS], slot,
 			      memory_order_relaxed);
 	atomic_store_explicit(&s->file->head.produced, ++s->produced,

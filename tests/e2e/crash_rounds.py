@@ -17,6 +17,8 @@ import sqlite3
 import subprocess
 import time
 
+from contextlib import closing
+
 from harness import HERE, PYTHON, wait_for
 
 GATEWAY, CERTGEN, AUDIT = "penstock-gatewa", "penstock-certge", \
@@ -250,8 +252,8 @@ class Crash:
         """{name: [(outcome, verdict)]} of the ledger."""
         path = self.stage.dir / "state" / "ledger.db"
         found = {}
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True,
-                             timeout=10) as db:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True,
+                                     timeout=10)) as db:
             for kind, host, path, outcome, verdict in db.execute(
                     "SELECT kind, host, path, outcome, verdict FROM requests"
                     " WHERE kind IN ('request', 'tunnel')"):
@@ -310,7 +312,8 @@ class Crash:
 
     def integrity(self):
         path = self.stage.dir / "state" / "ledger.db"
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro",
+                                     uri=True)) as db:
             return db.execute("PRAGMA integrity_check").fetchone()[0]
 
     def report(self, faults):
