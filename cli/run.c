@@ -36,6 +36,8 @@ static const char run_usage[] =
 	"  --no-fs              show all files of the host: captures the network "
 	"only\n"
 	"  --network blocked    no network at all, no gateway either\n"
+	"  --learn              let through what no rule allows, and record it as\n"
+	"                       would-deny; private addresses excepted\n"
 	"  --memory SIZE        use no more memory than 512M, 4G ...\n"
 	"  --cpus N             nor more processors than 0.5, 2 ...\n"
 	"  --no-agent           give an agent known by name nothing of its own\n"
@@ -147,6 +149,9 @@ static int run_option(struct run *run, int option, char **argv)
 	case 'g':
 		run->no_agent = true;
 		return 0;
+	case 'l':
+		run->sb.learn = true;
+		return 0;
 	case 'm':
 	case 'c':
 		return run_limit(run, option, optarg);
@@ -173,6 +178,7 @@ static int run_parse(struct run *run, int argc, char **argv)
 		{ "ro", required_argument, NULL, 'r' },
 		{ "no-fs", no_argument, NULL, 'f' },
 		{ "network", required_argument, NULL, 't' },
+		{ "learn", no_argument, NULL, 'l' },
 		{ "memory", required_argument, NULL, 'm' },
 		{ "cpus", required_argument, NULL, 'c' },
 		{ "no-agent", no_argument, NULL, 'g' },

@@ -39,6 +39,7 @@ struct sandbox {
 	struct words asked_env; /* NAME or NAME=VALUE, as asked */
 	char **command;		/* borrowed; NULL-terminated */
 	bool no_fs;		/* all files of the host are shown */
+	bool learn;		/* what no rule allows passes, recorded */
 	bool blocked;		/* no gateway, no network at all */
 	struct limits limits;	/* of all its processes together */
 };

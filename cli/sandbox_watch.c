@@ -72,6 +72,8 @@ static int watch_send_add(struct watch *w, int door)
 	frame_put_u8(&out, c->tcp);
 	frame_put_u8(&out, c->udp);
 	frame_put_u8(&out, c->dns);
+	frame_put_str(&out, SLICE("run"));
+	frame_put_u8(&out, w->sb->learn);
 	rc = frame_send(door, &out, fds, c->fds_len + 1);
 	return rc == 1 ? 0 : rc ? rc : -EAGAIN;
 }

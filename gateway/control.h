@@ -9,7 +9,8 @@
  *           (names, a blank between),     memfd with the text of further
  *           u8 tcp, u8 udp, u8 dns        rules, then tcp listeners, udp DNS
  *           (how many of each),           sockets and tcp DNS listeners. The
- *           str kind (or not there: run)
+ *           str kind (or not there: run),
+ *           u8 learn (or not there: 0)
  *                                         sandbox lives as long as this
  *                                         connection; its policies are read
  *                                         again at each reload

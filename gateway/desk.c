@@ -124,6 +124,7 @@ static int desk_member(struct parent *p, struct member **ret,
 	uint8_t udp = bytes_u8(b);
 	uint8_t dns = bytes_u8(b);
 	struct slice kind = bytes_left(b) ? bytes_str(b) : SLICE("run");
+	bool learn = bytes_left(b) ? bytes_u8(b) : false;
 	size_t n = (size_t)tcp + udp + dns;
 	struct rule_error err = { 0 };
 	struct member *m = NULL;
@@ -146,6 +147,7 @@ static int desk_member(struct parent *p, struct member **ret,
 	}
 	(void)snprintf(m->kind, sizeof(m->kind), "%.*s", (int)kind.len,
 		       kind.ptr);
+	m->learn = learn;
 	m->tcp = tcp;
 	m->udp = udp;
 	m->dns = dns;
