@@ -177,7 +177,7 @@ const struct rule *policy_at(const struct policy *p, size_t i);
 enum verdict policy_default(const struct policy *p);
 
 /* Look at every rule in turn: calls back with each and a phrase why it
- * matched or did not. For explain.
+ * matched or did not, which lives as long as the call. For explain.
  */
 typedef void policy_look_fn(void *ctx, const struct rule *rule, bool matched,
 			    const char *why);

@@ -115,11 +115,54 @@ static void test_why(void **state)
 	}
 }
 
+static void expect_why(void *ctx, const struct rule *rule, bool matched,
+		       const char *why)
+{
+	(void)rule;
+	assert_string_equal(why, (const char *)ctx);
+	assert_int_equal(matched, !strcmp(why, "matches"));
+}
+
+/* What would match but for its time. */
+static void test_expired(void **state)
+{
+	static const struct {
+		const char *rule;
+		uint64_t now_s;
+		const char *why;
+	} rows[] = {
+		{ "allow h.example until=2001-01-01", 978307199, "matches" },
+		{ "allow h.example until=2001-01-01", 978307200,
+		  "expired at 2001-01-01T00:00:00Z" },
+		{ "allow h.example until=2001-01-01", 0,
+		  "may have expired at 2001-01-01T00:00:00Z" },
+		{ "allow i.example until=2001-01-01", 978307200,
+		  "another host" },
+		{ "deny h.example until=2001-01-01", 0, "matches" },
+		{ "deny h.example until=2001-01-01", 978307200,
+		  "expired at 2001-01-01T00:00:00Z" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *lines[] = { rows[i].rule, NULL };
+		struct policy *p = compile(lines, VERDICT_DENY);
+		struct policy_question q = question("GET https://h.example/");
+		struct policy_answer a;
+
+		q.now_s = rows[i].now_s;
+		policy_explain(p, &q, expect_why,
+			       (void *)(uintptr_t)rows[i].why, &a);
+		policy_free(&p);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_suggest),
 		cmocka_unit_test(test_why),
+		cmocka_unit_test(test_expired),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

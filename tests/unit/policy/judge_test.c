@@ -263,6 +263,113 @@ static void test_names_host(void **state)
 	policy_free(&p);
 }
 
+/* A rule is in force up to its time, and then no more; nobody knows the time: an
+ * allow is over, a deny is not.
+ */
+static void test_times(void **state)
+{
+	static const char *const lines[] = {
+		"allow any https://a.example/** until=2001-01-01T00:00:00Z",
+		"ask any *.b.example until=2001-01-02",
+		"deny any https://c.example/** until=2001-01-03",
+		"allow any https://c.example/** max-body=1k",
+		"allow tcp://10.0.0.0/8:22 until=2001-01-04",
+		NULL,
+	};
+	static const struct {
+		const char *question;
+		const char *answers[5]; /* before, and after each of the four */
+		const char *unknown;
+		bool named; /* when it is answered at all */
+	} rows[] = {
+		{ "GET https://a.example/",
+		  { "allow 1", "deny none", "deny none", "deny none",
+		    "deny none" },
+		  "deny none",
+		  true },
+		{ "GET https://x.b.example/",
+		  { "ask 2", "ask 2", "deny none", "deny none", "deny none" },
+		  "deny none",
+		  true },
+		{ "GET https://c.example/",
+		  { "deny 3", "deny 3", "deny 3", "allow 4", "allow 4" },
+		  "deny 3",
+		  false },
+		{ "tcp://10.1.2.3:22",
+		  { "allow 5", "allow 5", "allow 5", "allow 5", "deny none" },
+		  "deny none",
+		  true },
+	};
+	const uint64_t day = 86400, first = 978307200; /* 2001-01-01 */
+	struct policy *p = compile(lines, VERDICT_DENY);
+	char text[32];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct policy_question q = question(rows[i].question);
+		struct policy_answer a;
+
+		policy_judge(p, &q, &a);
+		answer_text(&a, text);
+		assert_string_equal(text, rows[i].unknown);
+		for (uint64_t n = 0; n < 5; n++) {
+			q.now_s = first + n * day - 1;
+			if (n)
+				q.now_s -= day - 1;
+			policy_judge(p, &q, &a);
+			answer_text(&a, text);
+			assert_string_equal(text, rows[i].answers[n]);
+			if (rows[i].named)
+				assert_int_equal(
+					policy_names_host(p, q.host, q.now_s),
+					a.verdict != VERDICT_DENY);
+		}
+	}
+	assert_true(policy_next_expiry(p, 0) == first);
+	assert_true(policy_next_expiry(p, first - 1) == first);
+	assert_true(policy_next_expiry(p, first) == first + day);
+	assert_true(policy_next_expiry(p, first + 2 * day) == first + 3 * day);
+	assert_true(policy_next_expiry(p, first + 3 * day) == 0);
+	policy_free(&p);
+	p = compile(lines + 5, VERDICT_DENY);
+	assert_true(policy_next_expiry(p, 0) == 0);
+	policy_free(&p);
+}
+
+/* Whose options hold: of the most specific allow, also when an ask decides. */
+static void test_options(void **state)
+{
+	static const char *const lines[] = {
+		"allow any *.example max-body=1k",
+		"allow any https://h.example/** max-body=2k",
+		"ask POST https://h.example/** max-body=3k",
+		"ask any https://only.test/** max-body=4k",
+		NULL,
+	};
+	static const struct {
+		const char *question;
+		uint64_t max_body;
+	} rows[] = {
+		{ "GET https://x.example/", 1024 },
+		{ "GET https://h.example/", 2048 },
+		{ "POST https://h.example/", 2048 },
+		{ "GET https://only.test/", 4096 },
+		{ "GET https://other.test/", UINT64_MAX },
+	};
+	struct policy *p = compile(lines, VERDICT_ALLOW);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct policy_question q = question(rows[i].question);
+		struct policy_answer a;
+
+		policy_judge(p, &q, &a);
+		assert_true(rule_options(a.options).max_body ==
+			    rows[i].max_body);
+	}
+	policy_free(&p);
+}
+
 static void test_schemes(void **state)
 {
 	static const char *const lines[] = {
@@ -526,6 +633,8 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_names_host),
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_schemes),
 		cmocka_unit_test(test_strictest),
 		cmocka_unit_test(test_specific),

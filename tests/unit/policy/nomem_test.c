@@ -19,9 +19,11 @@ static const char text[] = "sandboxes:\n"
 			   "  a:\n"
 			   "    use: [b]\n"
 			   "    allow:\n"
-			   "      - GET https://h.example/x/**\n"
+			   "      - GET https://h.example/x/** inject=k\n"
 			   "      - git:read https://g.example/acme/*\n"
 			   "  b: { deny: [any https://*.p.example/**] }\n"
+			   "secrets: { k: { file: /k, header: X-K,\n"
+			   "                hosts: [h.example, i.example] } }\n"
 			   "listen: [127.0.0.1:8443]\n"
 			   "upstream: { dns: [192.0.2.1] }\n";
 
