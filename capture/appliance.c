@@ -22,6 +22,11 @@
  *     chain forward { type filter hook forward priority 0; policy accept;
  *       iifname IF drop, ip saddr PREFIX drop
  *     }
+ *     chain leave { type filter hook output priority 0; policy accept;
+ *       oifname lo accept
+ *       icmp type . code 3.1, 11.1, type 12 drop
+ *       icmpv6 type . code 1.3, 3.1, type 4 drop
+ *     }
  *   }
  *
  * All is decided in prerouting, before a route is chosen, so that nothing of a
@@ -30,6 +35,13 @@
  * dead, its rules do not match and the refusals below them do. The packets of
  * the gateway itself leave by the output hook, where there are no rules, and
  * their answers are replies in a connection that the host began: no loop.
+ *
+ * But the kernel itself would carry words out: its ICMP errors quote a packet.
+ * Of an answer that finds no neighbour (its source was spoofed) they go to
+ * whom it seems to come from, which is an address in the world that the sandbox
+ * chose; of fragments that are never whole, and of IPv6 options that nobody
+ * knows, to a spoofed source, and before prerouting has seen it. None of these
+ * leaves. "Fragmentation needed", and what else a router must say, does.
  *
  * DNS goes by TPROXY too and not by a redirect: no address is rewritten, so
  * the answer bears the address that was asked without the help of conntrack.
@@ -66,11 +78,25 @@ static const struct rules_chain appliance_chains[RULES_CHAINS] = {
 	{ "origin", NULL, 0, 0, 0, NULL },
 	{ "forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER, NF_ACCEPT,
 	  NULL },
+	{ "leave", "filter", NF_INET_LOCAL_OUT, NF_IP_PRI_FILTER, NF_ACCEPT,
+	  NULL },
+};
+
+/* Errors that quote what a sandbox sent: type and code, or the type alone. */
+static const struct {
+	uint8_t proto, len, error[2];
+} appliance_errors[] = {
+	{ IPPROTO_ICMP, 2, { 3, 1 } },	 /* host unreachable */
+	{ IPPROTO_ICMP, 2, { 11, 1 } },	 /* fragments came too late */
+	{ IPPROTO_ICMP, 1, { 12 } },	 /* a parameter is wrong */
+	{ IPPROTO_ICMPV6, 2, { 1, 3 } }, /* address unreachable */
+	{ IPPROTO_ICMPV6, 2, { 3, 1 } }, /* fragments came too late */
+	{ IPPROTO_ICMPV6, 1, { 4 } },	 /* an option is unknown */
 };
 
 static_assert(IFNAMSIZ == APPLIANCE_NAME_MAX, "an interface's name");
 static_assert(2 * (APPLIANCE_INTERFACES_MAX + APPLIANCE_SOURCES_MAX) +
-			      APPLIANCE_SOURCES_MAX + 24 <=
+			      APPLIANCE_SOURCES_MAX + 32 <=
 		      RULES_MAX,
 	      "more rules than there is room for");
 
@@ -233,6 +259,21 @@ static void appliance_refuse(struct phrase *p)
 	phrase_drop(p);
 }
 
+static void appliance_leave(struct phrase *p)
+{
+	phrase_begin(p, "leave", "the host's own");
+	phrase_device_is(p, NFT_META_OIFNAME, "lo");
+	phrase_accept(p);
+	for (size_t i = 0; i < ARRAY_SIZE(appliance_errors); i++) {
+		phrase_begin(p, "leave", "errors that quote: dropped");
+		phrase_meta_is(p, NFT_META_L4PROTO, appliance_errors[i].proto);
+		phrase_payload_is(p, NFT_PAYLOAD_TRANSPORT_HEADER, 0,
+				  appliance_errors[i].error,
+				  appliance_errors[i].len);
+		phrase_drop(p);
+	}
+}
+
 int appliance_build(const struct appliance *a, struct rules *ret)
 {
 	struct rules rules = {
@@ -257,6 +298,7 @@ int appliance_build(const struct appliance *a, struct rules *ret)
 	if (origin)
 		appliance_origin(&p, a);
 	appliance_each(&p, a, "forward", phrase_drop);
+	appliance_leave(&p);
 	if (p.bad) {
 		rules_done(&rules);
 		return -ENOMEM;

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define RULES_TABLE    "penstock"
-#define RULES_CHAINS   4
+#define RULES_CHAINS   5
 #define RULES_MAX      160 /* rules in all chains */
 #define RULES_TEXT_MAX 768 /* bytes of one chain or rule as text */
 

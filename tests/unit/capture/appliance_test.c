@@ -17,6 +17,8 @@
 #include "capture/route.h"
 #include "tests/unit/capture/world.h"
 
+#define LEAVE_RULES 7 /* lo's, and one for each error */
+
 static struct rules rules;
 
 static void test_sources_are_prefixes(void **state)
@@ -93,6 +95,32 @@ static void test_limits_hold(void **state)
 	rules_done(&rules);
 }
 
+/* The rule that is so many before the last one. */
+static void print_at(size_t before, char text[RULES_TEXT_MAX])
+{
+	assert_true(before < rules.len);
+	assert_int_equal(rules_print_rule(rules.rule[rules.len - 1 - before],
+					  text, RULES_TEXT_MAX),
+			 0);
+}
+
+/* What the kernel would say about a sandbox's packets to the world. */
+static void test_errors_stay(void **state)
+{
+	struct appliance a = { .port = 4321 };
+	char text[RULES_TEXT_MAX];
+
+	(void)state;
+	assert_int_equal(appliance_add_source(&a, "10.7.0.0/24"), 0);
+	assert_int_equal(appliance_build(&a, &rules), 0);
+	for (size_t i = 0; i < LEAVE_RULES; i++) {
+		print_at(i, text);
+		assert_non_null(strstr(text, "penstock leave:"));
+		assert_true(!strstr(text, "drop") == (i == LEAVE_RULES - 1));
+	}
+	rules_done(&rules);
+}
+
 /* What a rule of the sandbox chain must be: vetted first, dropped last. */
 static void test_order(void **state)
 {
@@ -116,14 +144,10 @@ static void test_order(void **state)
 			assert_true(tproxy);
 	}
 	assert_true(tproxy);
-	assert_int_equal(
-		rules_print_rule(rules.rule[rules.len - 2], text, sizeof(text)),
-		0);
+	print_at(LEAVE_RULES + 1, text);
 	assert_string_equal(text, "1 penstock sandbox: [counter ] "
 				  "[immediate reg 0 drop ]");
-	assert_int_equal(
-		rules_print_rule(rules.rule[rules.len - 1], text, sizeof(text)),
-		0);
+	print_at(LEAVE_RULES, text);
 	assert_non_null(strstr(text, "penstock forward:"));
 	assert_non_null(strstr(text, "[immediate reg 0 drop ]"));
 	rules_done(&rules);
@@ -203,6 +227,7 @@ int main(void)
 		cmocka_unit_test(test_names_have_a_length),
 		cmocka_unit_test(test_limits_hold),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_errors_stay),
 		cmocka_unit_test(test_the_kernel_takes_them),
 		cmocka_unit_test(test_routes_come_and_go),
 		cmocka_unit_test(test_a_sandbox_route_is_undone),
