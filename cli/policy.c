@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "cli/cli.h"
 #include "cli/policy_explain.h"
+#include "cli/policy_rules.h"
 #include "cli/project.h"
 #include "policy/load.h"
 
@@ -138,7 +139,7 @@ static int show_rules(const struct config *c, const char *name)
 static int show(const char *name)
 {
 	CLEANUP(config_free) struct config *c = NULL;
-	int rc = policy_explain_config(&c);
+	int rc = policy_rules_config(&c);
 
 	if (rc)
 		return rc;
@@ -159,7 +160,7 @@ static struct slice first_comment(struct slice text)
 static int list(void)
 {
 	CLEANUP(config_free) struct config *c = NULL;
-	int rc = policy_explain_config(&c);
+	int rc = policy_rules_config(&c);
 
 	if (rc)
 		return rc;
