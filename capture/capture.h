@@ -32,6 +32,14 @@ enum capture_frame {
 	CAPTURE_STARTED = 3,
 };
 
+/* What the rules of a gateway host have counted, as `keep` writes it for those
+ * who may not read it from the kernel: a line for each rule,
+ * "PACKETS OCTETS CHAIN RULE". In the instance's run directory, or where the
+ * service manager says.
+ */
+#define CAPTURE_COUNTERS     "counters"
+#define CAPTURE_COUNTERS_DIR "/run/penstock-capture"
+
 #define CAPTURE_EXIT 3 /* exit status of a step of ours that failed */
 
 /* Where the redirected packets end, on 127.0.0.1 and ::1. Above the ephemeral

@@ -39,13 +39,15 @@
 static const char host_usage[] =
 	"usage: penstock-capture apply|verify|keep "
 	"--interface IF... --source CIDR... [--port N]\n"
+	"                              [--counters FILE]\n"
 	"       penstock-capture listen --socket FD [--port N]\n"
 	"       penstock-capture show|remove\n";
 
 struct host {
 	struct appliance what;
-	int sock;     /* -1: none */
-	int ready_fd; /* -1: none */
+	int sock;	      /* -1: none */
+	int ready_fd;	      /* -1: none */
+	const char *counters; /* borrowed; NULL: none */
 };
 
 static int host_say(const char *what, int rc)
@@ -156,6 +158,44 @@ static int host_verify(const struct host *h, const struct rules *rules)
 	return rc ? host_explain("cannot read the capture back", rc) : 0;
 }
 
+static void host_line(void *ctx, const char *chain, const char *what,
+		      uint64_t packets, uint64_t bytes)
+{
+	(void)fprintf(ctx, "%" PRIu64 " %" PRIu64 " %s %s\n", packets, bytes,
+		      chain, what);
+}
+
+/* For those who may not ask the kernel; whole, or as it was before. */
+static int host_count(const char *path)
+{
+	char fresh[4096];
+	FILE *to;
+	int rc;
+
+	if (snprintf(fresh, sizeof(fresh), "%s.new", path) >=
+	    (int)sizeof(fresh))
+		return -ENAMETOOLONG;
+	to = fopen(fresh, "we");
+	if (!to)
+		return -errno;
+	rc = nft_show(host_line, to);
+	if (fclose(to) != 0 && !rc)
+		rc = -errno;
+	if (!rc && rename(fresh, path) < 0)
+		rc = -errno;
+	if (rc)
+		(void)unlink(fresh);
+	return rc;
+}
+
+static void host_report(const struct host *h)
+{
+	int rc = h->counters ? host_count(h->counters) : 0;
+
+	if (rc)
+		(void)host_say("cannot write the counters, ignoring", rc);
+}
+
 /* Ends only with its caller. A rule that somebody removed is back within
  * HOST_KEEP_S; what cannot be repaired is said each time.
  */
@@ -171,6 +211,7 @@ static int host_keep(const struct host *h, const struct rules *rules)
 		(void)close(h->ready_fd);
 	}
 	for (;;) {
+		host_report(h);
 		(void)nanosleep(&nap, NULL);
 		if (host_verify(h, rules) == 0)
 			continue;
@@ -260,6 +301,9 @@ static bool host_option(struct host *h, int c, const char *arg)
 			return false;
 		h->what.port = (uint16_t)n;
 		return true;
+	case 'c':
+		h->counters = arg;
+		return *arg == '/';
 	case 'f':
 	case 'r':
 		if (!host_number(arg, 65535, &n))
@@ -279,6 +323,7 @@ static bool host_parse(struct host *h, int argc, char **argv)
 		{ "port", required_argument, NULL, 'p' },
 		{ "socket", required_argument, NULL, 'f' },
 		{ "ready-fd", required_argument, NULL, 'r' },
+		{ "counters", required_argument, NULL, 'c' },
 		{ 0 },
 	};
 	int c;

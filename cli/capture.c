@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -66,11 +67,16 @@ static int capture_options(struct words *w)
 /* Becomes penstock-capture, or says why not. */
 static int capture_become(int argc, char **argv, bool configured)
 {
+	const char *own = getenv("RUNTIME_DIRECTORY");
 	char path[INSTANCE_PATH_MAX];
 	struct words w = { 0 };
 	int rc = 0;
 
 	words_add_all(&w, CAPTURE_PROGRAM, argv[0], NULL);
+	/* The service manager's: there status finds them. */
+	if (!strcmp(argv[0], "keep") && own &&
+	    !strcmp(own, CAPTURE_COUNTERS_DIR))
+		words_addf(&w, "--counters=%s/" CAPTURE_COUNTERS, own);
 	for (int i = 1; i < argc; i++)
 		words_add(&w, argv[i]);
 	if (configured && argc == 1)

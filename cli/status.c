@@ -5,6 +5,7 @@
 
 #include "cli/ask.h"
 #include "cli/cli.h"
+#include "cli/counters.h"
 #include "gateway/control.h"
 #include "gateway/stats.h"
 
@@ -101,7 +102,7 @@ int cmd_status(int argc, char **argv)
 	static struct frame_out out;
 	static struct status_text text;
 	bool json = argc == 2 && !strcmp(argv[1], "--json");
-	struct instance in;
+	struct instance in = { .run_dir = "" };
 	int rc;
 
 	if (argc == 2 && !strcmp(argv[1], "--help")) {
@@ -122,7 +123,9 @@ int cmd_status(int argc, char **argv)
 			     (int)instance_pid(&in), in.run_dir, in.state_dir,
 			     in.conf_dir);
 	status_print(slice_of(text.mem, text.len), json);
-	if (!json)
+	if (!json) {
+		counters_print(&in);
 		status_advise(slice_of(text.mem, text.len));
+	}
 	return 0;
 }

@@ -128,6 +128,7 @@ static void up_words(const struct up *u, enum up_process which, int ready,
 		words_addf(w, "--state=%s", u->in.state_dir);
 	switch (which) {
 	case UP_CAPTURE:
+		words_addf(w, "--counters=%s/" CAPTURE_COUNTERS, u->in.run_dir);
 		for (size_t i = 0; i < u->capture.len; i++)
 			words_add(w, u->capture.ptr[i]);
 		break;

@@ -96,10 +96,9 @@ def doctor(stage):
 @outside("systemd: the limits are in the kernel, for all that it starts")
 @held
 def scope(stage):
-    command = ["nsenter", "-t", str(stage.leader), "-a", "env", "-C",
-               "/srv/project", "penstock", "run", "--network", "blocked",
-               "--memory", "64M", "--cpus", "0.5", "--", "sh", "-c",
-               "sleep 98765 & wait"]
+    command = [*stage.entry(), "env", "-C", "/srv/project", "penstock",
+               "run", "--network", "blocked", "--memory", "64M", "--cpus",
+               "0.5", "--", "sh", "-c", "sleep 98765 & wait"]
     runner = stage.start("scope", command)
     pid = wait_for("the command", lambda: stage.inside(
         "pgrep", "-f", "^sleep 98765", check=False).stdout.strip(), 30)
@@ -144,9 +143,9 @@ def group(stage):
 @outside("penstock run killed: nothing of it is left")
 @held
 def killed(stage):
-    command = ["nsenter", "-t", str(stage.leader), "-a", "env", "-C",
-               "/srv/project", "penstock", "run", "--network", "blocked",
-               "--memory", "64M", "--", "sleep", "98764"]
+    command = [*stage.entry(), "env", "-C", "/srv/project", "penstock",
+               "run", "--network", "blocked", "--memory", "64M", "--",
+               "sleep", "98764"]
     runner = stage.start("killed", command)
     wait_for("the command", lambda: stage.inside(
         "pgrep", "-f", "^sleep 98764", check=False).stdout.strip(), 30)

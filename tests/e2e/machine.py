@@ -24,12 +24,24 @@ After=systemd-journald.service
 # it takes for granted that a container locks no memory.
 CALLS = ("landlock_create_ruleset landlock_add_rule landlock_restrict_self "
          "@memlock")
+GROUPS = pathlib.Path("/sys/fs/cgroup")
 BOOT_S = 20
 SKIPPED = 77
 ADDRESSES = {
     "up0": ("11.0.0.1/24", "10.99.0.1/24", "2600:11::1/64"),
     "sb0": ("10.7.0.1/24", "fd00:7::1/64"),
 }
+
+
+def empty(group):
+    """Remove a control group; False while a process is in it."""
+    try:
+        os.rmdir(group)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    return True
 
 
 class Machine(harness.Stage):
@@ -39,7 +51,7 @@ class Machine(harness.Stage):
         super().__init__(build, config)
         self.build = pathlib.Path(build).resolve()
         self.root = self.dir / "root"
-        self.leader = self.client = None
+        self.leader = self.client = self.group = None
         self.policy = None
 
     # -- files ------------------------------------------------------------
@@ -109,10 +121,25 @@ class Machine(harness.Stage):
 
     # -- the machine ------------------------------------------------------
 
+    def make_group(self):
+        """A control group for the machine, with all controllers that this
+        one can give away; the words that run a command in it."""
+        if not (GROUPS / "cgroup.controllers").exists():
+            return []
+        self.group = GROUPS / f"penstock-test-{self.dir.name[-8:]}"
+        self.group.mkdir()
+        return ["sh", "-c", 'echo $$ > "$0" && exec "$@"',
+                self.group / "cgroup.procs"]
+
+    def remove_group(self):
+        for where, _, _ in os.walk(self.group, topdown=False):
+            wait_for("the last process of the machine",
+                     lambda w=where: empty(w))
+
     def boot(self):
         self.mount()
         self.install()
-        nspawn = self.start("console", [
+        nspawn = self.start("console", self.make_group() + [
             "systemd-nspawn", "-q", "-D", self.root, "--register=no",
             "--keep-unit", "--private-network",
             f"--system-call-filter={CALLS}", "-b",
@@ -125,7 +152,7 @@ class Machine(harness.Stage):
             below = pathlib.Path(f"/proc/{nspawn.pid}/task/{nspawn.pid}/"
                                  "children").read_text().split()
             self.leader = int(below[0]) if below else None
-            return self.leader and self.inside(
+            return self.leader and self.settled() and self.inside(
                 "systemctl", "is-active", "stage.target",
                 check=False).stdout == "active\n"
 
@@ -137,12 +164,29 @@ class Machine(harness.Stage):
                             *(["nodad"] if ":" in address else []))
             self.inside("ip", "link", "set", device, "up")
 
+    def own_group(self):
+        """Where the machine's first process is."""
+        line = pathlib.Path(f"/proc/{self.leader}/cgroup").read_text()
+        return line.strip().rpartition("0::")[2]
+
+    def settled(self):
+        """Before that, a process of ours would keep the controllers away."""
+        return not self.group or self.own_group().endswith("/init.scope")
+
+    def entry(self):
+        """The words before a command that is to run in the machine."""
+        into = []
+        if self.group:                    # its systemd moves only its own
+            into = ["sh", "-c", 'echo $$ > "$0" && exec "$@"',
+                    f"{GROUPS}{self.own_group()}/cgroup.procs"]
+        return [*into, "nsenter", "-t", str(self.leader), "-a", "env", "-i",
+                "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+                "LC_ALL=C.UTF-8"]
+
     def inside(self, *argv, check=True, timeout=30, **options):
         """A command of the machine's administrator."""
         run = subprocess.run(
-            ["nsenter", "-t", str(self.leader), "-a", "env", "-i",
-             "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
-             "LC_ALL=C.UTF-8", *map(str, argv)], check=False,
+            [*self.entry(), *map(str, argv)], check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, errors="replace",
             timeout=timeout, **options)
@@ -163,6 +207,8 @@ class Machine(harness.Stage):
         if self.leader:
             self.inside("systemctl", "poweroff", "--force", check=False)
         super().stop()
+        if self.group:
+            self.remove_group()
 
 
 def main(policy, config, prepare):

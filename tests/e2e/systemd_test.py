@@ -75,6 +75,11 @@ def status_of(stage, pid):
     return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
+def said(stage, unit, what):
+    """The journal has it, or soon will."""
+    wait_for(f"{unit}: {what}", lambda: what in stage.journal(unit), 5)
+
+
 def prepare(stage):
     stage.start_client()
     catcher = stage.dir / "catcher.nft"
@@ -100,8 +105,7 @@ def clash(stage):
     run = stage.inside("systemctl", "start", "penstock.service", check=False)
     assert run.returncode != 0, run
     assert states(stage)["penstock.service"] == "inactive", states(stage)
-    said = stage.journal("penstock-capture.service")
-    assert "not ours" in said, said
+    said(stage, "penstock-capture.service", "not ours")
     stage.inside("nft", "delete", "table", "inet", "penstock")
     stage.inside("systemctl", "stop", *UNITS)
     stage.inside("systemctl", "reset-failed")
@@ -156,6 +160,10 @@ def seen(stage):
     out = stage.penstock("status").stdout
     assert " /run/penstock\n" in out and " /etc/penstock\n" in out, out
     assert "lab" in stage.penstock("sandboxes").stdout
+    # What the rules have counted is written every ten seconds.
+    wait_for("the counters", lambda: re.search(
+        r"[1-9]\d* +sandbox +TCP, to the gateway",
+        stage.penstock("status").stdout), 12)
     assert "other.test" in stage.penstock("log", "--denied").stdout
 
 
@@ -174,7 +182,7 @@ def reload(stage):
     stage.write_config("policies: [\n")
     run = stage.inside("systemctl", "reload", "penstock.service", check=False)
     assert run.returncode != 0, run
-    assert "penstock.yaml:2:1:" in stage.journal("penstock.service")
+    said(stage, "penstock.service", "penstock.yaml:2:1:")
     assert status() == "200"
     stage.write_config(CONFIG)
     stage.inside("systemctl", "reload", "penstock.service")
@@ -219,7 +227,7 @@ def broken(stage):
     stage.write_config(CONFIG.replace("policies:", "polices:"))
     run = stage.inside("systemctl", "start", "penstock.service", check=False)
     assert run.returncode != 0, run
-    assert "penstock.yaml:8:1:" in stage.journal("penstock-capture.service")
+    said(stage, "penstock-capture.service", "penstock.yaml:8:1:")
     assert states(stage)["penstock.service"] != "active"
 
 
@@ -227,8 +235,7 @@ def broken(stage):
 def later(stage):
     stage.write_config(CONFIG.replace("[sb0]", "[sb0, sb1]"))
     stage.inside("systemctl", "start", "penstock.target")
-    said = stage.journal("penstock-capture.service")
-    assert "there is no interface 'sb1'" in said, said
+    said(stage, "penstock-capture.service", "there is no interface 'sb1'")
     assert not served(stage)
     stage.inside("ip", "link", "add", "sb1", "type", "veth", "peer",
                  "name", "sb2")
