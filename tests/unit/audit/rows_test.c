@@ -42,7 +42,7 @@ static int64_t number(const char *sql)
 	return n;
 }
 
-/* The two tables as rows.c knows them, and facts of three outcomes. */
+/* The tables as rows.c knows them, facts of three outcomes, nothing sealed. */
 static int setup(void **state)
 {
 	(void)state;
@@ -51,8 +51,10 @@ static int setup(void **state)
 	    "INSERT INTO facts VALUES(1, 0), (2, 1), (3, 5);"
 	    "CREATE TABLE record(id INTEGER PRIMARY KEY, facts INTEGER NOT"
 	    " NULL, skew_us, client_port, duration_us, bytes_up, bytes_down,"
-	    " cut, path TEXT, query TEXT, detail TEXT);");
+	    " cut, path TEXT, query TEXT, detail TEXT);"
+	    "CREATE TABLE late(seq INTEGER PRIMARY KEY, id INTEGER);");
 	assert_int_equal(rows_open(db, &rows), SQLITE_OK);
+	rows_guard(rows, 0, 0);
 	return 0;
 }
 
@@ -167,6 +169,24 @@ static void later_word(void **state)
 	assert_int_equal(enter(), 1);
 	assert_int_equal(facts_of(1), FACTS_DONE);
 	assert_int_equal(facts_of(3), FACTS_OPEN);
+}
+
+/* What is sealed stays as it is; `late` says what of it is not sealed yet. */
+static void sealed(void **state)
+{
+	(void)state;
+	for (uint64_t i = 1; i <= 4; i++)
+		assert_true(add(i, FACTS_BREAK));
+	assert_int_equal(enter(), 4);
+	run("INSERT INTO late VALUES(6, 2), (7, 3)");
+	rows_guard(rows, 3, 6);
+	for (uint64_t i = 1; i <= 4; i++)
+		assert_true(add(i, FACTS_DONE));
+	assert_int_equal(enter(), 2);
+	assert_int_equal(facts_of(1), FACTS_BREAK);
+	assert_int_equal(facts_of(2), FACTS_BREAK); /* late, and sealed */
+	assert_int_equal(facts_of(3), FACTS_DONE);
+	assert_int_equal(facts_of(4), FACTS_DONE);
 }
 
 static void full_of_rows(void **state)
