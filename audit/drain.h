@@ -13,7 +13,7 @@
 #include "audit/store.h"
 
 #define DRAIN_SPOOLS_MAX 512  /* files at once: workers, and dead ones */
-#define DRAIN_BATCH	 1000 /* rows of one transaction */
+#define DRAIN_BATCH	 2000 /* rows of one transaction */
 
 struct drain;
 

@@ -93,6 +93,7 @@ static int store_settings(struct store *s)
 		"PRAGMA synchronous = NORMAL",
 		"PRAGMA cache_size = -16000",		/* KiB */
 		"PRAGMA journal_size_limit = 67108864", /* a WAL kept */
+		"PRAGMA wal_autocheckpoint = 2000",	/* pages, 8 MB */
 		"PRAGMA trusted_schema = OFF",
 		"PRAGMA temp_store = MEMORY", /* no other directory is ours */
 	};
