@@ -237,8 +237,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(all_columns),	 T(nothing),	  T(any_order), T(later_word),
-		T(full_of_rows), T(full_of_text), T(failure),
+		T(all_columns), T(nothing),	 T(any_order),	  T(later_word),
+		T(sealed),	T(full_of_rows), T(full_of_text), T(failure),
 	};
 #undef T
 
