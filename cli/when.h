@@ -1,0 +1,14 @@
+/* cli/when.h - a point in time, as people write it. */
+#ifndef CLI_WHEN_H
+#define CLI_WHEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* "10m", "2h", "7d" ago; or "2026-11-22", "2026-11-22T10:00", with Z for UTC.
+ * In microseconds since 1970. False when it is no such thing; *ret_us is
+ * untouched then.
+ */
+bool when_parse(const char *text, uint64_t *ret_us);
+
+#endif
