@@ -30,6 +30,7 @@ static const struct command commands[] = {
 	{ "detach", cmd_detach, "let it go again" },
 	{ "capture", cmd_capture, "lead a network's traffic to the gateway" },
 	{ "status", cmd_status, "say how the instance does" },
+	{ "metrics", cmd_metrics, "the same for Prometheus" },
 	{ "reload", cmd_reload, "read the configuration again" },
 	{ "doctor", cmd_doctor, "say what this host can enforce" },
 	{ "up", cmd_up, "run an instance in the foreground" },

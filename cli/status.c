@@ -3,11 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/ask.h"
+#include "base/base.h"
 #include "cli/cli.h"
 #include "cli/counters.h"
-#include "gateway/control.h"
+#include "cli/vitals.h"
+#include "cli/instance.h"
 #include "gateway/stats.h"
+
+#define STATUS_SILENT_S 10 /* audit says how it goes once a second */
 
 static const char status_usage[] =
 	"usage: penstock status [--json]\n"
@@ -24,83 +27,151 @@ static const struct {
 	{ "generation", "generation of the policies in force" },
 	{ "records_waiting", "records not yet in the ledger" },
 	{ "records_open", "requests in work" },
+	{ "audit_rows", "rows entered since penstock-audit started" },
+	{ "audit_spools", "spools that are being drained" },
+	{ "audit_bad_spools", "spools that were damaged, kept as *.bad" },
+	{ "audit_bad_records", "records that were damaged" },
+	{ "audit_damaged", "ledgers that were damaged and stepped aside" },
+	{ "audit_batches", "batches of the ledger's chain" },
+	{ "audit_sealed", "rows that the chain has sealed" },
+	{ "audit_pruned_unshipped", "rows too old to keep, not shipped" },
+	{ "audit_age_s", "seconds since penstock-audit said so" },
+	{ "ledger_bytes", "size of the ledger" },
 #define STATUS_WORD(name, what) { #name, what },
 	STATS_EACH(STATUS_WORD)
 #undef STATUS_WORD
 };
 
-struct status_text {
-	char mem[8192];
-	size_t len;
-};
-
-static void status_piece(void *ctx, struct frame_in *in)
-{
-	struct status_text *t = ctx;
-	struct slice piece = bytes_str(&in->body);
-
-	if (in->type != CONTROL_TEXT || !piece.len ||
-	    piece.len > sizeof(t->mem) - t->len)
-		return;
-	memcpy(t->mem + t->len, piece.ptr, piece.len);
-	t->len += piece.len;
-}
-
 static const char *status_what(struct slice name)
 {
-	for (size_t i = 0; i < sizeof(status_words) / sizeof(status_words[0]);
-	     i++) {
+	if (slice_starts(name, SLICE("refused.")))
+		return "refusals with this reason";
+	if (slice_starts(name, SLICE("ship.")))
+		return "of shipping, by destination";
+	for (size_t i = 0; i < ARRAY_SIZE(status_words); i++) {
 		if (slice_eq(slice_str(status_words[i].name), name))
 			return status_words[i].what;
 	}
 	return "";
 }
 
-static void status_print(struct slice text, bool json)
+/* Text as JSON has it. */
+static void status_string(struct slice text)
 {
-	const char *before = "{";
+	(void)putchar('"');
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
 
-	while (text.len) {
-		struct slice line, name, value;
-
-		(void)slice_cut(text, '\n', &line, &text);
-		if (!slice_cut(line, ' ', &name, &value))
-			continue;
-		if (json)
-			(void)printf("%s\"%.*s\":%.*s", before, (int)name.len,
-				     name.ptr, (int)value.len, value.ptr);
+		if (c < ' ' || c == '"' || c == '\\')
+			(void)printf("\\u%04x", c);
 		else
-			(void)printf("%12.*s  %-18.*s %s\n", (int)value.len,
-				     value.ptr, (int)name.len, name.ptr,
-				     status_what(name));
-		before = ",";
+			(void)putchar(c);
 	}
-	if (json)
-		(void)puts("}");
+	(void)putchar('"');
+}
+
+static void status_json(const struct vitals *v)
+{
+	struct slice rest = slice_of(v->text, v->len), name, value;
+
+	(void)putchar('{');
+	while (vitals_next(&rest, &name, &value)) {
+		status_string(name);
+		(void)putchar(':');
+		if (vitals_is_number(value))
+			(void)printf("%.*s", (int)value.len, value.ptr);
+		else
+			status_string(value);
+		(void)putchar(',');
+	}
+	(void)printf("\"sandboxes\":{");
+	for (size_t i = 0; i < v->sandboxes_len; i++) {
+		const struct vitals_sandbox *s = &v->sandboxes[i];
+
+		(void)printf(i ? "," : "");
+		status_string(slice_str(s->name));
+		(void)printf(":{\"requests\":%llu,\"denied\":%llu}",
+			     (unsigned long long)s->requests,
+			     (unsigned long long)s->denied);
+	}
+	(void)puts("}}");
+}
+
+/* A line for each number; of refusals, those that there were. */
+static void status_print(const struct vitals *v)
+{
+	struct slice rest = slice_of(v->text, v->len), name, value;
+
+	while (vitals_next(&rest, &name, &value)) {
+		if (!vitals_is_number(value) ||
+		    slice_eq(name, SLICE("ship.time_us")) ||
+		    (slice_starts(name, SLICE("refused.")) &&
+		     slice_eq(value, SLICE("0"))))
+			continue;
+		(void)printf("%12.*s  %-18.*s %s\n", (int)value.len, value.ptr,
+			     (int)name.len, name.ptr, status_what(name));
+	}
+}
+
+static void status_advise_ledger(const struct vitals *v)
+{
+	struct slice state = vitals_get(v, "audit_state");
+	struct slice error = vitals_get(v, "audit_error");
+
+	if (!state.len || vitals_number(v, "audit_age_s") > STATUS_SILENT_S)
+		(void)puts("\nNOT RECORDING: penstock-audit does not say how "
+			   "it goes; records wait in the spools, and requests "
+			   "are refused when these are full. See the log.");
+	else if (!slice_eq(state, SLICE("ok")))
+		(void)printf("\nNOT RECORDING: the ledger can't be written "
+			     "(%.*s). Records wait in the spools, and "
+			     "requests are refused when these are full; it is "
+			     "tried again.\n",
+			     (int)error.len, error.ptr);
+	if (vitals_number(v, "audit_damaged"))
+		(void)puts(
+			"\nA ledger was damaged and stands beside the new "
+			"one, as ledger.db.damaged-TIME.\nWhat can be saved: "
+			"sqlite3 FILE .recover; then take the file away.");
+	if (vitals_number(v, "audit_bad_spools"))
+		(void)puts("\nA spool was damaged: what was sound in it is in "
+			   "the ledger, the file is kept as *.bad.");
+	if (vitals_number(v, "lost"))
+		(void)puts("\nDecisions went unrecorded, as audit.when_full "
+			   "says count.");
+}
+
+/* Each destination that does not take what it is sent. */
+static void status_advise_ship(const struct vitals *v)
+{
+	struct slice rest = slice_of(v->text, v->len), name, value;
+
+	while (vitals_next(&rest, &name, &value))
+		if (slice_starts(name, SLICE("ship.")) &&
+		    slice_ends(name, SLICE(".error")))
+			(void)printf("\nShipping, %.*s: %.*s\n",
+				     (int)(name.len - strlen("ship.") -
+					   strlen(".error")),
+				     name.ptr + strlen("ship."), (int)value.len,
+				     value.ptr);
 }
 
 /* What an operator can do something about. */
-static void status_advise(struct slice text)
+static void status_advise(const struct vitals *v)
 {
-	while (text.len) {
-		struct slice line, name, value;
-
-		(void)slice_cut(text, '\n', &line, &text);
-		if (slice_cut(line, ' ', &name, &value) &&
-		    slice_eq(name, SLICE("untrusting")) &&
-		    !slice_eq(value, SLICE("0")))
-			(void)puts("\nSome client does not trust the CA. "
-				   "Which: penstock log --reason "
-				   "ca-not-trusted\nWhat to do: "
-				   "http://penstock.internal/instructions "
-				   "(from the sandbox), penstock ca export");
-	}
+	status_advise_ledger(v);
+	status_advise_ship(v);
+	if (vitals_number(v, "untrusting"))
+		(void)puts("\nSome client does not trust the CA. "
+			   "Which: penstock log --reason "
+			   "ca-not-trusted\nWhat to do: "
+			   "http://penstock.internal/instructions "
+			   "(from the sandbox), penstock ca export");
 }
 
 int cmd_status(int argc, char **argv)
 {
-	static struct frame_out out;
-	static struct status_text text;
+	static struct vitals vitals;
 	bool json = argc == 2 && !strcmp(argv[1], "--json");
 	struct instance in = { .run_dir = "" };
 	int rc;
@@ -113,19 +184,21 @@ int cmd_status(int argc, char **argv)
 		(void)fputs(status_usage, stderr);
 		return EXIT_USAGE;
 	}
-	frame_begin(&out, CONTROL_STATS);
-	rc = ask("status", &out, status_piece, &text, NULL);
+	rc = vitals_read("status", &vitals);
 	if (rc != 0)
 		return rc;
-	if (!json && instance_find(&in) == 0)
-		(void)printf("running: process %d\n    run %s\n  state %s\n"
-			     " config %s\n\n",
-			     (int)instance_pid(&in), in.run_dir, in.state_dir,
-			     in.conf_dir);
-	status_print(slice_of(text.mem, text.len), json);
-	if (!json) {
+	if (json) {
+		status_json(&vitals);
+	} else {
+		if (instance_find(&in) == 0)
+			(void)printf("running: process %d\n    run %s\n"
+				     "  state %s\n config %s\n\n",
+				     (int)instance_pid(&in), in.run_dir,
+				     in.state_dir, in.conf_dir);
+		status_print(&vitals);
 		counters_print(&in);
-		status_advise(slice_of(text.mem, text.len));
+		status_advise(&vitals);
 	}
+	vitals_free(&vitals);
 	return 0;
 }

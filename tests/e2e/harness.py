@@ -41,6 +41,7 @@ ZONE = {
     "own.test": ["11.0.0.1"], "mapped.test": ["::ffff:10.99.0.3"],
     "refused.test": ["11.0.0.4"], "lost.test": ["11.0.0.98"],
     "second.test": ["11.0.0.4", "11.0.0.3"], "slowdns.test": [],
+    "late.test": ["11.0.0.77"],
     "moves.test": [["11.0.0.3"], ["10.99.0.3"]],
 }
 MISSING = ("gone.test",)
