@@ -9,10 +9,10 @@ import shutil
 import subprocess
 import sys
 
-from harness import Skip, command, main, outside, wait_for
+from harness import HERE, Skip, command, main, outside, wait_for
 
 POLICY = "allow: [any https://h1.test/**, any http://h1.test/**]\n"
-PROGRAMS = ("curl", "sleep", "dash", "cat")
+SIDECAR = HERE.parent.parent / "examples" / "sidecar" / "sidecar.sh"
 CATCHER = """
 table netdev catcher {
   chain every { type filter hook ingress device BRIDGE priority 0;
@@ -44,26 +44,28 @@ def podman(stage, *argv, check=True, timeout=60):
     return run
 
 
-def image(stage):
-    """The programs, and what they load."""
-    root = stage.dir / "image"
-    for name in ("bin", "etc", "tmp", "run", "trust"):
-        (root / name).mkdir(parents=True)
-    files = set()
-    for name in PROGRAMS:
-        path = shutil.which(name, path="/usr/bin:/bin")
-        shutil.copy(path, root / "bin" / name)
-        files |= set(re.findall(r"(/\S+) \(0x", command("ldd", path)))
-    for path in files:
+def image(stage, name, programs, *files):
+    """Of this machine's programs, and what they load; files go to /usr/bin."""
+    root = stage.dir / f"image-{name}"
+    for place in ("usr/bin", "etc/penstock", "tmp", "run", "trust",
+                  "var/lib/penstock", "etc/ssl/certs"):
+        (root / place).mkdir(parents=True)
+    (root / "bin").symlink_to("usr/bin")
+    loads = set()
+    for program in programs:
+        path = shutil.which(program, path=f"/usr/bin:/bin:{stage.bin}")
+        shutil.copy(path, root / "usr/bin")
+        loads |= set(re.findall(r"(/\S+) \(0x", command("ldd", path)))
+    for path in loads:
         to = root / path.lstrip("/")
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, to)
-    (root / "bin/sh").symlink_to("dash")
-    with subprocess.Popen(["tar", "-C", str(root), "-c", "."],
-                          stdout=subprocess.PIPE) as tar:
-        archive = stage.dir / "image.tar"
-        archive.write_bytes(tar.stdout.read())
-    podman(stage, "import", archive, "box")
+    for path in files:
+        shutil.copy(path, root / "usr/bin")
+    (root / "usr/bin/sh").symlink_to("dash")
+    archive = stage.dir / f"{name}.tar"
+    command("tar", "-C", root, "-cf", archive, ".")
+    podman(stage, "import", archive, name)
 
 
 def prepare(stage):
@@ -72,7 +74,7 @@ def prepare(stage):
     for name in ("/var/lib/cni", "/run", "/dev/shm"):
         pathlib.Path(name).mkdir(exist_ok=True)
         command("mount", "-t", "tmpfs", "tmpfs", name)
-    image(stage)
+    image(stage, "box", ("curl", "sleep", "dash", "cat"))
     podman(stage, "network", "create", "--subnet=10.8.0.0/24",
            "--disable-dns", "lab")
     stage.in_origins("ip", "route", "add", "10.8.0.0/24", "via", "11.0.0.1")
@@ -167,6 +169,42 @@ def ends(stage):
     wait_for("its end", lambda: "agent" not in
              stage.penstock("sandboxes").stdout)
     podman(stage, "rm", "-f", "-t", "0", "free")
+
+
+@outside("the gateway as a sidecar: an agent without network, captured by it")
+def sidecar(stage):
+    image(stage, "gate", ("dash", "cat", "sleep", "rm", "mv") + tuple(
+        path.name for path in stage.bin.glob("penstock*")), SIDECAR)
+    trust, config = stage.dir / "trust", stage.dir / "gate"
+    trust.mkdir()
+    config.mkdir()
+    shutil.copy(stage.dir / "certs/root.crt", config)
+    (config / "penstock.yaml").write_text(
+        'upstream: {dns: ["11.0.0.53"], ca: [/etc/penstock/root.crt]}\n'
+        'policies:\n  agent: {allow: ["any https://h1.test/**"]}\n')
+    podman(stage, "run", "-d", "--name", "agent", "--network=none",
+           *CLOSED, *ULIMITS, "-v", f"{trust}:/trust:ro",
+           "-e", "SSL_CERT_FILE=/trust/ca.pem", "box", "/bin/sleep", "1000")
+    assert curl(stage, "http://11.0.0.3/plain")[0] == "000"
+    podman(stage, "run", "-d", "--name", "gate", "--network=host",
+           "--pid=container:agent", "--cap-drop=all",
+           "--cap-add=SYS_ADMIN,NET_ADMIN,SYS_PTRACE", *ULIMITS, "-v",
+           f"{trust}:/trust", "-v", f"{config}:/etc/penstock:ro", "gate",
+           "/usr/bin/sidecar.sh")
+    try:
+        wait_for("the CA", (trust / "ca.pem").exists, 15)
+    except TimeoutError:
+        raise RuntimeError(podman(stage, "logs", "gate").stderr) from None
+    assert curl(stage, "https://h1.test/plain") == ("200", 0)
+    assert curl(stage, "https://11.0.0.3/plain", "-k")[0] == "403"
+    out = podman(stage, "exec", "gate", "penstock", "log", "--all",
+                 "--json").stdout
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert {(r["sandbox"], r["host"], r["verdict"]) for r in rows} == {
+        ("agent", "h1.test", "allow"), ("agent", "11.0.0.3", "deny")}, rows
+    podman(stage, "rm", "-f", "-t", "0", "gate")
+    assert curl(stage, "https://h1.test/plain")[0] == "000"
+    podman(stage, "rm", "-f", "-t", "0", "agent")
 
 
 if __name__ == "__main__":
