@@ -36,9 +36,9 @@ class Wire:
     """One connection; send() octets, read answer()s."""
 
     def __init__(self, host, port=443, tls=True, name=None, alpn="http/1.1",
-                 address=None, timeout_s=TIMEOUT_S):
-        self.sock = socket.create_connection((address or host, port),
-                                             timeout=timeout_s)
+                 address=None, timeout_s=TIMEOUT_S, sock=None):
+        self.sock = sock or socket.create_connection(
+            (address or host, port), timeout=timeout_s)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             context = trust()

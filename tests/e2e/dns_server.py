@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A resolver whose zone is a JSON object: {name: [addresses]}.
 
-usage: dns_server.py ADDRESS ZONE-FILE
+usage: dns_server.py ADDRESS ZONE-FILE [TTL]
 
 "*.x" answers for every name below x; an empty list never answers (a time-out)
 and a missing name does not exist. A list of lists is one answer per question,
@@ -33,7 +33,7 @@ def look_up(zone, name):
     return zone.get(name)
 
 
-def answer(packet, zone, turns):
+def answer(packet, zone, turns, ttl):
     name, end = name_of(packet)
     kind = struct.unpack("!H", packet[end:end + 2])[0]
     found = look_up(zone, name)
@@ -48,7 +48,8 @@ def answer(packet, zone, turns):
         address = ipaddress.ip_address(text)
         if kind == (A if address.version == 4 else AAAA):
             data = address.packed
-            records += struct.pack("!HHHIH", 0xc00c, kind, 1, 1, len(data))
+            records += struct.pack("!HHHIH", 0xc00c, kind, 1, ttl,
+                                   len(data))
             records += data
             count += 1
     rcode = 3 if found is None else 0
@@ -57,7 +58,7 @@ def answer(packet, zone, turns):
 
 
 def main():
-    address, path = sys.argv[1:]
+    address, path, ttl = (sys.argv[1:] + ["1"])[:3]
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind((address, 53))
     turns = {}
@@ -65,7 +66,7 @@ def main():
         packet, peer = sock.recvfrom(4096)
         try:
             with open(path, encoding="utf-8") as f:
-                reply = answer(packet, json.load(f), turns)
+                reply = answer(packet, json.load(f), turns, int(ttl))
         except (ValueError, IndexError, struct.error):
             continue
         if reply:

@@ -1,247 +1,432 @@
 #!/usr/bin/env python3
-"""Ways out of a sandbox, each tried from inside: none may lead anywhere."""
-import ctypes
-import errno
-import glob
+"""Every way round the gate, from inside every kind of sandbox, against a
+catcher outside.
+
+usage: escape_test.py BUILD-DIR [--only KIND] [--results FILE]
+
+First a client that nobody captures makes each attempt, and the catcher must
+see it arrive; then all kinds make them, and nothing may. At last the gateway
+is stopped, starved and killed while clients loop. One line for each attempt;
+--results writes {attempt: {kind: how it ended}} for the table in docs/.
+"""
 import json
 import os
-import socket
+import pathlib
+import re
+import resource
+import select
+import signal
 import subprocess
 import sys
+import time
+import traceback
 
-from harness import PYTHON, main, outside
+import wire_reader
+from escape_attempts import ATTEMPTS
+from escape_stage import KINDS, EscapeStage, without_nftables
+from harness import SANITIZED_START_S, STAGED, command, in_namespaces, wait_for
 
-POLICY = "allow: [any https://h1.test/**]\n"
-NEWUSER, NEWNS, NEWCGROUP, NEWNET = \
-    0x10000000, 0x20000, 0x2000000, 0x40000000
-DETACH = 2
-PTRACE_SEIZE = 0x4206
-PIDFD_OPEN, PIDFD_GETFD = 434, 438
-IO_URING, KEYCTL = 425, {"x86_64": 250, "aarch64": 219}
+ENTER_S, SETTLE_S = 150, 0.4
+FAULT_S = 1.5
+FAULTS = "The gateway"
+MARK = re.compile(rb"(leak|fine)-([a-z]+)-(\d\d\d)")
+HELD_BY_NETWORK = "the network has no other way"
 
 
-# -- inside: facts only ----------------------------------------------------
+class Suite:
+    def __init__(self, stage, kinds):
+        self.stage, self.kinds = stage, kinds
+        self.results = []                 # [group, what, {kind: end}, [bad]]
 
-def attempt(fn, *args):
+    def tell(self, group, what, ends, bad=()):
+        self.results.append((group, what, ends, list(bad)))
+        said = "; ".join(f"{kind}: {end}" for kind, end in ends.items())
+        print(f"{'not ok' if bad else 'ok'} - {group}: {what}: "
+              f"{said.replace('#', '')}", flush=True)
+        for line in list(bad)[:6]:
+            print(f"#   {line}"[:400], flush=True)
+
+    # -- the list ---------------------------------------------------------
+
+    def run_list(self, kinds):
+        """{kind: {attempt: found}}, all kinds at once."""
+        running = {kind: self.stage.attempts(kind, "try", kind)
+                   for kind in kinds}
+        found = {}
+        for kind, child in running.items():
+            out, _ = child.communicate(timeout=ENTER_S)
+            lines = [json.loads(line) for line in out.splitlines()]
+            assert len(lines) == len(ATTEMPTS), (
+                kind, len(lines), self.stage.log(f"in-{kind}")[-2000:])
+            found[kind] = {line["n"]: line for line in lines}
+        time.sleep(SETTLE_S)
+        return found
+
+    def control(self):
+        """Each attempt arrives, where nobody captures."""
+        began = time.monotonic()
+        found = self.run_list(["free"])["free"]
+        arrived = {int(m.rpartition("-")[2])
+                   for p in self.stage.packets(began) for m in p["marks"]}
+        for name in ("caught", "canary"):
+            for _, octets in self.stage.connections(name):
+                arrived |= {int(n) for _, k, n in MARK.findall(octets)
+                            if k == b"free"}
+        missed = [f"{ATTEMPTS[n].what}: {line}" for n, line in found.items()
+                  if "no" not in line and n not in arrived]
+        self.tell("Control", "every attempt arrives where nobody captures",
+                  {"free": f"{len(arrived)} of {len(found)} seen, "
+                   f"{sum('no' in f for f in found.values())} cannot"},
+                  missed)
+
+    def leaked(self, since):
+        """{(kind, attempt): [how]}, and what no attempt can be told of."""
+        by, other = {}, []
+        for how, marks in self.stage.leaks(since):
+            named = [MARK.match(m.encode()) for m in marks]
+            for mark in named:
+                by.setdefault((mark[2].decode(), int(mark[3])), []).append(how)
+            if not named:
+                other.append(how)
+        for facts, octets in self.stage.connections("canary"):
+            if facts["at"] > since:
+                other.append(f"reached the host: {facts} {octets[:300]}")
+        for facts, octets in self.stage.connections("caught"):
+            if facts["at"] > since and b"leak-" in octets:
+                for how, mark in self.heads_of(octets):
+                    by.setdefault((mark[2].decode(), int(mark[3])),
+                                  []).append(how)
+        return by, other
+
+    @staticmethod
+    def heads_of(octets):
+        """(how, mark) of each mark that is in no body."""
+        try:
+            heads = [h.octets for h in wire_reader.heads(octets)]
+        except (AssertionError, ValueError) as error:
+            yield from ((f"ambiguous: {error!r}", m)
+                        for m in MARK.finditer(octets) if m[1] == b"leak")
+            return
+        for head in heads:
+            yield from ((f"arrived: {head!r}", m)
+                        for m in MARK.finditer(head) if m[1] == b"leak")
+
+    def attempts(self):
+        began = time.monotonic()
+        found = self.run_list(self.kinds)
+        by, other = self.leaked(began)
+        fine = {m[0].decode() for _, octets in self.stage.connections("caught")
+                for m in MARK.finditer(octets) if m[1] == b"fine"}
+        for n, a in enumerate(ATTEMPTS):
+            ends, bad = {}, []
+            for kind in self.kinds:
+                line = found[kind][n]
+                ends[kind], wrong = self.end_of(line, by.get((kind, n), []))
+                bad += [f"{kind}: {w}" for w in wrong]
+            self.tell(a.group, a.what, ends, bad)
+        self.tell("Control", "nothing else arrived, and the host was not "
+                  "reached", {"all": f"{len(fine)} allowed marks seen"},
+                  other + ([] if fine else ["the catcher saw nothing"]))
+
+    @staticmethod
+    def end_of(line, leaks):
+        if leaks:
+            return "**got through**", leaks
+        if "no" in line:
+            return f"does not apply: {line['no']}", []
+        if "error" in line:
+            return "**error**", [line["error"]]
+        if not line["seen"]:
+            return "**nothing tried**", ["it yielded nothing"]
+        return ", ".join(sorted(line["seen"])), []
+
+    # -- before the rules ---------------------------------------------------
+
+    def kernel_missing(self):
+        """No half capture where the kernel lacks nf_tables."""
+        stage, ends, bad = self.stage, {}, []
+        tries = {
+            "run": ["run", "--policy", stage.policy_file(), "--", "echo",
+                    "the command ran"],
+            "appliance": ["up"],
+            "attach": ["attach", stage.boxes["attach"].pid, "--policy",
+                       "pen"]}
+        before = command("nft", "list", "ruleset")
+        for kind in self.kinds:
+            if kind not in tries:
+                ends[kind] = "does not apply: no rules of ours"
+                continue
+            try:
+                done = stage.penstock(*tries[kind], check=False,
+                                      preexec_fn=without_nftables)
+                ends[kind] = f"refused to start, exit {done.returncode}"
+                if done.returncode == 0 or "the command ran" in done.stdout:
+                    bad.append(f"{kind}: {done}")
+            except subprocess.TimeoutExpired:
+                ends[kind], _ = "**it started**", bad.append(kind)
+        if command("nft", "list", "ruleset") != before \
+                or "table" in stage.in_box("attach", "nft", "list", "ruleset"):
+            bad.append("half installed")
+        self.tell(FAULTS, "kernel module missing (nf_tables)", ends, bad)
+
+    def early_begin(self):
+        self.early = {}
+        for kind in self.kinds:
+            if kind in ("appliance", "attach"):
+                child = self.stage.attempts(kind, "early", kind)
+                assert child.stdout.readline() == "open\n", kind
+                self.early[kind] = child
+        seen = {f["peer"] for f, octets in self.stage.connections("caught")
+                if octets == b"open"}
+        assert all(any(p.startswith(("10.", "fd00:")) for p in seen)
+                   for _ in self.early), seen
+
+    def early_end(self):
+        ends, bad = {}, []
+        began = time.monotonic()
+        for kind in self.kinds:
+            if kind in self.early:
+                out, _ = self.early[kind].communicate("go\n", timeout=20)
+                ends[kind] = out.strip()
+            else:
+                ends[kind] = "does not apply: " + (
+                    "the rules are there before the command"
+                    if kind == "run" else HELD_BY_NETWORK)
+        time.sleep(SETTLE_S)
+        for _, octets in self.stage.connections("caught"):
+            bad += [repr(octets)] if b"leak-early" in octets else []
+        bad += [why for why, _ in self.stage.leaks(began)]
+        self.tell("Capture", "a connection opened before the rules stood",
+                  ends, bad)
+
+    # -- the gateway stopped, starved and killed -----------------------------
+
+    def start_loops(self):
+        self.loops = {kind: self.stage.attempts(kind, "loop", kind)
+                      for kind in self.kinds}
+        self.served(30)
+
+    def counts(self, kind):
+        """What the loop's allowed requests got since it was last asked."""
+        child = self.loops[kind]
+        child.stdin.write("?\n")
+        child.stdin.flush()
+        assert select.select([child.stdout], [], [], 20)[0], kind
+        return json.loads(child.stdout.readline())
+
+    def served(self, timeout_s=20):
+        for kind in self.kinds:
+            wait_for(f"service for {kind}", lambda k=kind: self.counts(k).get(
+                "200"), timeout_s)
+
+    def during(self, what, function, quiet=True, allowed=()):
+        """function() while clients loop; the world sees no leak, and with
+        quiet no new connection at all."""
+        began = time.monotonic()
+        since = function() or began
+        time.sleep(SETTLE_S)              # answers that are under way
+        for kind in self.kinds:
+            self.counts(kind)
+        time.sleep(FAULT_S)
+        until = time.monotonic()
+        ends = {kind: ", ".join(sorted(self.counts(kind))) or "no answer"
+                for kind in self.kinds}
+        time.sleep(SETTLE_S / 2)
+        bad = [why for why, _ in self.stage.leaks(began)]
+        if quiet:
+            bad += [f"connected: {p}" for p in self.stage.packets(
+                since + 0.2, until) if p.get("syn")]
+        self.tell(FAULTS, what, ends, bad)
+
+    def faults(self):
+        stage = self.stage
+        self.start_loops()
+        self.during("stopped (SIGSTOP)", lambda: stage.signal_all(
+            stage.gateways(), signal.SIGSTOP))
+        stage.signal_all(stage.gateways(), signal.SIGCONT)
+        self.served()
+        self.starve()
+        self.served()
+        self.full()
+        self.served()
+        self.during("its workers SIGKILLed, and replaced",
+                    lambda: stage.signal_all(sorted(stage.gateways())[1:],
+                                             signal.SIGKILL), quiet=False)
+        self.served()
+        self.during("SIGKILLed, and restarting", lambda: stage.signal_all(
+            stage.gateways(), signal.SIGKILL), quiet=False)
+        self.served(SANITIZED_START_S)
+        self.flush()
+        self.killed()
+
+    def starve(self):
+        """No descriptor is left for an accept."""
+        limits = {}
+
+        def starve():
+            for pid in self.stage.gateways():
+                held = len(os.listdir(f"/proc/{pid}/fd"))
+                limits[pid] = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+                resource.prlimit(pid, resource.RLIMIT_NOFILE,
+                                 (held - 3, limits[pid][1]))
+
+        self.during("out of descriptors", starve)
+        assert "out of file descriptors" in self.stage.log("up")
+        for pid, limit in limits.items():
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
+
+    def full(self):
+        """Nothing drains the spools: nothing can be recorded."""
+        audit = self.stage.children()["penstock-audit"]
+        began = time.monotonic()
+        self.stage.signal_all(audit, signal.SIGSTOP)
+        ends, bad = {}, []
+        try:
+            running = {k: self.stage.attempts(k, "flood", k)
+                       for k in self.kinds}
+            for kind, child in running.items():
+                out, _ = child.communicate(timeout=60)
+                first, last = map(json.loads, out.splitlines())
+                ends[kind] = ", ".join(sorted(set(last)))
+                if not first["full"] or set(last) - {"503"}:
+                    bad.append(f"{kind}: {first} {last}")
+        finally:
+            self.stage.signal_all(audit, signal.SIGCONT)
+        bad += [repr(o) for f, o in self.stage.connections("caught")
+                if f["at"] > began and b"leak-" in o]
+        bad += [why for why, _ in self.stage.leaks(began)]
+        self.tell(FAULTS, "the ledger full, disk or spool", ends, bad)
+
+    def flush(self):
+        """Rules and routes of a sandbox gone, by somebody with the power."""
+        ends, bad = {}, []
+        why = {"appliance": "the rules are on the gateway's host",
+               "attach": "it takes CAP_NET_ADMIN, which attach warns of",
+               "explicit": HELD_BY_NETWORK}
+        began = time.monotonic()
+        for kind in self.kinds:
+            ends[kind] = f"does not apply: {why.get(kind)}"
+        if "run" in self.kinds:
+            inside = ["nsenter", "-t", str(self.sandbox()), "-n"]
+            command(*inside, "nft", "flush", "ruleset")
+            for family in ("-4", "-6"):
+                for table in ("local", "main"):
+                    command(*inside, "ip", family, "route", "flush", "table",
+                            table)
+            self.counts("run")
+            time.sleep(FAULT_S)
+            counts = self.counts("run")
+            ends["run"] = ", ".join(sorted(counts)) or "no answer"
+            bad += ["it is served"] if "200" in counts else []
+            self.loops["run"].kill()      # with its sandbox
+            self.loops["run"].wait()
+            self.loops["run"] = self.stage.attempts("run", "loop", "run")
+            self.served()
+        time.sleep(SETTLE_S)
+        bad += [why for why, _ in self.stage.leaks(began)]
+        self.tell(FAULTS, "the sandbox's rules and routes flushed", ends, bad)
+
+    def sandbox(self):
+        """The outermost process in the network namespace of `penstock run`:
+        the one that has power over it."""
+        ours = os.readlink("/proc/self/ns/net")
+        below, found = {self.loops["run"].pid}, []
+        for _ in range(6):
+            for entry in pathlib.Path("/proc").glob("[0-9]*"):
+                try:
+                    stat = (entry / "stat").read_text()
+                    net = os.readlink(entry / "ns" / "net")
+                except OSError:
+                    continue
+                if int(stat.rpartition(")")[2].split()[1]) in below:
+                    below.add(int(entry.name))
+                    found += [int(entry.name)] if net != ours else []
+        return min(found)
+
+    def killed(self):
+        """Everything killed at once: then no packet at all."""
+        stage = self.stage
+        since = stage.kill_all() + 0.3
+        for kind in self.kinds:
+            if self.loops[kind].poll() is None:
+                self.counts(kind)
+        time.sleep(FAULT_S * 2)
+        ends, bad = {}, []
+        for kind in self.kinds:
+            counts = self.counts(kind)
+            ends[kind] = ", ".join(sorted(counts)) or "no answer"
+            if "200" in counts:
+                bad.append(f"{kind}: served by nobody")
+        sent = stage.sent()
+        bad += [f"arrived: {p}" for p in stage.packets(since) if not (
+            p.get("type") == 0x0806 or p.get("icmp", 0) in range(130, 144)
+            or tuple(p.get("about", ())) in sent)]
+        bad += [why for why, _ in stage.leaks(since)]
+        self.tell(FAULTS, "SIGKILLed with all its processes while clients "
+                  "loop: zero packets", ends, bad)
+        for child in self.loops.values():
+            child.kill()
+            child.wait()
+
+    def recorded(self):
+        """The recorders lost nothing."""
+        bad = []
+        for name, child in (("packets", self.stage.world),
+                            ("device", getattr(self.stage, "device", None))):
+            if child:
+                child.send_signal(signal.SIGTERM)
+                child.wait(timeout=5)
+                last = self.stage.lines(name)[-1]
+                bad += [f"{name}: {last}"] if last.get("dropped") != 0 else []
+        self.tell("Control", "the recorders lost no packet", {"all": "none"},
+                  bad)
+
+    def all(self):
+        stage = self.stage
+        stage.start_network()
+        stage.start_world()
+        stage.start_boxes()
+        self.control()
+        self.early_begin()
+        self.kernel_missing()
+        stage.start_instance()
+        if "attach" in self.kinds:
+            stage.attach()
+        self.early_end()
+        self.attempts()
+        self.faults()
+        self.recorded()
+
+
+def option(name):
+    return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else None
+
+
+def main():
+    if not os.environ.get(STAGED):
+        sys.exit(in_namespaces(sys.argv))
+    only = option("--only")
+    stage = EscapeStage(sys.argv[1])
+    suite = Suite(stage, [k for k in KINDS if only in (None, k)])
+    good = False
     try:
-        return fn(*args)
-    except OSError as error:
-        return errno.errorcode.get(error.errno, str(error))
-
-
-def call(number, *args):
-    """A system call by its number: its result or the errno's name."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    got = libc.syscall(number, *args)
-    return got if got >= 0 else errno.errorcode[ctypes.get_errno()]
-
-
-def open_for_writing(path):
-    """Only opened: what is written there would be felt outside."""
-    os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
-    return "ok"
-
-
-def proc_files():
-    for where, dirs, files in os.walk("/proc"):
-        if where.count("/") > 1 and where.split("/")[2].isdigit():
-            dirs.clear()
-            continue
-        yield from (os.path.join(where, name) for name in files)
-
-
-def mine():
-    """A user namespace with all its powers, and what they are good for."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(NEWUSER | NEWNS | NEWCGROUP):
-        return {"unshare": errno.errorcode[ctypes.get_errno()]}
-    os.mkdir("/tmp/at")
-    found = {"unshare": "ok", "lifted": [], "cgroup": []}
-    for path in ("/proc/sys", "/proc/irq", "/etc/shadow", "/tmp", "/etc",
-                 os.environ["HOME"]):
-        if libc.umount2(path.encode(), DETACH) == 0:
-            found["lifted"].append(path)
-    for kind in (b"cgroup2", b"cgroup"):
-        if libc.mount(b"x", b"/tmp/at", kind, 0, b"none,name=x"
-                      if kind == b"cgroup" else None) == 0:
-            found["cgroup"] += [p for p in glob.glob("/tmp/at/*") if
-                                attempt(open_for_writing, p) == "ok"]
-    return found
-
-
-def nft():
-    done = subprocess.run(["nft", "flush", "ruleset"], check=False,
-                          stderr=subprocess.PIPE)
-    return done.returncode
-
-
-def route():
-    return subprocess.run(["ip", "route", "del", "local", "default", "dev",
-                           "lo"], check=False,
-                          stderr=subprocess.PIPE).returncode
-
-
-def made(family, kind, protocol):
-    socket.socket(family, kind, protocol).close()
-    return "ok"
-
-
-def taken_from_init():
-    """Descriptors of process 1 that are none of the command's own three."""
-    pidfd = call(PIDFD_OPEN, 1, 0)
-    names = set()
-    for fd in range(64):
-        got = call(PIDFD_GETFD, pidfd, fd, 0)
-        if isinstance(got, int):
-            names.add(os.readlink(f"/proc/self/fd/{got}"))
-    return sorted(n for n in names if "socket" in n or n.startswith("/memfd"))
-
-
-def in_child(fn):
-    r, w = os.pipe()
-    pid = os.fork()
-    if not pid:
-        os.write(w, json.dumps(attempt(fn)).encode())
-        os._exit(0)
-    os.close(w)
-    os.waitpid(pid, 0)
-    with os.fdopen(r) as f:
-        return json.load(f)
-
-
-def probe():
-    uname = os.uname().machine
-    json.dump({
-        "uid": os.getuid(),
-        "settings": [p for p in proc_files()
-                     if attempt(open_for_writing, p) == "ok"],
-        "namespace": in_child(mine),
-        "nft": nft(), "route": route(),
-        "setns": {n: attempt(os.open, f"/proc/1/ns/{n}", os.O_RDONLY)
-                  for n in ("net", "user")},
-        "init": taken_from_init(),
-        "init env": open("/proc/1/environ", encoding="utf-8").read(),
-        "unix": open("/proc/net/unix", encoding="ascii").read().count("\n"),
-        "calls": {"io_uring": call(IO_URING, 4, 0),
-                  "keyctl": call(KEYCTL[uname], 0, -3, 0)},
-        "sockets": {str((f, k, p)): attempt(made, f, k, p) for f, k, p in (
-            (2, 3, 1), (2, 3, 255), (10, 3, 58), (2, 2, 1), (10, 2, 58),
-            (17, 3, 3), (17, 2, 3), (40, 1, 0), (38, 5, 0), (29, 3, 1),
-            (31, 3, 1), (44, 3, 0), (42, 2, 0), (2, 1, 132), (2, 5, 33))},
-        "options": {n: attempt(lambda o, v: socket.socket().setsockopt(
-            socket.SOL_SOCKET if n == "mark" else socket.SOL_IP, o, v) or
-            "ok", o, 1) for n, o in (("mark", 36), ("transparent", 19))},
-        "disks": [p for p in glob.glob("/dev/*") if attempt(
-            lambda p: os.stat(p).st_mode & 0o170000, p) == 0o060000],
-    }, sys.stdout)
-
-
-# -- outside ---------------------------------------------------------------
-
-def found(stage):
-    if not hasattr(stage, "found"):
-        done = stage.run(PYTHON, "escape_test.py", "--probe")
-        stage.found = json.loads(done.stdout)
-    return stage.found
-
-
-@outside("no setting of the kernel can be opened for writing")
-def settings(stage):
-    # A namespace's own: of its message queues, its waiting, its network.
-    own = ("/proc/sys/fs/mqueue/", "/proc/sys/kernel/sem", "/proc/pressure/",
-           "/proc/sys/kernel/shm", "/proc/sys/kernel/msg",
-           "/proc/sys/kernel/auto_msgmni")
-    seen = [p for p in found(stage)["settings"] if not p.startswith(own)]
-    assert not seen, seen
-
-
-@outside("a user namespace of its own gives no power over what is outside")
-def namespace(stage):
-    got = found(stage)["namespace"]
-    if got["unshare"] != "ok":
-        assert got["unshare"] in ("EPERM", "ENOSPC"), got
-        return
-    assert got["lifted"] == [] and got["cgroup"] == [], got
-    assert found(stage)["uid"] != 0, "root can mount the host's cgroups"
-
-
-@outside("neither the rules nor the routes can be changed")
-def rules(stage):
-    assert found(stage)["nft"] != 0 and found(stage)["route"] != 0
-
-
-@outside("nothing to be had from the layers between the command and us")
-def layers(stage):
-    got = found(stage)
-    assert got["init"] == [], got["init"]
-    assert "SECRET" not in got["init env"], got["init env"]
-    assert got["unix"] <= 1, "sockets of another namespace are listed"
-
-
-@outside("kernel interfaces that know no namespace are not there")
-def interfaces(stage):
-    got = found(stage)
-    assert set(got["calls"].values()) == {"ENOSYS"}, got["calls"]
-    assert "ok" not in got["sockets"].values(), got["sockets"]
-    assert "ok" not in got["options"].values(), got["options"]
-    assert got["disks"] == [], got["disks"]
-
-
-@outside("an abstract socket of this namespace is not reached from inside")
-def abstract(stage):
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind("\0penstock-escape-test")
-        server.listen()
-        done = stage.run(
-            PYTHON, "-c", "import socket\n"
-            "socket.socket(socket.AF_UNIX).connect('\\0penstock-escape-test')",
-            check=False)
-    assert "ConnectionRefusedError" in done.stderr, done.stderr
-
-
-@outside("the control plane is hidden, also behind links and --rw")
-def control(stage):
-    link = stage.dir / "link"
-    link.symlink_to(stage.dir)
-    for name in ("RUN", "STATE", "CONFIG"):
-        stage.env[f"PENSTOCK_{name}_DIR"] = \
-            str(link / stage.env[f"PENSTOCK_{name}_DIR"].split("/")[-1])
-    try:
-        done = stage.run("find", stage.dir / "run", stage.dir / "state",
-                         stage.dir / "config", "-type", "f", "-o", "-type",
-                         "s", options=("--rw", stage.dir))
+        suite.all()
+        good = True
+    except Exception as error:            # the stage itself
+        print("not ok - the stage stands", getattr(error, "output", ""))
+        for line in traceback.format_exc().splitlines():
+            print(f"#   {line}")
     finally:
-        for name in ("RUN", "STATE", "CONFIG"):
-            stage.env[f"PENSTOCK_{name}_DIR"] = \
-                stage.env[f"PENSTOCK_{name}_DIR"].replace("/link/", "/")
-    assert done.stdout == "", done.stdout
-    done = stage.run("true", options=("--rw", stage.dir / "state"),
-                     check=False)
-    assert done.returncode != 0 and "penstock" in done.stderr, done.stderr
-
-
-@outside("names that another sandbox asked for are not told by their address")
-def names(stage):
-    address = stage.run("getent", "hosts", "private-name.test", policy="allow:"
-                        " [any https://*.test/**]\n").stdout.split()[0]
-    to = f"[{address}]:443" if ":" in address else f"{address}:443"
-    done = stage.run(
-        "sh", "-c", f"openssl s_client -noservername -connect {to} "
-        "</dev/null 2>&1 | openssl x509 -noout -text", check=False)
-    assert "Subject" in done.stdout, done.stdout + done.stderr
-    assert "private-name" not in done.stdout, done.stdout
-
-
-@outside("a home that is shown keeps its files as they are")
-def home(stage):
-    npmrc = stage.dir / "home" / ".npmrc"
-    npmrc.write_text("//registry.test/:_authToken=secret\n")
-    stage.run("true", options=("--rw", stage.dir / "home"))
-    assert "secret" in npmrc.read_text(), npmrc.read_text()
+        good = good and not any(bad for *_, bad in suite.results)
+        if not good and stage.daemon:
+            for line in stage.log("up").splitlines()[-30:]:
+                print(f"# up: {line}")
+        if option("--results"):
+            pathlib.Path(option("--results")).write_text(
+                json.dumps(suite.results))
+        stage.stop()
+    sys.exit(0 if good else 1)
 
 
 if __name__ == "__main__":
-    if "--probe" in sys.argv:
-        probe()
-    else:
-        main(POLICY)
+    main()

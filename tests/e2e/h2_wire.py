@@ -35,8 +35,8 @@ def get(path="/plain", host=HOST, method="GET"):
 
 
 class H2:
-    def __init__(self, host=HOST, settings=b"", port=443):
-        self.wire = Wire(host, port, alpn="h2")
+    def __init__(self, host=HOST, settings=b"", port=443, wire=None):
+        self.wire = wire or Wire(host, port, alpn="h2")
         self.decoder = hpack.Decoder()
         self.stream = -1
         self.wire.send(PREFACE + frame(SETTINGS, 0, 0, settings))

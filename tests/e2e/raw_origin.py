@@ -11,6 +11,7 @@ TLS on port 443, HTTP/1.1. LOG gets one JSON object a line: connection, octets
     /interim    after 100 interim answers
     /endless    with chunks of endless extensions
     /trickle    a head of one octet a second, without an end
+    /close      well, and a close
     /short      fewer octets than its length, and a close
     other       well
 """
@@ -69,6 +70,9 @@ def answer(path, send):
         endless(send)
     elif path.startswith(b"/trickle"):
         trickle(send)
+    elif path.startswith(b"/close"):
+        send(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+        return False
     elif path.startswith(b"/short"):
         send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort")
         return False

@@ -6,9 +6,9 @@ they must read as a row of requests, in one way only, and each of them must
 have its row in the ledger.
 """
 import json
-import re
 import time
 
+import wire_reader
 from client import Wire, fetch
 from h2_wire import DATA, END_HEADERS, END_STREAM, H2, HEADERS, block, frame
 from harness import PYTHON, HERE, inside, main, outside, wait_for
@@ -25,7 +25,6 @@ deny:
   - any https://h2.test/smuggled/**
 """
 INNER = f"GET /smuggled/x HTTP/1.1\r\nHost: {HOST}\r\n\r\n"
-FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+: [\t -\xff]*")
 
 
 def raw_send(octets, host=HOST, wait_s=1.5):
@@ -273,51 +272,11 @@ def connections(stage):
     return found
 
 
-def chunks(octets):
-    """What stands behind a chunked body; None when it is cut."""
-    while True:
-        size, mark, octets = octets.partition(b"\r\n")
-        if not mark:
-            return None
-        assert re.fullmatch(rb"[0-9a-f]+", size), size
-        if int(size, 16) == 0:
-            break
-        piece = octets[:int(size, 16) + 2]
-        if len(piece) < int(size, 16) + 2:
-            return None
-        assert piece.endswith(b"\r\n"), piece
-        octets = octets[len(piece):]
-    while True:
-        line, mark, octets = octets.partition(b"\r\n")
-        if not mark:
-            return None
-        if not line:
-            return octets
-        assert FIELD.fullmatch(line), line
-
-
 def requests(octets):
-    """The paths, read with no mercy."""
-    while octets:
-        head, mark, octets = octets.partition(b"\r\n\r\n")
-        assert mark, head
-        first, *lines = head.split(b"\r\n")
-        assert re.fullmatch(rb"[A-Z]+ [!-~]+ HTTP/1\.1", first), first
-        for line in lines:
-            assert FIELD.fullmatch(line) and b"\n" not in line \
-                and b"\r" not in line, line
-        names = [line.split(b":")[0] for line in lines]
-        assert lines.count(b"host: " + HOST.encode()) == 1, lines
-        assert names.count(b"host") == 1, lines
-        assert names.count(b"content-length") \
-            + names.count(b"transfer-encoding") <= 1, lines
-        yield first.split(b" ")[1].decode()
-        if b"transfer-encoding" in names:
-            octets = chunks(octets)
-            continue
-        length = int(dict(zip(names, lines)).get(
-            b"content-length", b": 0").split(b":")[1])
-        octets = octets[length:] if len(octets) >= length else None
+    """The paths."""
+    for head in wire_reader.heads(octets):
+        assert head.fields["host"] == HOST, head.fields
+        yield head.target
 
 
 @outside("what reached the origin reads in one way, and none of it is denied")
