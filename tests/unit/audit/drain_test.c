@@ -1,0 +1,96 @@
+/* The drain takes from every spool, and puts in what is of this moment. */
+
+#include "fixture.h"
+
+#include "base/base.h"
+
+/* Write until the spool has no slot left; ids go on from *id. */
+static void flood(struct spool *s, uint64_t *id)
+{
+	struct audit_end end = fixture_end();
+	struct audit_begin begin = fixture_begin(fixture_id(0));
+
+	do
+		begin.id = fixture_id(++*id);
+	while (!spool_write(s, &begin, &end));
+}
+
+/* Two writers that never rest, and one that writes a record now and then. */
+static void fair(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_end end = fixture_end();
+	struct spool *loud[2], *calm;
+	uint64_t id = 0;
+	uint32_t waiting, open;
+
+	fixture_open(f);
+	assert_int_equal(spool_open(f->spools, 1, &loud[0]), 0);
+	assert_int_equal(spool_open(f->spools, 2, &loud[1]), 0);
+	assert_int_equal(spool_open(f->spools, 3, &calm), 0);
+	assert_int_equal(drain_scan(f->drain), 0);
+	for (int turn = 0; turn < 12; turn++) {
+		struct audit_begin begin = fixture_begin(fixture_id(++id));
+		int n;
+
+		flood(loud[0], &id);
+		flood(loud[1], &id);
+		spool_load(loud[0], &waiting, &open);
+		assert_true(waiting >= DRAIN_BATCH);
+		assert_int_equal(spool_write(calm, &begin, &end), 0);
+		n = drain_pass(f->drain, 1);
+		assert_int_equal(n, DRAIN_BATCH);
+		spool_load(calm, &waiting, &open);
+		assert_in_range(waiting, 0, ARRAY_SIZE(loud));
+	}
+	spool_close(&calm);
+	spool_close(&loud[0]);
+	spool_close(&loud[1]);
+}
+
+/* Rows of this moment and late ones, of two writers, none of them twice. */
+static void prompt_and_late(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_end end = fixture_end();
+	struct spool *s[2];
+	uint64_t now;
+
+	fixture_open(f);
+	now = fixture_id((uint64_t)10000 * 86400 * 1000000) >> 12; /* to come */
+	for (uint16_t w = 0; w < 2; w++)
+		assert_int_equal(spool_open(f->spools, w, &s[w]), 0);
+	for (uint64_t i = 0; i < 3000; i++) {
+		uint64_t us = i % 3 ? now - i : fixture_id(i) >> 12;
+		struct audit_begin begin = fixture_begin(us << 12 | i % 2);
+
+		assert_int_equal(spool_write(s[i % 2], &begin, &end), 0);
+	}
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(drain_scan(f->drain), 0);
+		assert_int_equal(drain_all(f->drain, 1), 0);
+		assert_int_equal(fixture_number(f, "SELECT count(*) FROM"
+						   " requests"),
+				 3000);
+		assert_int_equal(fixture_number(f, "SELECT count(*) FROM late"),
+				 1000);
+		assert_int_equal(store_rows(f->store), again ? 0 : 3000);
+		/* A new reader, and dead writers: their slots once more. */
+		fixture_close(f);
+		for (int w = 0; w < 2 && !again; w++)
+			spool_close(&s[w]);
+		fixture_open(f);
+	}
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		T(fair),
+		T(prompt_and_late),
+	};
+#undef T
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
