@@ -321,6 +321,10 @@ class Crash:
                           sorted(self.kills.items()))
         print(f"#   rounds {self.rounds}, kills {sum(self.kills.values())}"
               f" ({kills})")
+        kinds = collections.Counter(
+            name.split("/")[1].split("-")[0] for name in self.seen())
+        print("#   " + ", ".join(f"{kind} {n}" for kind, n in
+                                 sorted(kinds.items())))
         print(f"#   requests seen by the origins {self.found['seen']}, rows"
               f" {self.found['rows']}, interrupted {self.interrupted},"
               f" lost {len(faults['lost'])}, doubled"

@@ -13,6 +13,7 @@
 #include "audit/spool_read.h"
 #include "base/base.h"
 #include "base/err.h"
+#include "base/id.h"
 #include "base/log.h"
 
 /* Killings; a process with a sanitizer takes long to fork. */
@@ -645,6 +646,51 @@ static void cut_short(void **state)
 	assert_int_equal(files(f, ".spool"), 0);
 }
 
+/* The clock is set back by an hour, again and again: ids grow, and the times
+ * are those that the clock said.
+ */
+static void clock_set_back(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_begin begin = fixture_begin(1);
+	struct audit_end end = fixture_end();
+	struct id_source ids = { .writer = 1 };
+	uint64_t wall_us = now_us(), last = 0;
+	struct spool *s;
+	uint32_t slot;
+
+	fixture_open(f);
+	assert_int_equal(spool_open(f->spools, 1, &s), 0);
+	for (int i = 0; i < 20; i++, wall_us -= 3600000000) {
+		begin.id = id_next(&ids, wall_us);
+		begin.wall_us = wall_us;
+		assert_true(begin.id > last);
+		last = begin.id;
+		assert_int_equal(spool_write(s, &begin, &end), 0);
+		assert_int_equal(drain_scan(f->drain), 0);
+		assert_int_equal(drain_all(f->drain, wall_us), 0);
+	}
+	wall_us += 3600000000;
+	assert_int_equal(fixture_number(f, "SELECT count(*) FROM requests"),
+			 20);
+	assert_int_equal(fixture_number(f, "SELECT time_us FROM requests"
+					   " ORDER BY id DESC LIMIT 1"),
+			 (int64_t)wall_us);
+	/* One that is open since "tomorrow" is not open for long. */
+	begin.id = id_next(&ids, wall_us);
+	begin.wall_us = wall_us + 86400000000;
+	assert_int_equal(spool_begin(s, &begin, &slot), 0);
+	assert_int_equal(drain_all(f->drain, wall_us), 0);
+	assert_int_equal(fixture_number(f, "SELECT count(*) FROM requests"),
+			 20);
+	spool_end(s, slot, &end);
+	assert_int_equal(drain_all(f->drain, wall_us), 0);
+	assert_int_equal(fixture_number(f, "SELECT count(*) FROM requests"
+					   " WHERE outcome = 'done'"),
+			 21);
+	spool_close(&s);
+}
+
 /* Deleted while it is in use: its writer must notice. */
 static void deleted(void **state)
 {
@@ -702,12 +748,12 @@ int main(void)
 #define T(name)                                                                \
 	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		T(one_row),	  T(full_then_free), T(wraps),
-		T(drained_twice), T(open_row),	     T(interrupted),
-		T(killed_worker), T(killed_audit),   T(garbage),
-		T(damaged),	  T(mad_writer),     T(same_pid),
-		T(shares),	  T(cut_short),	     T(deleted),
-		T(no_directory),
+		T(one_row),	   T(full_then_free), T(wraps),
+		T(drained_twice),  T(open_row),	      T(interrupted),
+		T(killed_worker),  T(killed_audit),   T(garbage),
+		T(damaged),	   T(mad_writer),     T(same_pid),
+		T(shares),	   T(cut_short),      T(deleted),
+		T(clock_set_back), T(no_directory),
 	};
 
 	log_init("test", LOG_LEVEL_ERROR - 1, 0);
