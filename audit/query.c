@@ -81,6 +81,21 @@ static int query_check(struct query *q)
 	return n < 0 ? n : 0;
 }
 
+/* Has it summaries? A ledger of before has none. */
+static int query_look(struct query *q)
+{
+	sqlite3_stmt *stmt;
+	int err = query_prepare(q,
+				"SELECT 1 FROM sqlite_schema WHERE"
+				" name = 'summary'",
+				&stmt);
+
+	if (err)
+		return err;
+	q->summaries = sqlite3_step(stmt) == SQLITE_ROW;
+	return sqlite3_finalize(stmt) == SQLITE_OK ? 0 : query_fail(q);
+}
+
 static int query_setup(struct query *q, const char *path)
 {
 	int err;
@@ -93,6 +108,8 @@ static int query_setup(struct query *q, const char *path)
 	(void)sqlite3_db_config(q->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
 				NULL);
 	err = query_check(q);
+	if (!err)
+		err = query_look(q);
 	if (!err)
 		err = query_prepare(q, row_sql, &q->row);
 	if (!err)

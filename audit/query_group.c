@@ -6,8 +6,8 @@
  *
  * Most rows need not be read: what the rows of a summary come to, by facts,
  * stands in it (audit/summary.c). Rows are read where no summary is, where one
- * reaches beyond the span of time that was asked for, and when path, hour or
- * day, which no facts tell, were asked for.
+ * reaches beyond the span of time, the hour or the day that was asked for, and
+ * when a path was, which no facts tell.
  */
 
 #include "audit/query.h"
@@ -22,6 +22,7 @@
 #include "audit/find.h"
 #include "audit/query_private.h"
 #include "base/base.h"
+#include "base/err.h"
 #include "base/id.h"
 
 #define HOUR_US	   3600000000ull
@@ -49,6 +50,12 @@ static bool key_is_period(enum query_key key)
 	return key == QUERY_HOUR || key == QUERY_DAY;
 }
 
+/* The hour or day of an id; 0 where none was asked for. */
+static int64_t group_period(const struct group *g, uint64_t id)
+{
+	return g->period_us ? (int64_t)(id_wall_us(id) / g->period_us) : 0;
+}
+
 static int group_take(void *ctx, sqlite3_stmt *row)
 {
 	struct group *g = ctx;
@@ -62,8 +69,7 @@ static int group_take(void *ctx, sqlite3_stmt *row)
 		.last_id = id,
 	};
 
-	if (g->period_us)
-		one.key[1] = (int64_t)(id_wall_us(id) / g->period_us);
+	one.key[1] = group_period(g, id);
 	return sums_add(&g->facts, &one);
 }
 
@@ -80,8 +86,10 @@ static int group_read(struct group *g, uint64_t from, uint64_t to)
 static int group_summed(void *ctx, const struct sum *sum)
 {
 	struct group *g = ctx;
+	struct sum one = *sum;
 
-	return find_wants(&g->f, sum->key[0]) ? sums_add(&g->facts, sum) : 0;
+	one.key[1] = group_period(g, sum->first_id);
+	return find_wants(&g->f, sum->key[0]) ? sums_add(&g->facts, &one) : 0;
 }
 
 /* All summaries that lie within the span, and the rows between them. */
@@ -97,6 +105,9 @@ static int group_summaries(struct group *g, sqlite3_stmt *stmt)
 		uint64_t to = (uint64_t)sqlite3_column_int64(stmt, 1);
 		const void *octets = sqlite3_column_blob(stmt, 2);
 
+		/* Then its rows are read with those before the next one. */
+		if (group_period(g, from) != group_period(g, to))
+			continue;
 		if (from > at)
 			err = group_read(g, at, from - 1);
 		if (!err)
@@ -104,6 +115,11 @@ static int group_summaries(struct group *g, sqlite3_stmt *stmt)
 					  (size_t)sqlite3_column_bytes(stmt, 2),
 					  from, group_summed, g);
 		at = to + 1;
+	}
+	if (err == ERR_PROTO) {
+		(void)snprintf(g->q->error, sizeof(g->q->error),
+			       "a summary of rows is damaged");
+		return -EIO;
 	}
 	return err ? err : group_read(g, at, g->f.to);
 }
@@ -114,7 +130,7 @@ static int group_count(struct group *g)
 	sqlite3_stmt *stmt;
 	int err;
 
-	if (g->period_us || g->f.filter->path.len || !g->q->summaries)
+	if (g->f.filter->path.len || !g->q->summaries)
 		return group_read(g, g->f.from, g->f.to);
 	err = query_prepare(g->q,
 			    "SELECT first_id, last_id, sums FROM summary WHERE"

@@ -169,6 +169,13 @@ static const char schema_2_chain[] =
 	"  signature BLOB NOT NULL,"
 	"  PRIMARY KEY(kind, batch)) WITHOUT ROWID;"
 	"INSERT INTO ledger VALUES('late_seq', '0');";
+
+/* What rows come to, by facts (audit/summary.c). */
+static const char schema_3_summary[] =
+	"CREATE TABLE summary("
+	"  first_id INTEGER PRIMARY KEY,"
+	"  last_id INTEGER NOT NULL,"
+	"  sums BLOB NOT NULL);";
 /* clang-format on */
 
 /* One step from version i to version i + 1. */
@@ -179,6 +186,7 @@ struct schema_step {
 static const struct schema_step schema_steps[] = {
 	{ "the first ledger", { schema_1_tables, schema_1_views } },
 	{ "a chain over the rows", { schema_2_chain } },
+	{ "summaries of rows", { schema_3_summary } },
 };
 static_assert(ARRAY_SIZE(schema_steps) == SCHEMA_VERSION,
 	      "a version without its step");

@@ -190,6 +190,8 @@ int store_open(const char *path, const char *instance, struct store **ret)
 		err = store_prepare(s);
 	if (!err)
 		err = seal_open(s, path);
+	if (!err)
+		err = summary_open(s);
 	if (err) {
 		memcpy(store_open_error, s->error, sizeof(store_open_error));
 		store_free(&s);
@@ -276,6 +278,8 @@ int store_commit(struct store *s)
 	int err = store_enter(s, &changed);
 
 	if (!err)
+		err = summary_settle(s);
+	if (!err)
 		err = store_exec(s, "COMMIT");
 	if (err)
 		return err;
@@ -292,6 +296,7 @@ void store_rollback(struct store *s)
 	s->rows_put = 0;
 	dict_clear(s->dict); /* it may know ids that are no more */
 	seal_forget(s->seal);
+	summary_forget(s);
 }
 
 #define TWIN_COLUMN(name) #name ", "
@@ -329,12 +334,13 @@ int store_close_open_rows(struct store *s)
 		"DELETE FROM seen WHERE facts IN (SELECT old FROM twin)",
 		"DELETE FROM facts WHERE outcome = 0",
 		"DROP TABLE twin",
-		"COMMIT",
 	};
 	int err = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(sql) && !err; i++)
 		err = store_exec(s, sql[i]);
+	if (!err)
+		err = store_commit(s);
 	if (err) {
 		store_rollback(s);
 	} else {

@@ -63,6 +63,12 @@ struct store_chain {
 
 struct store_chain store_chain(const struct store *s);
 
+/* Sum up some of the rows that no summary covers (audit/summary.c), in a
+ * transaction of some 30 ms. Returns 1 when that was done and there may be
+ * more, 0, or as store_commit().
+ */
+int store_summarise(struct store *s, uint64_t wall_us);
+
 struct store_limits {
 	uint64_t keep_s;     /* rows older than this go */
 	uint64_t bytes_max;  /* the file may grow to this */

@@ -1,5 +1,5 @@
 /* audit/store_private.h - the writing connection, for audit/store.c, seal.c,
- * prune.c and import.c only.
+ * summary.c, prune.c and import.c only.
  */
 #ifndef AUDIT_STORE_PRIVATE_H
 #define AUDIT_STORE_PRIVATE_H
@@ -10,6 +10,7 @@
 #include "audit/dict.h"
 #include "audit/rows.h"
 #include "audit/seal.h"
+#include "audit/summary.h"
 
 struct store {
 	sqlite3 *db;	      /* owned */
@@ -17,13 +18,14 @@ struct store {
 	struct seal *seal;    /* owned */
 	struct rows *pending; /* owned; of this transaction, not entered yet */
 	sqlite3_stmt *late;   /* owned */
-	uint64_t now_us;      /* wall clock at store_begin() */
-	uint64_t rows;	      /* committed */
-	uint64_t rows_put;    /* in this transaction */
-	uint64_t unshipped;   /* rows pruned before they were shipped */
-	int64_t sealed_id;    /* rows up to here are in a batch, or late */
-	int64_t swept_text;   /* ids below were looked at by pruning */
-	int64_t swept_facts;  /* the same */
+	struct summary summary;
+	uint64_t now_us;     /* wall clock at store_begin() */
+	uint64_t rows;	     /* committed */
+	uint64_t rows_put;   /* in this transaction */
+	uint64_t unshipped;  /* rows pruned before they were shipped */
+	int64_t sealed_id;   /* rows up to here are in a batch, or late */
+	int64_t swept_text;  /* ids below were looked at by pruning */
+	int64_t swept_facts; /* the same */
 	char error[200];
 };
 

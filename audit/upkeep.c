@@ -29,7 +29,9 @@
 #define PRUNE_CALM_MS 10000 /* while nothing is too old or too big */
 #define PRUNE_BUSY_MS 10
 #define PRUNE_ROWS    2000 /* taken away at once */
-#define REQUEST_MS    200  /* between looks */
+#define SUM_BUSY_MS   500
+#define SUM_MS	      10000 /* between looks for rows to sum up */
+#define REQUEST_MS    200   /* between looks */
 #define AHEAD_US      (60ull * 1000000)
 #define PATH_LEN_MAX  512
 
@@ -116,6 +118,19 @@ static int upkeep_prune(struct upkeep *u, int entered, uint64_t now_ms)
 	return MIN(n, 0);
 }
 
+static int upkeep_sum(struct upkeep *u, uint64_t now_ms)
+{
+	int n;
+
+	if (!u->caught_up || now_ms < u->sum_due_ms)
+		return 0;
+	n = store_summarise(u->store, upkeep_wall_us());
+	if (n < 0)
+		upkeep_warn(u, "summing up rows");
+	u->sum_due_ms = now_ms + (n > 0 ? SUM_BUSY_MS : SUM_MS);
+	return MIN(n, 0);
+}
+
 static void upkeep_answer(struct upkeep *u, const char *error)
 {
 	struct request_answer a = { .id = u->request.id,
@@ -178,7 +193,7 @@ static int upkeep_request(struct upkeep *u, uint64_t now_ms)
 
 int upkeep_turn(struct upkeep *u, int entered, uint64_t now_ms)
 {
-	int n[4], more = 0;
+	int n[5], more = 0;
 
 	if (entered < DRAIN_BATCH)
 		u->caught_up = true;
@@ -186,6 +201,7 @@ int upkeep_turn(struct upkeep *u, int entered, uint64_t now_ms)
 	n[1] = upkeep_sign(u, now_ms);
 	n[2] = upkeep_prune(u, entered, now_ms);
 	n[3] = upkeep_request(u, now_ms);
+	n[4] = upkeep_sum(u, now_ms);
 	for (size_t i = 0; i < ARRAY_SIZE(n); i++) {
 		if (n[i] < 0)
 			return n[i];

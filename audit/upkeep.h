@@ -24,6 +24,7 @@ struct upkeep {
 	uint64_t request_rows;
 	uint64_t seal_due_ms;
 	uint64_t sign_due_ms;
+	uint64_t sum_due_ms;
 	uint64_t prune_due_ms;
 	uint64_t request_due_ms;
 };

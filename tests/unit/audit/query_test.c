@@ -269,6 +269,123 @@ static void check_groups(struct fixture *f, struct query_filter filter,
 	query_free(&q);
 }
 
+/* Sum up what there is, in as many steps as it takes. */
+static int summarise(struct fixture *f)
+{
+	uint64_t later =
+		fixture_us(fixture_id((uint64_t)ROWS * GAP_US)) + 3600000000;
+	int n, steps = 0;
+
+	while ((n = store_summarise(f->store, later)) == 1)
+		steps++;
+	assert_int_equal(n, 0);
+	return steps;
+}
+
+static void all_groups(struct fixture *f)
+{
+	struct query_filter all = { 0 };
+	struct query_filter denied = { .what = QUERY_DENIED };
+	struct query_filter since = { .since_us = fixture_us(
+					      fixture_id(1234 * GAP_US)) };
+	struct query_filter path = { .path = SLICE("/p") };
+
+	check_groups(f, all, 0, false);
+	check_groups(f, denied, 0, true);
+	check_groups(f, since, 1234, false);
+	check_groups(f, path, 0, false);
+}
+
+static void execute(struct fixture *f, const char *sql)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(f->ledger, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	(void)sqlite3_close(db);
+}
+
+static int64_t summaries_len(struct fixture *f)
+{
+	return fixture_number(f, "SELECT count(*) FROM summary");
+}
+
+/* An empty summary behind all rows: as they stand before one now, they get one
+ * although they are few.
+ */
+static void close_the_end(struct fixture *f)
+{
+	char sql[100];
+
+	(void)snprintf(sql, sizeof(sql),
+		       "INSERT INTO summary VALUES(%llu, %llu, x'')",
+		       (unsigned long long)fixture_id(5000ull * GAP_US),
+		       (unsigned long long)fixture_id(5000ull * GAP_US + 1));
+	execute(f, sql);
+}
+
+static void write_one(struct fixture *f, uint64_t id)
+{
+	struct audit_begin begin = fixture_begin(id);
+	struct audit_end end = fixture_end();
+	struct spool *s;
+
+	assert_int_equal(spool_open(f->spools, 1, &s), 0);
+	assert_int_equal(spool_write(s, &begin, &end), 0);
+	drain(f);
+	spool_close(&s);
+}
+
+/* Counting by summaries is counting. */
+static void summaries(void **state)
+{
+	struct fixture *f = *state;
+
+	seed(f);
+	assert_int_equal(summarise(f), 0); /* not worth one yet */
+	all_groups(f);
+	close_the_end(f);
+	assert_int_equal(summarise(f), 1);
+	assert_int_equal(summaries_len(f), 2);
+	assert_true(fixture_number(f, "SELECT max(length(sums)) FROM summary") >
+		    100);
+	all_groups(f);
+	assert_int_equal(summarise(f), 0);
+}
+
+/* A row of its range ends a summary, also one that we did not make. */
+static void summary_ends(void **state)
+{
+	struct fixture *f = *state;
+	struct query_filter all = { 0 };
+	enum query_key by = QUERY_HOST;
+	struct query_group g;
+	struct query *q;
+
+	seed(f);
+	close_the_end(f);
+	assert_int_equal(summarise(f), 1);
+	fixture_close(f);
+	fixture_open(f);
+	write_one(f, fixture_id(9000ull * GAP_US)); /* behind all of them */
+	assert_int_equal(summaries_len(f), 2);
+	write_one(f, fixture_id(1000ull * GAP_US)); /* is there already */
+	assert_int_equal(summaries_len(f), 2);
+	write_one(f, fixture_id(1000ull * GAP_US + 7));
+	assert_int_equal(summaries_len(f), 1);
+	assert_int_equal(summarise(f), 1);
+	assert_int_equal(summaries_len(f), 2);
+	assert_int_equal(query_open(f->ledger, &q), 0);
+	assert_int_equal(query_group(q, &all, NULL, 0), 1);
+	assert_int_equal(query_group_next(q, &g), 1);
+	assert_int_equal(g.rows, ROWS + 2);
+	execute(f, "UPDATE summary SET sums = x'80' WHERE length(sums) > 9");
+	assert_int_equal(query_group(q, &all, &by, 1), -EIO);
+	assert_non_null(strstr(query_error(q), "damaged"));
+	query_free(&q);
+}
+
 static void groups(void **state)
 {
 	struct fixture *f = *state;
@@ -547,9 +664,10 @@ int main(void)
 #define T(name)                                                                \
 	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		T(filters),    T(fields),	  T(follow),	T(no_ledger),
-		T(leaves_wal), T(pruned_between), T(ends),	T(groups),
-		T(keys),       T(occurring),	  T(durations),
+		T(filters),	 T(fields),	    T(follow),	  T(no_ledger),
+		T(leaves_wal),	 T(pruned_between), T(ends),	  T(groups),
+		T(keys),	 T(occurring),	    T(durations), T(summaries),
+		T(summary_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

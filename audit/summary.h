@@ -1,0 +1,34 @@
+/* audit/summary.h - what many rows come to, kept beside them.
+ *
+ * Private to audit/store.c and audit/store_private.h; who makes summaries calls
+ * store_summarise().
+ */
+#ifndef AUDIT_SUMMARY_H
+#define AUDIT_SUMMARY_H
+
+#include <sqlite3.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SUMMARY_TOUCHED 64
+
+struct store;
+
+/* Rows within summaries that this transaction has changed. */
+struct summary {
+	uint64_t to; /* no summary reaches beyond this id */
+	uint64_t touched[SUMMARY_TOUCHED];
+	size_t touched_len;
+	uint64_t low, high; /* of all, when there are more; high 0: not so */
+};
+
+/* Watch the changes of s->db. Returns 0 or as store_commit(). */
+int summary_open(struct store *s);
+
+/* Before each commit: take away the summaries that are no longer true. */
+int summary_settle(struct store *s);
+
+/* After a rollback. */
+void summary_forget(struct store *s);
+
+#endif
