@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -42,6 +43,12 @@
 #define LOCK_NAME    "ledger.lock"
 #define STATUS_NAME  "audit.status"
 #define PATH_LEN_MAX 512
+
+/* Whose requests we enter must not keep us from entering them: on a machine
+ * with more work than processors the spools fill while we wait for our turn,
+ * and then requests are refused.
+ */
+#define AUDIT_NICE (-10)
 
 #define BUSY_ROWS      50 /* of one pass */
 #define POLL_BUSY_MS   10
@@ -426,6 +433,7 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	(void)umask(0077);
+	(void)setpriority(PRIO_PROCESS, 0, AUDIT_NICE); /* if we may */
 	if (audit_setup(&a))
 		return 3;
 	if (jail_audit(a.state_dir, a.spool_dir) < 0) {
