@@ -1,4 +1,5 @@
-/* ship/status.h - how the shipping goes, for people and for metrics.
+/* ship/status.h - how the shipping goes, for `penstock status` and
+ * `penstock metrics`. Private to ship/.
  *
  * The file ship.status in the directory `ship` of the run directory, replaced
  * once a second, lines of "NAME VALUE":
@@ -50,10 +51,5 @@ struct status {
  * second later.
  */
 void status_write(int dir, const struct status *s);
-
-/* Returns 0, -ENOENT (nothing is shipped, or never was), -errno, or
- * ERR_SYNTAX. Unknown names are skipped.
- */
-int status_read(const char *run_dir, struct status *ret);
 
 #endif

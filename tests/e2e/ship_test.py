@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """penstock-ship: rows to ClickHouse, PostgreSQL and NDJSON over HTTP, all of
 them killed in the middle; at the end each has what the ledger has."""
+import json
 import os
 import signal
 import sqlite3
@@ -289,6 +290,19 @@ def sees(stage):
         f"/proc/{p}/status").read()]
     assert len(senders) == len(ships(stage)) - 1, senders
     assert len(senders) == 1 + len(stage.servers), ships(stage)
+
+
+@outside("penstock status and metrics tell the lag")
+def told(stage):
+    wait_for("no lag", lambda: all(s["rows_behind"] == "0"
+                                   for s in status(stage).values()))
+    assert "ship.postgresql.rows_behind" in stage.penstock("status").stdout
+    said = json.loads(stage.penstock("status", "--json").stdout)
+    assert said["ship.postgresql.state"] == "ok", said
+    assert said["ship.postgresql.rows_behind"] == 0, said
+    text = stage.penstock("metrics").stdout
+    assert 'penstock_ship_rows_behind{destination="postgresql"} 0' in text
+    assert 'penstock_ship_ok{destination="ndjson"} 1' in text, text
 
 
 @outside("without audit: ship: the shipper ends, and holds no row back")
