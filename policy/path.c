@@ -29,8 +29,10 @@ size_t path_decode(struct slice text, char *ret)
 	size_t len = 0;
 
 	for (size_t i = 0; i < text.len; i++) {
-		int value = escape_value(text.ptr + i, text.len - i);
+		int value = -1;
 
+		if (text.ptr[i] == '%')
+			value = escape_value(text.ptr + i, text.len - i);
 		if (value >= 0)
 			i += 2;
 		ret[len++] = value >= 0 ? (char)value : text.ptr[i];
