@@ -1,10 +1,10 @@
 /* audit/seal.c - the chain, as its one writer carries it on.
  *
- * The rows up to SEAL_LAG_US ago are sealed in batches, each a range of ids
+ * The rows up to STORE_SEAL_LAG_US ago are sealed in batches, each a range of ids
  * that begins where the one before ended. A row that is still open when its
  * range is sealed, and one that comes later with an id of such a range, are in
  * `late` (audit/store.c writes down all that come after LATE_US, which is
- * less than SEAL_LAG_US): once they are finished, the next batch takes them
+ * less than STORE_SEAL_LAG_US): once they are finished, the next batch takes them
  * in, and `batch_late` says so. `late_seq` in table ledger is how far `late`
  * has been looked at.
  *
@@ -34,7 +34,6 @@
 #include "base/err.h"
 
 #define EPOCH_2024_US	 1704067200000000ull
-#define SEAL_LAG_US	 3000000
 #define CHECKPOINTS_KEPT 1440 /* one a minute: of a day */
 #define INSTANCE_MAX	 512
 #define KEY_NAME	 "audit.key"
@@ -424,7 +423,7 @@ int seal_say_pruned(struct store *s, const struct chain_batch *b,
 static int seal_inside(struct store *s, struct seal_work *w, uint64_t wall_us)
 {
 	struct seal *seal = s->seal;
-	uint64_t us = MIN(wall_us - EPOCH_2024_US - SEAL_LAG_US,
+	uint64_t us = MIN(wall_us - EPOCH_2024_US - STORE_SEAL_LAG_US,
 			  (uint64_t)INT64_MAX >> 12);
 	int64_t horizon = (int64_t)(us << 12) - 1;
 	int err = seal_late_span(s, w);
@@ -471,7 +470,7 @@ int store_seal(struct store *s, uint64_t wall_us, uint32_t rows_max)
 	};
 	int err;
 
-	if (wall_us < EPOCH_2024_US + SEAL_LAG_US)
+	if (wall_us < EPOCH_2024_US + STORE_SEAL_LAG_US)
 		return 0;
 	err = store_begin(s);
 	if (!err)
@@ -504,6 +503,11 @@ int store_checkpoint(struct store *s, uint64_t wall_us)
 	}
 	seal->signed_seq = seal->tip.seq;
 	return 1;
+}
+
+const char *store_instance(const struct store *s)
+{
+	return s->seal->instance;
 }
 
 struct store_chain store_chain(const struct store *s)

@@ -46,15 +46,19 @@ void store_rollback(struct store *s);
 int store_close_open_rows(struct store *s);
 
 /* Carry the chain (audit/seal.c) on by one batch: late rows that are finished,
- * and up to rows_max of those that began more than some seconds ago. Its own
+ * and up to rows_max of those that began more than STORE_SEAL_LAG_US ago. Its own
  * transaction. Returns how many rows were sealed, or as above.
  */
+#define STORE_SEAL_LAG_US 3000000
 int store_seal(struct store *s, uint64_t wall_us, uint32_t rows_max);
 
 /* Sign where the chain stands. Returns 1, 0 when that was signed already, or as
  * above.
  */
 int store_checkpoint(struct store *s, uint64_t wall_us);
+
+/* Whose ledger it is, as it was called when it was made. */
+const char *store_instance(const struct store *s);
 
 struct store_chain {
 	int64_t batches; /* the number of the last one */

@@ -32,7 +32,6 @@
 #define SUM_BUSY_MS   500
 #define SUM_MS	      10000 /* between looks for rows to sum up */
 #define REQUEST_MS    200   /* between looks */
-#define AHEAD_US      (60ull * 1000000)
 #define PATH_LEN_MAX  512
 
 static uint64_t upkeep_wall_us(void)
@@ -79,27 +78,24 @@ static int upkeep_sign(struct upkeep *u, uint64_t now_ms)
 	return MIN(n, 0);
 }
 
-/* How far rows have been shipped, if they are. A file that cannot be read
- * counts as nothing shipped: bytes_max holds all the same.
- */
-static void upkeep_shipped(struct upkeep *u)
+void upkeep_shipped(const char *state_dir, struct store_limits *ret)
 {
 	char path[PATH_LEN_MAX], text[32];
 	ssize_t n;
 	int fd;
 
-	if (snprintf(path, sizeof(path), "%s/" UPKEEP_SHIPPED, u->state_dir) >=
+	if (snprintf(path, sizeof(path), "%s/" UPKEEP_SHIPPED, state_dir) >=
 	    PATH_LEN_MAX)
 		return;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	u->limits.ships = fd >= 0 || errno != ENOENT;
-	u->limits.shipped_id = 0;
+	ret->ships = fd >= 0 || errno != ENOENT;
+	ret->shipped_id = 0;
 	if (fd < 0)
 		return;
 	n = read(fd, text, sizeof(text) - 1);
 	(void)close(fd);
 	text[MAX(n, 0)] = '\0';
-	u->limits.shipped_id = strtoull(text, NULL, 10);
+	ret->shipped_id = strtoull(text, NULL, 10);
 }
 
 static int upkeep_prune(struct upkeep *u, int entered, uint64_t now_ms)
@@ -109,7 +105,7 @@ static int upkeep_prune(struct upkeep *u, int entered, uint64_t now_ms)
 
 	if (now_ms < u->prune_due_ms)
 		return 0;
-	upkeep_shipped(u);
+	upkeep_shipped(u->state_dir, &u->limits);
 	n = store_prune(u->store, &u->limits, upkeep_wall_us(), rows);
 	if (n < 0)
 		upkeep_warn(u, "taking old rows away");
@@ -178,7 +174,7 @@ static int upkeep_request(struct upkeep *u, uint64_t now_ms)
 
 	if (!upkeep_request_begin(u, now_ms))
 		return 0;
-	upkeep_shipped(u);
+	upkeep_shipped(u->state_dir, &u->limits);
 	limits = u->limits;
 	limits.keep_s = u->request.keep_s;
 	limits.bytes_max = u->request.bytes_max;
@@ -219,7 +215,8 @@ void upkeep_end(struct upkeep *u)
 		return;
 	/* What is finished is here: there is nothing to wait for. */
 	do
-		n = store_seal(u->store, wall_us + AHEAD_US, SEAL_ROWS);
+		n = store_seal(u->store, wall_us + STORE_SEAL_LAG_US,
+			       SEAL_ROWS);
 	while (n >= SEAL_ROWS);
 	if (n < 0 || store_checkpoint(u->store, wall_us) < 0)
 		upkeep_warn(u, "sealing the last rows");

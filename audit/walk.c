@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "audit/audit.h"
+#include "audit/ids.h"
 #include "base/base.h"
 
 #define CACHE_LEN 65536 /* facts whose hashes are kept; 3.5 MiB when full */
@@ -23,6 +24,10 @@ struct walk {
 	sqlite3_stmt *late;
 	sqlite3_stmt *facts;
 	sqlite3_stmt *at; /* range or late; NULL: none is under way */
+	sqlite3 *db;	  /* borrowed */
+	bool apart;
+	struct ids elsewhere; /* in batches other than their range's */
+	struct ids waiting;   /* late, and in no batch yet */
 	struct walk_facts cache[CACHE_LEN];
 };
 
@@ -57,6 +62,7 @@ int walk_new(sqlite3 *db, struct chain *chain, struct walk **ret)
 	if (!w)
 		return SQLITE_NOMEM;
 	w->chain = chain;
+	w->db = db;
 	rc = sqlite3_prepare_v2(db, range_sql, -1, &w->range, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v2(db, late_sql, -1, &w->late, NULL);
@@ -76,8 +82,47 @@ void walk_free(struct walk **w)
 	(void)sqlite3_finalize((*w)->range);
 	(void)sqlite3_finalize((*w)->late);
 	(void)sqlite3_finalize((*w)->facts);
+	free((*w)->elsewhere.mem);
+	free((*w)->waiting.mem);
 	free(*w);
 	*w = NULL;
+}
+
+static int walk_ids(struct walk *w, const char *sql, struct ids *ret)
+{
+	sqlite3_stmt *stmt;
+	int err = 0;
+	int rc = sqlite3_prepare_v2(w->db, sql, -1, &stmt, NULL);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	while (!err && sqlite3_step(stmt) == SQLITE_ROW)
+		err = ids_add(ret, (uint64_t)sqlite3_column_int64(stmt, 0));
+	rc = sqlite3_finalize(stmt);
+	return err ? SQLITE_NOMEM : rc;
+}
+
+int walk_apart(struct walk *w)
+{
+	int rc = walk_ids(w, "SELECT id FROM batch_late ORDER BY id",
+			  &w->elsewhere);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	w->apart = true;
+	return walk_ids(w,
+			"SELECT DISTINCT id FROM late WHERE seq > (SELECT"
+			" CAST(value AS INTEGER) FROM ledger WHERE key ="
+			" 'late_seq') AND id <= (SELECT max(last) FROM (SELECT"
+			" last FROM batch UNION ALL SELECT last FROM"
+			" statement)) AND id IN (SELECT id FROM record)"
+			" ORDER BY id",
+			&w->waiting);
+}
+
+size_t walk_waiting(const struct walk *w)
+{
+	return w->waiting.len;
 }
 
 void walk_forget(struct walk *w)
@@ -162,7 +207,7 @@ static int walk_look_up(struct walk *w, int64_t id, struct walk_facts **ret)
 	return SQLITE_OK;
 }
 
-int walk_next(struct walk *w, struct walk_row *ret)
+static int walk_step(struct walk *w, struct walk_row *ret)
 {
 	int rc = sqlite3_step(w->at);
 	struct walk_facts *facts;
@@ -193,6 +238,21 @@ int walk_next(struct walk *w, struct walk_row *ret)
 		.detail = walk_text(w->at, 10),
 	};
 	return SQLITE_ROW;
+}
+
+int walk_next(struct walk *w, struct walk_row *ret)
+{
+	bool skip;
+	int rc;
+
+	do {
+		rc = walk_step(w, ret);
+		skip = rc == SQLITE_ROW && w->apart && w->at == w->range &&
+		       (ret->open ||
+			ids_have(&w->elsewhere, (uint64_t)ret->row.id) ||
+			ids_have(&w->waiting, (uint64_t)ret->row.id));
+	} while (skip);
+	return rc;
 }
 
 static void walk_hash(sqlite3_stmt *stmt, int column, uint8_t ret[CHAIN_HASH])

@@ -30,6 +30,16 @@ void walk_free(struct walk **w);
 /* Facts were deleted: an id may mean something else now. */
 void walk_forget(struct walk *w);
 
+/* Read which rows are not of the batch of their range: late ones, and those that
+ * wait. From then on walk_range() passes them over, and open ones.
+ */
+int walk_apart(struct walk *w);
+
+/* How many wait: finished, with ids of a range that is sealed, and in no batch
+ * yet.
+ */
+size_t walk_waiting(const struct walk *w);
+
 /* Begin with the rows of ids first to last, or with the late ones of a batch,
  * in order of id.
  */

@@ -21,6 +21,7 @@ int cmd_answer(int argc, char **argv);
 int cmd_ask(int argc, char **argv);
 int cmd_asks(int argc, char **argv);
 int cmd_ca(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
 int cmd_attach(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
 int cmd_deny(int argc, char **argv);

@@ -14,6 +14,7 @@ static const struct command commands[] = {
 	{ "shell", cmd_shell, "open a shell in a running sandbox" },
 	{ "stop", cmd_stop, "end a running sandbox" },
 	{ "log", cmd_log, "show what was refused, or all requests" },
+	{ "audit", cmd_audit, "prove, copy and trim the ledger" },
 	{ "sql", cmd_sql, "ask the ledger in SQL, read-only" },
 	{ "allow", cmd_allow, "give a rule to a running sandbox" },
 	{ "deny", cmd_deny, "the same, to forbid" },
