@@ -23,8 +23,9 @@
 #define PROGRESS_OPS 10000 /* steps of SQLite's machine: some 0.1 ms */
 
 struct sql {
-	sqlite3 *db;	    /* owned */
-	sqlite3_stmt *stmt; /* owned */
+	sqlite3 *db;			   /* owned */
+	sqlite3_stmt *stmt;		   /* owned */
+	const volatile sig_atomic_t *stop; /* borrowed; or NULL */
 	uint32_t limit_ms;
 	uint64_t end_ms; /* of the statement at work; 0: none */
 	const char *refused;
@@ -43,7 +44,7 @@ static int sql_progress(void *ctx)
 {
 	const struct sql *s = ctx;
 
-	return s->end_ms && now_ms() > s->end_ms;
+	return (s->stop && *s->stop) || (s->end_ms && now_ms() > s->end_ms);
 }
 
 static bool word_in(const char *word, const char *const *words)
@@ -195,9 +196,9 @@ void sql_limit(struct sql *s, uint32_t ms)
 	s->limit_ms = ms;
 }
 
-void sql_interrupt(struct sql *s)
+void sql_watch(struct sql *s, const volatile sig_atomic_t *stop)
 {
-	sqlite3_interrupt(s->db);
+	s->stop = stop;
 }
 
 const char *sql_error(const struct sql *s)
@@ -242,6 +243,14 @@ const char *sql_column(const struct sql *s, size_t i)
 	return name ? name : "?";
 }
 
+static int sql_ended(struct sql *s, bool stopped)
+{
+	(void)snprintf(s->error, sizeof(s->error), "%s",
+		       stopped ? "interrupted"
+			       : "it takes longer than the time limit");
+	return stopped ? -EINTR : -ETIME;
+}
+
 int sql_step(struct sql *s)
 {
 	switch (sqlite3_step(s->stmt) & 0xff) {
@@ -250,11 +259,7 @@ int sql_step(struct sql *s)
 	case SQLITE_DONE:
 		return 0;
 	case SQLITE_INTERRUPT:
-		(void)snprintf(s->error, sizeof(s->error), "%s",
-			       sql_progress(s) ? "it takes longer than the "
-						 "time limit"
-					       : "interrupted");
-		return sql_progress(s) ? -ETIME : -EINTR;
+		return sql_ended(s, s->stop && *s->stop);
 	case SQLITE_AUTH:
 		return sql_refused(s);
 	default:

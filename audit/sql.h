@@ -7,6 +7,7 @@
 #ifndef AUDIT_SQL_H
 #define AUDIT_SQL_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,8 +38,9 @@ void sql_free(struct sql **s);
 /* A statement ends after so many ms; 0: never. */
 void sql_limit(struct sql *s, uint32_t ms);
 
-/* End the statement at work. From a signal handler, too. */
-void sql_interrupt(struct sql *s);
+/* A statement ends soon after *stop is set, as by a signal handler; borrowed.
+ */
+void sql_watch(struct sql *s, const volatile sig_atomic_t *stop);
 
 /* Compile the first statement of text, and say where the next one begins.
  * Returns 1, 0 (there is none: blanks, comments), -EROFS (it would do more than

@@ -38,8 +38,8 @@ static uint32_t *sums_slot(const struct sums *s, const int64_t key[SUMS_KEYS])
 {
 	size_t mask = s->slots_len - 1, i = sums_hash(key) & mask;
 
-	while (s->slots[i] &&
-	       memcmp(s->mem[s->slots[i] - 1].key, key, sizeof(s->mem->key)))
+	while (s->slots[i] && memcmp(s->mem[s->slots[i] - 1].key, key,
+				     sizeof(s->mem->key)) != 0)
 		i = (i + 1) & mask;
 	return &s->slots[i];
 }

@@ -63,13 +63,12 @@ struct asker {
 	char path[INSTANCE_PATH_MAX];
 };
 
-static struct sql *volatile sql_at_work; /* for the signal */
+static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int number)
 {
 	(void)number;
-	if (sql_at_work)
-		sql_interrupt(sql_at_work);
+	interrupted = 1;
 }
 
 static size_t screen_columns(void)
@@ -156,13 +155,12 @@ static int sql_run(struct asker *a, const char *text)
 {
 	int n = 0;
 
-	sql_at_work = a->sql;
+	interrupted = 0;
 	while (n >= 0 && *text) {
 		n = sql_begin(a->sql, text, &text);
 		if (n > 0)
 			n = sql_rows(a);
 	}
-	sql_at_work = NULL;
 	return n < 0 ? sql_status(a, n) : 0;
 }
 
@@ -259,6 +257,7 @@ static int sql_ledger(struct asker *a)
 	err = sql_open(a->path, &a->sql);
 	if (!err) {
 		sql_limit(a->sql, a->timeout_s * 1000);
+		sql_watch(a->sql, &interrupted);
 		return 0;
 	}
 	(void)fprintf(stderr, "penstock sql: %s: %s\n", a->path,

@@ -151,9 +151,14 @@ static void ends(void **state)
 	static const char forever[] =
 		"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1"
 		" FROM c) SELECT max(x) FROM c";
+	volatile sig_atomic_t stop = 1;
 	struct sql *q = seed(*state);
 	const char *rest;
 
+	sql_watch(q, &stop);
+	assert_int_equal(sql_begin(q, forever, &rest), 1);
+	assert_int_equal(sql_step(q), -EINTR);
+	stop = 0;
 	sql_limit(q, 50);
 	assert_int_equal(sql_begin(q, forever, &rest), 1);
 	assert_int_equal(sql_step(q), -ETIME);
