@@ -10,7 +10,7 @@
 #include "base/err.h"
 
 static const char *const link_states[] = {
-	[LINK_STARTING] = "starting",
+	[LINK_FRESH] = "ok",
 	[LINK_OK] = "ok",
 	[LINK_RETRYING] = "retrying",
 	[LINK_REFUSED] = "refused",
@@ -19,7 +19,7 @@ static_assert(ARRAY_SIZE(link_states) == LINK_STATES, "a state, no name");
 
 const char *link_state_str(enum link_state s)
 {
-	return s < LINK_STATES ? link_states[s] : "starting";
+	return s < LINK_STATES ? link_states[s] : "retrying";
 }
 
 int link_open(struct link *ret)

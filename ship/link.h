@@ -23,7 +23,7 @@
 #define LINK_ERROR_MAX	200
 
 enum link_state {
-	LINK_STARTING, /* nothing was sent yet */
+	LINK_FRESH,    /* nothing was sent yet: as good as ok */
 	LINK_OK,       /* the last request was accepted */
 	LINK_RETRYING, /* the last one failed in a way that passes */
 	LINK_REFUSED,  /* … in a way that somebody has to mend */

@@ -241,7 +241,7 @@ static void reader_on_report(struct reader_dest *d, bool same,
 		d->before.requests = d->shown.requests;
 		d->before.failures = d->shown.failures;
 	}
-	if (report->state != LINK_STARTING || report->failures)
+	if (report->state != LINK_FRESH || report->failures)
 		d->shown = *report;
 	d->shown.requests = d->before.requests + report->requests;
 	d->shown.failures = d->before.failures + report->failures;

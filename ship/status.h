@@ -6,7 +6,7 @@
  *
  *   time_us 1795348343724755	when it was written; an old one is a dead one's
  *   instance gw1-1f0c9a3e	what the rows carry as `instance`
- *   DESTINATION.state ok	starting, ok, retrying, refused
+ *   DESTINATION.state ok	ok, retrying, refused
  *   DESTINATION.position 812	the last batch that it has as a whole
  *   DESTINATION.rows_behind 0
  *   DESTINATION.seconds_behind 0

@@ -105,7 +105,8 @@ static void test_names(void **state)
 {
 	(void)state;
 	assert_string_equal(link_state_str(LINK_REFUSED), "refused");
-	assert_string_equal(link_state_str((enum link_state)99), "starting");
+	assert_string_equal(link_state_str(LINK_FRESH), "ok");
+	assert_string_equal(link_state_str((enum link_state)99), "retrying");
 }
 
 int main(void)
