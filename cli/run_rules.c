@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/base.h"
 #include "base/err.h"
@@ -92,12 +93,23 @@ static int run_add_default(struct run_set *set, bool hint)
 	return rc;
 }
 
-static int run_add_allow(const char *line, struct ruleset *rs)
+static int run_add_allow(const struct run_set *set, const char *line)
 {
+	struct ruleset *rs = set->further;
 	struct rule_error err = { 0 };
-	int rc = ruleset_add(rs, VERDICT_ALLOW, slice_str(line),
-			     SLICE("command line"), &err);
+	int rc;
 
+	ruleset_set_clock(rs, (uint64_t)time(NULL));
+	rc = ruleset_add(rs, VERDICT_ALLOW, slice_str(line),
+			 SLICE("command line"), &err);
+	if (!rc) {
+		const char *at = strstr(line, " inject=");
+
+		rc = config_check_inject(
+			set->config, ruleset_at(rs, ruleset_len(rs) - 1), &err);
+		err.column = at ? (unsigned int)(at - line) + sizeof(" inject=")
+				: err.column;
+	}
 	if (rc == ERR_SYNTAX)
 		(void)fprintf(stderr,
 			      "penstock run: --allow: %s\n  %s\n  %*s\n",
@@ -120,7 +132,7 @@ static int run_collect(struct run_set *set, const struct words *policies,
 	for (size_t i = 0; !rc && i < policies->len; i++)
 		rc = run_add_policy(set, policies->ptr[i]);
 	for (size_t i = 0; !rc && i < allow->len; i++)
-		rc = run_add_allow(allow->ptr[i], set->further);
+		rc = run_add_allow(set, allow->ptr[i]);
 	return rc;
 }
 
