@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -32,11 +33,24 @@ static FILE *counters_open(const struct instance *in)
 	return f;
 }
 
+/* "PACKETS OCTETS CHAIN RULE": all but the octets. */
+static void counters_line(char *line)
+{
+	char *end, *chain, *what;
+	uint64_t packets = strtoull(line, &end, 10);
+
+	line[strcspn(line, "\n")] = '\0';
+	chain = *end == ' ' ? strchr(end + 1, ' ') : NULL;
+	what = chain ? strchr(chain + 1, ' ') : NULL;
+	if (what)
+		(void)printf("%12" PRIu64 "  %-18.*s %s\n", packets,
+			     (int)(what - chain - 1), chain + 1, what + 1);
+}
+
 void counters_print(const struct instance *in)
 {
-	char line[COUNTERS_LINE_MAX], chain[32], what[256];
+	char line[COUNTERS_LINE_MAX];
 	FILE *f = counters_open(in);
-	uint64_t packets, octets;
 	struct stat st;
 
 	if (!f)
@@ -44,11 +58,7 @@ void counters_print(const struct instance *in)
 	if (fstat(fileno(f), &st) == 0)
 		(void)printf("\nThe capture's packets, %lld seconds ago:\n",
 			     (long long)(time(NULL) - st.st_mtime));
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%" SCNu64 " %" SCNu64 " %31s %255[ -~]",
-			   &packets, &octets, chain, what) == 4)
-			(void)printf("%12" PRIu64 "  %-18s %s\n", packets,
-				     chain, what);
-	}
+	while (fgets(line, sizeof(line), f))
+		counters_line(line);
 	(void)fclose(f);
 }

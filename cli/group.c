@@ -109,7 +109,7 @@ int group_dir(const char *root, const char *text, const char *controller,
 {
 	char both[GROUP_PATH_MAX];
 	const char *mount = controller, *path;
-	size_t len;
+	size_t len = 0;
 	int n;
 
 	path = *controller ? group_line(text, controller, &len) : NULL;
@@ -127,31 +127,39 @@ int group_dir(const char *root, const char *text, const char *controller,
 	return n < 0 || n >= GROUP_PATH_MAX ? -ENOENT : 0;
 }
 
-/* A file's number; "max" and what is none are the largest. */
-static uint64_t group_number(const char *dir, const char *name)
+/* The number at text; "max" and what is none are the largest. */
+static uint64_t group_parse(const char *text, char **end)
 {
-	char text[GROUP_TEXT_MAX], *end;
 	uint64_t n;
 
-	if (group_read(dir, name, text) < 0 || *text < '0' || *text > '9')
+	*end = NULL;
+	if (*text < '0' || *text > '9')
 		return UINT64_MAX;
 	errno = 0;
-	n = strtoull(text, &end, 10);
+	n = strtoull(text, end, 10);
 	return errno ? UINT64_MAX : n;
+}
+
+static uint64_t group_number(const char *dir, const char *name)
+{
+	char text[GROUP_TEXT_MAX] = "", *end;
+
+	return group_read(dir, name, text) < 0 ? UINT64_MAX
+					       : group_parse(text, &end);
 }
 
 /* Thousandths of a processor, or more than any limit says. */
 static uint64_t group_cpu(const char *dir, bool v2)
 {
-	char text[GROUP_TEXT_MAX];
+	char text[GROUP_TEXT_MAX] = "", *end;
 	uint64_t quota = UINT64_MAX, period = 0;
 
 	if (!v2) {
 		quota = group_number(dir, "cpu.cfs_quota_us");
 		period = group_number(dir, "cpu.cfs_period_us");
-	} else if (group_read(dir, "cpu.max", text) == 0 &&
-		   sscanf(text, "%" SCNu64 " %" SCNu64, &quota, &period) != 2) {
-		quota = UINT64_MAX;
+	} else if (group_read(dir, "cpu.max", text) == 0) {
+		quota = group_parse(text, &end);
+		period = end && *end == ' ' ? group_parse(end + 1, &end) : 0;
 	}
 	if (!period || quota > UINT64_MAX / 1000)
 		return UINT64_MAX;
@@ -259,9 +267,9 @@ int group_enter(const char *dir, pid_t pid)
 unsigned long group_kills(const char *root, const char *text)
 {
 	static const char key[] = "oom_kill ";
-	char dir[GROUP_PATH_MAX], events[GROUP_TEXT_MAX];
+	char dir[GROUP_PATH_MAX], events[GROUP_TEXT_MAX] = "";
 	const char *at;
-	bool v2;
+	bool v2 = false;
 
 	if (group_dir(root, text, "memory", dir, &v2) < 0 ||
 	    group_read(dir, v2 ? "memory.events" : "memory.oom_control",
