@@ -1,10 +1,7 @@
 #!/usr/bin/env python3
 """The ways round the gate, each as an attempt to get a mark out.
 
-usage: escape_attempts.py try KIND          one JSON line for each attempt
-       escape_attempts.py early ADDRESS     connect, wait for a line, go on
-       escape_attempts.py loop KIND         until standard input ends
-       escape_attempts.py flood KIND        fill the ledger, then ask on
+usage: escape_attempts.py KIND           prints a JSON line for each attempt
 
 An attempt is a generator: what it yields says how each of its variants ended,
 as the client sees it. Whether the mark got out is judged outside, by
@@ -13,14 +10,12 @@ captures, each attempt shall arrive, but those with a reason why it cannot.
 """
 import concurrent.futures
 import ctypes
-import itertools
 import json
 import os
 import socket
 import struct
 import subprocess
 import sys
-import threading
 import time
 
 import escape_gate
@@ -36,8 +31,6 @@ ODD = ("127.1", "2130706433", "0x7f000001", "0177.0.0.1",
        "[::ffff:127.0.0.1]", "[64:ff9b::a9fe:a9fe]", "[2002:7f00:1::]")
 JOBS = 8
 ERRORS_S = 3.6                            # a neighbour is looked for for 3 s
-FLOOD_MAX = 30000                         # requests, more than all spools
-FULL_IN_A_ROW = 8                         # connections, of whatever worker
 NO_PROXY = "there is no proxy to ask"
 CAPTURED = ("free", "run", "appliance", "attach")
 
@@ -537,14 +530,12 @@ def no_names(g):
 
 @attempt(NAMES, "no SNI")
 def no_sni(g):
-    context = escape_gate.ssl._create_unverified_context()
     for host in (SECRET, EVIL, TRAP):
         for door in g.doors():
             try:
-                yield g.say(context.wrap_socket(door()), g.marked(host))
-            except (Refused, OSError) as end:
-                yield str(end) if isinstance(end, Refused) \
-                    else escape_gate.word(end)
+                yield g.say(g.tls(door(), None), g.marked(host))
+            except Refused as end:
+                yield str(end)
 
 
 @attempt(NAMES, "SNI an address; two SNIs; SNI that is no name")
@@ -931,98 +922,5 @@ def try_all(kind):
             print(json.dumps(found), flush=True)
 
 
-def early(address):
-    """A connection and a flow that are there before the rules are."""
-    mark = b"leak-early-001"
-    socks = []
-    for to, kind in ((TO4, 1), (TO6, 1), (TO4, 2), (TO6, 2)):
-        sock = socket.socket(escape_gate.family(to), kind)
-        sock.settimeout(2)
-        sock.connect((to, 7000))
-        sock.send(b"open")
-        socks.append(sock)
-    print("open", flush=True)
-    sys.stdin.readline()
-    seen = []
-    for sock in socks * 3:
-        try:
-            sock.send(mark + address.encode())
-            time.sleep(0.1)
-        except OSError as error:
-            seen.append(escape_gate.word(error))
-    print(" ".join(sorted(set(seen))) or "dropped", flush=True)
-
-
-def good_loop(kind, counts):
-    """Allowed requests, each on a connection of its own."""
-    g = Gate(kind, 998)
-    while True:
-        try:
-            with g.tls(g.door()(), GOOD) as sock:
-                got = g.say(sock, g.request(f"/{g.fine}"))
-        except (Refused, OSError) as end:
-            got = str(end) if isinstance(end, Refused) \
-                else escape_gate.word(end)
-        counts[got] = counts.get(got, 0) + 1
-        time.sleep(0.02)
-
-
-def bad_loop(kind):
-    """What may not leave, from everything at hand."""
-    g = Gate(kind, 999)
-    while True:
-        for _ in g.knock([(TO4, 444), (TO6, 444), (TRAP, 443)]):
-            pass
-        for _ in g.datagrams([(TO4, 443), (TO6, 443), (TO4, 53), (TO4, 9)]):
-            pass
-        g.raw(TO4, 1, echo(4, g.mark.encode()))
-        if g.proxy:
-            for target in (f"{TRAP}:443", f"{SECRET}:443"):
-                try:
-                    g.connect(target).close()
-                except (Refused, OSError):
-                    pass
-
-
-def loop(kind):
-    counts = {}
-    for target, args in ((good_loop, (kind, counts)), (bad_loop, (kind,)),
-                         (bad_loop, (kind,))):
-        threading.Thread(target=target, args=args, daemon=True).start()
-    for line in sys.stdin:                # each asks for what was seen since
-        print(json.dumps(counts), flush=True)
-        counts.clear()
-    os._exit(0)
-
-
-def flood(kind):
-    """Refused requests until nothing can be recorded; then allowed ones."""
-    g = Gate(kind, 997)
-    octets = g.request("/denied/x").encode()
-    sent = full = 0
-    while sent < FLOOD_MAX and full < FULL_IN_A_ROW:
-        wire = Wire(None, tls=False, sock=g.tls(g.door()(), GOOD))
-        statuses = set()
-        many = 1 if full else 100
-        try:
-            wire.send(octets * many)
-            for _ in range(many):
-                statuses.add(wire.answer().status)
-        except (OSError, AttributeError, IndexError, ValueError):
-            pass
-        wire.close()
-        full = full + 1 if statuses == {503} else 0
-        sent += many
-    print(json.dumps({"sent": sent, "full": full}), flush=True)
-    seen = []
-    for _ in range(20):
-        try:
-            seen.append(g.say(g.tls(g.door()(), GOOD),
-                              g.request(f"/{g.mark}")))
-        except Refused as end:
-            seen.append(str(end))
-    print(json.dumps(seen), flush=True)
-
-
 if __name__ == "__main__":
-    globals()[{"try": "try_all"}.get(sys.argv[1], sys.argv[1])](*sys.argv[2:])
+    try_all(sys.argv[1])

@@ -246,9 +246,9 @@ class EscapeStage(Stage):
     def in_box(self, kind, *argv):
         return command("nsenter", "-t", self.boxes[kind].pid, "-n", *argv)
 
-    def attempts(self, kind, *argv):
-        """escape_attempts.py in a sandbox, under way."""
-        words = [PYTHON, "escape_attempts.py", *argv]
+    def client(self, kind, script, *argv):
+        """A script of ours in a sandbox, under way."""
+        words = [PYTHON, f"escape_{script}.py", *argv, kind]
         options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE,
                    "text": True, "stderr": open(
                        self.dir / "logs" / f"in-{kind}", "a")}

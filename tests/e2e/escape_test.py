@@ -50,7 +50,7 @@ class Suite:
 
     def run_list(self, kinds):
         """{kind: {attempt: found}}, all kinds at once."""
-        running = {kind: self.stage.attempts(kind, "try", kind)
+        running = {kind: self.stage.client(kind, "attempts")
                    for kind in kinds}
         found = {}
         for kind, child in running.items():
@@ -173,7 +173,7 @@ class Suite:
         self.early = {}
         for kind in self.kinds:
             if kind in ("appliance", "attach"):
-                child = self.stage.attempts(kind, "early", kind)
+                child = self.stage.client(kind, "client", "early")
                 assert child.stdout.readline() == "open\n", kind
                 self.early[kind] = child
         seen = {f["peer"] for f, octets in self.stage.connections("caught")
@@ -188,6 +188,7 @@ class Suite:
             if kind in self.early:
                 out, _ = self.early[kind].communicate("go\n", timeout=20)
                 ends[kind] = out.strip()
+                bad += [] if out.strip() else [f"{kind}: no word"]
             else:
                 ends[kind] = "does not apply: " + (
                     "the rules are there before the command"
@@ -202,14 +203,14 @@ class Suite:
     # -- the gateway stopped, starved and killed -----------------------------
 
     def start_loops(self):
-        self.loops = {kind: self.stage.attempts(kind, "loop", kind)
+        self.loops = {kind: self.stage.client(kind, "client", "loop")
                       for kind in self.kinds}
         self.served(30)
 
-    def counts(self, kind):
+    def counts(self, kind, word="?"):
         """What the loop's allowed requests got since it was last asked."""
         child = self.loops[kind]
-        child.stdin.write("?\n")
+        child.stdin.write(f"{word}\n")
         child.stdin.flush()
         assert select.select([child.stdout], [], [], 20)[0], kind
         return json.loads(child.stdout.readline())
@@ -224,9 +225,8 @@ class Suite:
         quiet no new connection at all."""
         began = time.monotonic()
         since = function() or began
-        time.sleep(SETTLE_S)              # answers that are under way
         for kind in self.kinds:
-            self.counts(kind)
+            self.counts(kind, "now")
         time.sleep(FAULT_S)
         until = time.monotonic()
         ends = {kind: ", ".join(sorted(self.counts(kind))) or "no answer"
@@ -270,7 +270,8 @@ class Suite:
                 resource.prlimit(pid, resource.RLIMIT_NOFILE,
                                  (held - 3, limits[pid][1]))
 
-        self.during("out of descriptors", starve)
+        self.during("out of descriptors: connections are turned away",
+                    starve)
         assert "out of file descriptors" in self.stage.log("up")
         for pid, limit in limits.items():
             resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
@@ -282,20 +283,34 @@ class Suite:
         self.stage.signal_all(audit, signal.SIGSTOP)
         ends, bad = {}, []
         try:
-            running = {k: self.stage.attempts(k, "flood", k)
+            running = {k: self.stage.client(k, "client", "flood")
                        for k in self.kinds}
-            for kind, child in running.items():
-                out, _ = child.communicate(timeout=60)
-                first, last = map(json.loads, out.splitlines())
-                ends[kind] = ", ".join(sorted(set(last)))
-                if not first["full"] or set(last) - {"503"}:
-                    bad.append(f"{kind}: {first} {last}")
+            found = {kind: json.loads(child.communicate(timeout=60)[0])
+                     for kind, child in running.items()}
         finally:
             self.stage.signal_all(audit, signal.SIGCONT)
-        bad += [repr(o) for f, o in self.stage.connections("caught")
-                if f["at"] > began and b"leak-" in o]
+        for kind, got in found.items():
+            # Where a slot was free, what went out is in the ledger.
+            arrived = sum(o.count(f"/fine-{kind}-997 ".encode()) for f, o in
+                          self.stage.connections("caught")
+                          if f["at"] > began)
+            answered = got["seen"].count("200")
+            ends[kind] = ", ".join(sorted(set(got["seen"])))
+            if "503" not in got["seen"] or arrived != answered or \
+                    not self.recorded_as(f"/fine-{kind}-997", answered):
+                bad.append(f"{kind}: {arrived} arrived, {got}")
         bad += [why for why, _ in self.stage.leaks(began)]
         self.tell(FAULTS, "the ledger full, disk or spool", ends, bad)
+
+    def recorded_as(self, path, many):
+        """So many requests for this path went upstream, the ledger says."""
+        def look():
+            return sum(bool(row["upstream"]) for row in
+                       self.stage.rows("--path", path)) >= many
+        try:
+            return wait_for("the rows", look)
+        except TimeoutError:
+            return False
 
     def flush(self):
         """Rules and routes of a sandbox gone, by somebody with the power."""
@@ -313,14 +328,14 @@ class Suite:
                 for table in ("local", "main"):
                     command(*inside, "ip", family, "route", "flush", "table",
                             table)
-            self.counts("run")
+            self.counts("run", "now")
             time.sleep(FAULT_S)
             counts = self.counts("run")
             ends["run"] = ", ".join(sorted(counts)) or "no answer"
             bad += ["it is served"] if "200" in counts else []
             self.loops["run"].kill()      # with its sandbox
             self.loops["run"].wait()
-            self.loops["run"] = self.stage.attempts("run", "loop", "run")
+            self.loops["run"] = self.stage.client("run", "client", "loop")
             self.served()
         time.sleep(SETTLE_S)
         bad += [why for why, _ in self.stage.leaks(began)]
@@ -348,8 +363,7 @@ class Suite:
         stage = self.stage
         since = stage.kill_all() + 0.3
         for kind in self.kinds:
-            if self.loops[kind].poll() is None:
-                self.counts(kind)
+            self.counts(kind, "now")
         time.sleep(FAULT_S * 2)
         ends, bad = {}, []
         for kind in self.kinds:
@@ -368,7 +382,7 @@ class Suite:
             child.kill()
             child.wait()
 
-    def recorded(self):
+    def nothing_lost(self):
         """The recorders lost nothing."""
         bad = []
         for name, child in (("packets", self.stage.world),
@@ -395,7 +409,7 @@ class Suite:
         self.early_end()
         self.attempts()
         self.faults()
-        self.recorded()
+        self.nothing_lost()
 
 
 def option(name):
