@@ -1,8 +1,8 @@
 /* audit/main.c - the program penstock-audit: the ledger's only writer.
  *
  * It polls. The spools are memory that the workers fill without a system call,
- * so nobody could wake us; and a pass that finds records waits less before the
- * next one, from POLL_IDLE_MS down to POLL_BUSY_MS. When the ledger refuses
+ * so nobody could wake us; and the more records a pass finds, the sooner comes
+ * the next one, after POLL_MAX_MS down to POLL_MIN_MS. When the ledger refuses
  * (disk full, locked, read-only, damaged) the spools are kept and the pass is
  * tried again, ever more slowly up to RETRY_MAX_MS; they fill up meanwhile, and
  * then the workers refuse requests.
@@ -50,10 +50,9 @@
  */
 #define AUDIT_NICE (-10)
 
-#define BUSY_ROWS      50 /* of one pass */
-#define POLL_BUSY_MS   10
-#define POLL_CALM_MS   40
-#define POLL_IDLE_MS   200
+#define PASS_ROWS      500 /* worth a transaction of their own */
+#define POLL_MIN_MS    5
+#define POLL_MAX_MS    50   /* one sandbox's share of slots, at full load */
 #define SCAN_MS	       200  /* new spools, dead writers */
 #define STATUS_MS      1000 /* the status file at most so often */
 #define RETRY_MIN_MS   100
@@ -343,16 +342,19 @@ static void audit_stuck(struct audit *a, int err)
 	a->wait_ms = a->retry_ms;
 }
 
-/* How long to wait after a pass that took n records: a full batch means that
- * there are more; few are worth no transaction of their own.
+/* How long to wait after a pass that took n records: until PASS_ROWS more have
+ * come, if they come as these did. A full batch means that there are more.
  */
 static uint32_t audit_pause_ms(const struct audit *a, int n)
 {
+	uint32_t ms;
+
 	if (n >= DRAIN_BATCH)
 		return 0;
-	if (n >= BUSY_ROWS)
-		return POLL_BUSY_MS;
-	return n ? POLL_CALM_MS : MIN(a->wait_ms * 2 + 1, POLL_IDLE_MS);
+	if (!n)
+		return MIN(a->wait_ms * 2 + 1, POLL_MAX_MS);
+	ms = MAX(a->wait_ms, 1) * PASS_ROWS / (uint32_t)n;
+	return MIN(MAX(ms, POLL_MIN_MS), POLL_MAX_MS);
 }
 
 static void audit_turn(struct audit *a)
