@@ -246,7 +246,8 @@ class Peer:
 
 def rate(peer, argv, count):
     """Requests of one load generator, and the CPU they took. Of that, what
-    the ledger's writer took, and its share of what all the others did.
+    the ledger's writer took for each, with sealing and checkpoints, and as a
+    share of what all the others took.
     """
     before, audit_before = peer.cpu_s(), peer.cpu_s(AUDIT)
     out = peer.lab.client.run(*argv)
@@ -255,7 +256,7 @@ def rate(peer, argv, count):
     used = peer.cpu_s() - before
     requests, per_s, errors = count(out)
     return {"per s": per_s, "CPU s/10k": used / max(requests, 1) * 1e4,
-            "ledger CPU s/10k": audit / max(requests, 1) * 1e4,
+            "ledger CPU µs": audit / max(requests, 1) * 1e6,
             "ledger % of the rest": audit / max(used - audit, 0.01) * 100,
             "errors": errors}
 
