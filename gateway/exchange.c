@@ -201,6 +201,20 @@ static void exchange_end(struct exchange *ex, enum audit_outcome outcome)
 	exchange_give_spare(gate, ex);
 }
 
+/* Has the client got all of the answer? One that knows the length may leave
+ * when it has so many octets, without waiting for the end of the stream.
+ */
+static bool exchange_answered(const struct exchange *ex)
+{
+	const struct http_head *head = ex->rsp.head;
+
+	if (ex->rsp.done)
+		return true;
+	return head && ex->rsp.head_written && head->framing == HTTP_LENGTH &&
+	       ex->rsp.passed == head->content_length &&
+	       !buf_len(&ex->rsp.body);
+}
+
 /* What the state says of an exchange whose client side is over. */
 static enum audit_outcome exchange_outcome(const struct exchange *ex)
 {
@@ -210,7 +224,7 @@ static enum audit_outcome exchange_outcome(const struct exchange *ex)
 			       ? AUDIT_FAILED
 			       : AUDIT_REFUSED;
 	if ((ex->state == EXCHANGE_RELAY || ex->judged.portal) &&
-	    ex->rsp.done && !ex->rsp.cut)
+	    exchange_answered(ex) && !ex->rsp.cut)
 		return AUDIT_DONE;
 	return AUDIT_CUT;
 }
@@ -276,7 +290,7 @@ static enum refusal_kind exchange_fault_kind(enum http_fault fault)
 }
 
 /* Why it ends in the middle: the first word counts, and a refusal's own. What
- * was let through uninspected stays marked as that.
+ * was let through uninspected, or by mode learn, stays marked as that.
  */
 static void exchange_note(struct exchange *ex, struct slice reason,
 			  struct slice detail)
@@ -284,7 +298,7 @@ static void exchange_note(struct exchange *ex, struct slice reason,
 	if (ex->refused || ex->noted)
 		return;
 	ex->noted = true;
-	if (!ex->judged.uninspected)
+	if (!ex->judged.uninspected && !ex->judged.learned)
 		ex->judged.reason = reason;
 	ex->detail = detail;
 }
@@ -307,7 +321,8 @@ static void exchange_on_fault(struct exchange *ex)
 	if (fault == HTTP_FAULT_CANCEL || fault == HTTP_FAULT_CUT ||
 	    fault == HTTP_FAULT_FLOOD) {
 		up_cancel(ex->conn->gate, &ex->up, HTTP_FAULT_CANCEL);
-		exchange_note_cut(ex, fault);
+		if (!exchange_answered(ex))
+			exchange_note_cut(ex, fault);
 		return; /* CLOSED follows */
 	}
 	if (!ex->rsp.head && ex->state != EXCHANGE_REFUSE) {
@@ -357,7 +372,7 @@ void exchange_abort_all(struct exchange_conn *conn)
 	while (conn->exchanges) {
 		struct exchange *ex = conn->exchanges;
 
-		if (!ex->rsp.done)
+		if (!exchange_answered(ex))
 			exchange_note_cut(ex, HTTP_FAULT_CUT);
 		exchange_end(ex, exchange_outcome(ex));
 	}

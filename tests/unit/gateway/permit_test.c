@@ -467,7 +467,9 @@ static void test_learn(void **state)
 	assert_false(rig.rows[1].ended);
 	rig.sb->learn = false;
 	rule("any http://good.example");
-	rig_row(1, AUDIT_CUT, 200, "policy-changed");
+	rig_row(1, AUDIT_CUT, 200, "would-deny");
+	assert_string_equal(rig.rows[1].detail,
+			    "the policy no longer allows it");
 	(void)close(client);
 	(void)close(origin);
 	client = rig_client();
