@@ -9,12 +9,18 @@
 #include "cli/cli.h"
 #include "cli/policy_explain.h"
 #include "cli/policy_rules.h"
+#include "cli/policy_suggest.h"
+#include "cli/policy_test.h"
 #include "cli/project.h"
 #include "policy/load.h"
 
 static const char usage[] =
 	"usage: penstock policy check FILE\n"
 	"       penstock policy explain SANDBOX METHOD URL\n"
+	"       penstock policy test FILE CASES\n"
+	"       penstock policy cases [--since WHEN]\n"
+	"       penstock policy replay FILE [--since WHEN]\n"
+	"       penstock policy suggest [--sandbox NAME]\n"
 	"       penstock policy show NAME\n"
 	"       penstock policy list\n"
 	"       penstock policy apply [--yes]\n"
@@ -22,7 +28,11 @@ static const char usage[] =
 	"check    reads a configuration or a policy file and shows every error\n"
 	"         in it, with line and column\n"
 	"explain  shows what would be decided about a request, and why;\n"
-	"         see: penstock policy explain --help\n"
+	"         this and the next four have a --help of their own\n"
+	"test     judges requests and compares with what is expected\n"
+	"cases    prints the ledger's requests as such cases\n"
+	"replay   says what other rules would have done to recorded traffic\n"
+	"suggest  prints the rules that would allow what was denied\n"
 	"show     prints the rules of a policy, or a profile with its reasons\n"
 	"list     prints the names that --policy and use: take\n"
 	"apply    puts the policy of this directory's project in force\n"
@@ -176,19 +186,25 @@ static int list(void)
 	return 0;
 }
 
+/* Those that read their own words. */
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "explain", policy_explain_cmd }, { "test", policy_test_cmd },
+	{ "cases", policy_cases_cmd },	   { "replay", policy_replay_cmd },
+	{ "suggest", policy_suggest_cmd }, { "apply", project_apply_cmd },
+};
+
 int cmd_policy(int argc, char **argv)
 {
 	if (argc < 2)
 		return say_usage();
-	if (!strcmp(argv[1], "--help")) {
-		(void)fputs(usage, stdout);
-		return 0;
-	}
-	if (!strcmp(argv[1], "explain"))
-		return policy_explain_cmd(argc - 1, argv + 1);
-	if (!strcmp(argv[1], "apply"))
-		return project_apply_cmd(argc - 1, argv + 1);
-	if (argc == 3 && !strcmp(argv[2], "--help")) {
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	if (!strcmp(argv[1], "--help") ||
+	    (argc == 3 && !strcmp(argv[2], "--help"))) {
 		(void)fputs(usage, stdout);
 		return 0;
 	}
