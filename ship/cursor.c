@@ -102,7 +102,7 @@ static bool cursor_parse_hash(const char *text, uint8_t ret[OUTBOX_HASH_LEN])
 
 int cursor_read(int dir, const char *name, struct cursor *ret)
 {
-	char file[CURSOR_NAME_MAX], text[CURSOR_TEXT_MAX];
+	char file[CURSOR_NAME_MAX], text[CURSOR_TEXT_MAX] = "";
 	struct cursor c = { 0 };
 	char *end;
 	int err = cursor_name(name, ".cursor", file);
@@ -173,7 +173,7 @@ static int cursor_new_instance(int dir, char ret[CURSOR_INSTANCE_MAX])
 
 int cursor_instance(int dir, char ret[CURSOR_INSTANCE_MAX])
 {
-	char text[CURSOR_TEXT_MAX];
+	char text[CURSOR_TEXT_MAX] = "";
 	int err = cursor_load(dir, "instance", text);
 	size_t len;
 

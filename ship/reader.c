@@ -376,9 +376,9 @@ static int reader_jail(const struct ship *s)
 
 	(void)snprintf(cursors, sizeof(cursors), "%s/%s", s->state_dir,
 		       CURSOR_DIR);
-	(void)snprintf(status, sizeof(status), "%s/%s",
-		       s->run_dir ? s->run_dir : s->state_dir,
-		       s->run_dir ? SHIP_RUN : CURSOR_DIR);
+	/* Without one, where it may write already. */
+	(void)snprintf(status, sizeof(status), "%s/" SHIP_RUN,
+		       s->run_dir ? s->run_dir : s->state_dir);
 	return jail_ship_reader(s->state_dir, cursors, status);
 }
 

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import time
 
-from harness import CONFIG, main, outside, wait_for
+from harness import CONFIG, command, main, outside, wait_for
 from ship_servers import COLUMNS, Ndjson, same, servers
 
 PASSWORD = "correct-horse-battery"
@@ -181,8 +181,9 @@ def misbehaves(stage):
     receiver.mode("ok")
     settled(stage, "ndjson")
     seen = receiver.requests()[before:]
-    assert len({r["key"] for r in seen[:5]}) == 1, seen
-    assert seen[3]["rows"] == seen[4]["rows"] > 0, seen   # lost, and again
+    assert len({r["key"] for r in seen}) == 1, seen
+    taken = [r["rows"] for r in seen if r["answer"] == 200]
+    assert len(taken) > 1 and len(set(taken)) == 1, seen  # and once more
 
 
 @outside("413: half as many rows at once, until it fits")
@@ -285,10 +286,11 @@ def sees(stage):
         assert PASSWORD.encode() not in argv and b"secret" not in argv, argv
         said = open(f"/proc/{pid}/status").read()
         assert "NoNewPrivs:\t1" in said and "CapEff:\t" + 16 * "0" in said
-    senders = [p for p in ships(stage) if "Seccomp:\t2" in open(
-        f"/proc/{p}/status").read()]
-    assert len(senders) == len(ships(stage)) - 1, senders
-    assert len(senders) == 1 + len(stage.servers), ships(stage)
+    assert len(ships(stage)) == 2 + len(stage.servers), ships(stage)
+    if "asan" not in command("ldd", stage.bin / "penstock-ship"):
+        jailed = [p for p in ships(stage) if "Seccomp:\t2" in open(
+            f"/proc/{p}/status").read()]
+        assert len(jailed) == len(ships(stage)) - 1, jailed
 
 
 @outside("penstock status and metrics tell the lag")

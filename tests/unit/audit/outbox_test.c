@@ -323,6 +323,7 @@ static void test_no_ledger(void **state)
 	(void)fclose(file);
 	assert_int_equal(outbox_open(f->ledger, "gw", &o), -ENOENT);
 	file = fopen(f->ledger, "w");
+	assert_non_null(file);
 	(void)fputs("this is no database at all, but it is long enough to be "
 		    "read as one: its first sixteen octets say so, and nothing"
 		    " behind them would help",

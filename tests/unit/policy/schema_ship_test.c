@@ -143,7 +143,8 @@ static void test_errors(void **state)
 		assert_null(c);
 		assert_null(strstr(err.text, "s3")); /* the secret */
 		if (!strstr(err.text, bad[i].what) ||
-		    (bad[i].column && strncmp(err.text, place, strlen(place))))
+		    (bad[i].column &&
+		     strncmp(err.text, place, strlen(place)) != 0))
 			fail_msg("%s\nexpected %s%s\n%s", text, place,
 				 bad[i].what, err.text);
 	}

@@ -38,9 +38,15 @@ static inline int dir_teardown(void **state)
 
 	(void)close(d->fd);
 	(void)snprintf(cmd, sizeof(cmd), "rm -rf %s", d->path);
-	(void)!system(cmd);
+	(void)dir_run(cmd);
 	free(d);
 	return 0;
+}
+
+/* The exit status of a shell's command. */
+static inline int dir_run(const char *command)
+{
+	return system(command);
 }
 
 static inline void dir_write(const struct dir *d, const char *name,

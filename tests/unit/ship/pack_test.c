@@ -18,7 +18,7 @@ static void check(const struct dir *d, const char *text, size_t len)
 		(void)snprintf(cmd, sizeof(cmd),
 			       "gzip -dc < %s/packed | cmp -s - %s/plain",
 			       d->path, d->path);
-		assert_int_equal(system(cmd), 0);
+		assert_int_equal(dir_run(cmd), 0);
 	}
 	if (len > 100000)
 		assert_true(packed.len < len / 5);
