@@ -18,6 +18,12 @@ struct dir {
 	int fd;
 };
 
+/* The exit status of a shell's command. */
+static inline int dir_run(const char *command)
+{
+	return system(command);
+}
+
 static inline int dir_setup(void **state)
 {
 	struct dir *d = calloc(1, sizeof(*d));
@@ -41,12 +47,6 @@ static inline int dir_teardown(void **state)
 	(void)dir_run(cmd);
 	free(d);
 	return 0;
-}
-
-/* The exit status of a shell's command. */
-static inline int dir_run(const char *command)
-{
-	return system(command);
 }
 
 static inline void dir_write(const struct dir *d, const char *name,
