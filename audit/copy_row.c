@@ -28,26 +28,30 @@ static const uint8_t fact_record[] = {
 };
 static_assert(ARRAY_SIZE(fact_record) == CHAIN_TEXTS, "a text for each");
 
-static const struct {
-	const char *name;
-	size_t at; /* in struct chain_row */
-} numbers[] = {
-	{ "client_port", offsetof(struct chain_row, client_port) },
-	{ "duration_us", offsetof(struct chain_row, duration_us) },
-	{ "bytes_up", offsetof(struct chain_row, bytes_up) },
-	{ "bytes_down", offsetof(struct chain_row, bytes_down) },
-	{ "cut", offsetof(struct chain_row, cut) },
-};
+static const char *const number_names[] = { "client_port", "duration_us",
+					    "bytes_up", "bytes_down", "cut" };
+static const char *const text_names[] = { "path", "query", "detail" };
+static const uint8_t text_record[] = { RECORD_PATH, RECORD_QUERY,
+				       RECORD_DETAIL };
 
-static const struct {
-	const char *name;
-	size_t at;
-	uint8_t record;
-} texts[] = {
-	{ "path", offsetof(struct chain_row, path), RECORD_PATH },
-	{ "query", offsetof(struct chain_row, query), RECORD_QUERY },
-	{ "detail", offsetof(struct chain_row, detail), RECORD_DETAIL },
-};
+/* What is a row's own, in the order of these names. */
+static int64_t *own_number(struct chain_row *r, size_t i)
+{
+	int64_t *const at[] = { &r->client_port, &r->duration_us, &r->bytes_up,
+				&r->bytes_down, &r->cut };
+
+	static_assert(ARRAY_SIZE(at) == ARRAY_SIZE(number_names),
+		      "a name each");
+	return at[i];
+}
+
+static struct slice *own_text(struct chain_row *r, size_t i)
+{
+	struct slice *const at[] = { &r->path, &r->query, &r->detail };
+
+	static_assert(ARRAY_SIZE(at) == ARRAY_SIZE(text_names), "a name each");
+	return at[i];
+}
 
 static const char *fact_word(size_t i, int64_t n)
 {
@@ -78,7 +82,7 @@ static void write_facts(struct copy_out *o, const struct chain_facts *facts)
 
 void copy_row_write(struct copy_out *o, const struct copy_row *r)
 {
-	const char *base = (const char *)&r->row;
+	struct chain_row own = r->row;
 	char id[ID_TEXT];
 
 	id_print((uint64_t)r->row.id, id);
@@ -87,20 +91,12 @@ void copy_row_write(struct copy_out *o, const struct copy_row *r)
 	copy_number(o, "time_us",
 		    (int64_t)id_wall_us((uint64_t)r->row.id) + r->row.skew_us);
 	write_facts(o, &r->facts);
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		struct slice s;
-
-		memcpy(&s, base + texts[i].at, sizeof(s));
-		if (s.len)
-			copy_text(o, texts[i].name, s);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-		int64_t n;
-
-		memcpy(&n, base + numbers[i].at, sizeof(n));
-		if (n)
-			copy_number(o, numbers[i].name, n);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(text_names); i++)
+		if (own_text(&own, i)->len)
+			copy_text(o, text_names[i], *own_text(&own, i));
+	for (size_t i = 0; i < ARRAY_SIZE(number_names); i++)
+		if (*own_number(&own, i))
+			copy_number(o, number_names[i], *own_number(&own, i));
 	copy_end(o);
 }
 
@@ -114,11 +110,11 @@ static bool name_is_known(struct slice name)
 	for (size_t i = 0; i < ARRAY_SIZE(fact_names); i++)
 		if (slice_eq(name, slice_str(fact_names[i])))
 			return true;
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-		if (slice_eq(name, slice_str(numbers[i].name)))
+	for (size_t i = 0; i < ARRAY_SIZE(number_names); i++)
+		if (slice_eq(name, slice_str(number_names[i])))
 			return true;
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		if (slice_eq(name, slice_str(texts[i].name)))
+	for (size_t i = 0; i < ARRAY_SIZE(text_names); i++)
+		if (slice_eq(name, slice_str(text_names[i])))
 			return true;
 	return false;
 }
@@ -172,21 +168,19 @@ static const char *read_facts(const struct copy_in *in, struct chain_facts *ret)
 
 static const char *read_own(const struct copy_in *in, struct chain_row *ret)
 {
-	char *base = (char *)ret;
+	for (size_t i = 0; i < ARRAY_SIZE(text_names); i++) {
+		struct slice s = copy_find_text(in, text_names[i]);
 
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		struct slice s = copy_find_text(in, texts[i].name);
-
-		if (s.len > record_bound[texts[i].record] || !text_is_clean(s))
+		if (s.len > record_bound[text_record[i]] || !text_is_clean(s))
 			return "a text is longer than it may be, or not clean";
-		memcpy(base + texts[i].at, &s, sizeof(s));
+		*own_text(ret, i) = s;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-		int64_t n = copy_find_number(in, numbers[i].name);
+	for (size_t i = 0; i < ARRAY_SIZE(number_names); i++) {
+		int64_t n = copy_find_number(in, number_names[i]);
 
 		if (n < 0)
 			return "a number is out of its range";
-		memcpy(base + numbers[i].at, &n, sizeof(n));
+		*own_number(ret, i) = n;
 	}
 	if (ret->client_port > UINT16_MAX || ret->cut > UINT32_MAX)
 		return "a number is out of its range";

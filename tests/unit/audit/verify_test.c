@@ -459,6 +459,56 @@ static void export_spoilt(void **state)
 	assert_non_null(strstr(why, "the ledger of other"));
 }
 
+static void write_file(const char *path, const char *mem, size_t len)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(mem, 1, len, file), len);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* An export cut off anywhere, and one with any octet changed, is none. */
+static void export_any_octet(void **state)
+{
+	struct fixture *f = *state;
+	struct copy_filter all = { .since_us = 0 };
+	struct copy_counts counts;
+	char path[160], why[COPY_WHY_MAX] = "";
+	static char mem[8192];
+	struct verify_report r;
+	FILE *file;
+	size_t len;
+
+	fixture_open(f);
+	put_rows(f, 0, 3);
+	seal(f, AFTER_ALL, 2);
+	assert_int_equal(store_checkpoint(f->store, AFTER_ALL), 1);
+	(void)snprintf(path, sizeof(path), "%s/x", f->dir);
+	assert_int_equal(copy_export(f->ledger, &all, path, &counts, why), 0);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	len = fread(mem, 1, sizeof(mem), file);
+	(void)fclose(file);
+	assert_true(len > 2000 && len < sizeof(mem));
+	for (size_t i = 0; i < len; i++) {
+		write_file(path, mem, i);
+		copy_verify(path, &no_pins, &r);
+		if (r.verdict == VERIFY_INTACT)
+			fail_msg("cut at %zu", i);
+		mem[i] ^= 1;
+		write_file(path, mem, len);
+		copy_verify(path, &no_pins, &r);
+		mem[i] ^= 1;
+		if (r.verdict == VERIFY_INTACT)
+			fail_msg("changed at %zu: %.20s", i, mem + i);
+	}
+	write_file(path, mem, len);
+	copy_verify(path, &no_pins, &r);
+	assert_string_equal(r.why, "");
+	assert_int_equal(r.verdict, VERIFY_INTACT);
+}
+
 /* The encoding stands in ledgers: it may not change. */
 static void golden(void **state)
 {
@@ -501,9 +551,11 @@ int main(void)
 #define T(name)                                                                \
 	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		T(intact),    T(tampering),	T(other_key),
-		T(late_rows), T(pruned),	T(pruned_empty),
-		T(exported),  T(export_spoilt), cmocka_unit_test(golden),
+		T(intact),	     T(tampering),
+		T(other_key),	     T(late_rows),
+		T(pruned),	     T(pruned_empty),
+		T(exported),	     T(export_spoilt),
+		T(export_any_octet), cmocka_unit_test(golden),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
