@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -74,6 +75,18 @@ static int enter_certgen(void)
 static int enter_audit(void)
 {
 	return jail_audit(inside, inside);
+}
+
+static int enter_reader(void)
+{
+	return jail_ship_reader(dir, inside, inside);
+}
+
+static int enter_sender(void)
+{
+	const char *const paths[] = { inside, "/etc/group", "/nowhere", NULL };
+
+	return jail_ship_sender(paths);
 }
 
 /* Run act in a child within the jail; how it ended, as waitpid() says. */
@@ -319,6 +332,12 @@ static void test_files(void **state)
 	assert_exit(enter_certgen, act_read_outside, REFUSED);
 	assert_exit(enter_audit, act_write_inside, 0);
 	assert_exit(enter_audit, act_write_outside, REFUSED);
+	assert_exit(enter_reader, act_write_inside, 0);
+	assert_exit(enter_reader, act_write_outside, REFUSED);
+	assert_exit(enter_reader, act_read_outside, REFUSED);
+	assert_exit(enter_sender, act_read_inside, 0);
+	assert_exit(enter_sender, act_read_outside, REFUSED);
+	assert_exit(enter_sender, act_write_inside, REFUSED);
 }
 
 static int act_foreign_family(void)
@@ -475,6 +494,57 @@ static void test_deadly(void **state)
 	assert_killed(enter_audit, act_connect);
 }
 
+static void *in_thread(void *arg)
+{
+	*(int *)arg = 7;
+	return NULL;
+}
+
+static int act_thread(void)
+{
+	pthread_t thread;
+	int n = 0;
+
+	if (pthread_create(&thread, NULL, in_thread, &n) ||
+	    pthread_join(thread, NULL))
+		return TROUBLE;
+	return n == 7 ? 0 : TROUBLE;
+}
+
+static int act_netlink(void)
+{
+	return socket(AF_NETLINK, SOCK_RAW, 0) < 0;
+}
+
+/* What a sender may and a worker may not, and where it ends. */
+static void test_sender(void **state)
+{
+	(void)state;
+	assert_exit(enter_sender, act_hardened, 0);
+	assert_exit(enter_sender, act_network, 0);
+	assert_exit(enter_sender, act_thread, 0);
+	assert_exit(enter_sender, act_netlink, 0);
+	assert_exit(enter_sender, act_fork, REFUSED);
+	assert_exit(enter_sender, act_map_code, REFUSED);
+	assert_exit(enter_sender, act_open_for_writing, REFUSED);
+	assert_exit(enter_sender, act_signal_parent, REFUSED);
+	assert_killed(enter_sender, act_exec);
+	assert_killed(enter_sender, act_ptrace);
+	assert_killed(enter_sender, act_unlink);
+	assert_killed(enter_sender, act_listen);
+	assert_killed(enter_sender, act_kill);
+}
+
+static void test_reader(void **state)
+{
+	(void)state;
+	assert_exit(enter_reader, act_hardened, 0);
+	assert_exit(enter_reader, act_any_socket, REFUSED);
+	assert_killed(enter_reader, act_connect);
+	assert_killed(enter_reader, act_fork);
+	assert_killed(enter_reader, act_exec);
+}
+
 #ifdef __x86_64__
 static void test_other_entry(void **state)
 {
@@ -500,6 +570,8 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_deadly),
 #ifdef __x86_64__
+		cmocka_unit_test(test_sender),
+		cmocka_unit_test(test_reader),
 		cmocka_unit_test(test_other_entry),
 #endif
 	};
