@@ -68,7 +68,8 @@ def outside(what):
 
 
 class Skip(Exception):
-    """Raised by a test that this machine cannot run; its text says why."""
+    """Raised where this machine cannot run a test, or any before the stage
+    stands; its text says why."""
 
 
 def tell(what, function, *args):
@@ -291,7 +292,7 @@ class Stage:
         self.daemon.send_signal(signal.SIGTERM)
         return self.daemon.wait(timeout=15)
 
-    def stop(self):
+    def end_processes(self):
         for process in reversed(self.started):
             if process.poll() is None:
                 process.terminate()
@@ -299,6 +300,9 @@ class Stage:
                     process.wait(timeout=5)
                 except subprocess.TimeoutExpired:
                     process.kill()
+
+    def stop(self):
+        self.end_processes()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     # -- penstock ---------------------------------------------------------
@@ -471,6 +475,9 @@ def main(policy, config=CONFIG, prepare=None):
         good = run_inside(stage, script) if _inside else True
         for what, function in _outside:
             good = tell(what, function, stage) and good
+    except Skip as why:
+        print(f"skipped: {why}")
+        sys.exit(SKIPPED)
     except Exception:                     # the stage itself
         print("not ok - the stage stands\n" + traceback.format_exc())
     finally:

@@ -24,6 +24,8 @@ After=systemd-journald.service
 # it takes for granted that a container locks no memory.
 CALLS = ("landlock_create_ruleset landlock_add_rule landlock_restrict_self "
          "@memlock")
+NSPAWN = ("systemd-nspawn", "-q", "--register=no", "--keep-unit",
+          "--private-network")
 GROUPS = pathlib.Path("/sys/fs/cgroup")
 BOOT_S = 20
 SKIPPED = 77
@@ -55,6 +57,16 @@ class Machine(harness.Stage):
         self.policy = None
 
     # -- files ------------------------------------------------------------
+
+    def try_out(self):
+        """Inside another container there may be no right to make one."""
+        run = subprocess.run([*NSPAWN, "-D", str(self.root), "true"],
+                             check=False, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, timeout=30)
+        if run.returncode != 0:
+            raise harness.Skip("systemd-nspawn cannot run here: "
+                               + run.stdout.strip()[-200:])
 
     def mount(self):
         """The whole of this machine, writable in memory."""
@@ -126,8 +138,12 @@ class Machine(harness.Stage):
         one can give away; the words that run a command in it."""
         if not (GROUPS / "cgroup.controllers").exists():
             return []
-        self.group = GROUPS / f"penstock-test-{self.dir.name[-8:]}"
-        self.group.mkdir()
+        group = GROUPS / f"penstock-test-{self.dir.name[-8:]}"
+        try:
+            group.mkdir()
+        except OSError:                   # not ours to divide
+            return []
+        self.group = group
         return ["sh", "-c", 'echo $$ > "$0" && exec "$@"',
                 self.group / "cgroup.procs"]
 
@@ -137,11 +153,15 @@ class Machine(harness.Stage):
                      lambda w=where: empty(w))
 
     def boot(self):
-        self.mount()
+        try:
+            self.mount()
+        except subprocess.CalledProcessError as error:
+            raise harness.Skip("no overlay can be mounted here: "
+                               + error.output.decode()[-200:]) from None
+        self.try_out()
         self.install()
-        nspawn = self.start("console", self.make_group() + [
-            "systemd-nspawn", "-q", "-D", self.root, "--register=no",
-            "--keep-unit", "--private-network",
+        nspawn = self.start("console", [
+            *self.make_group(), *NSPAWN, "-D", self.root,
             f"--system-call-filter={CALLS}", "-b",
             "systemd.unit=stage.target"])
 
@@ -206,6 +226,10 @@ class Machine(harness.Stage):
     def stop(self):
         if self.leader:
             self.inside("systemctl", "poweroff", "--force", check=False)
+        self.end_processes()
+        for where in (self.root, self.dir / "upper"):
+            subprocess.run(["umount", "-l", where], check=False,
+                           stderr=subprocess.DEVNULL)
         super().stop()
         if self.group:
             self.remove_group()
