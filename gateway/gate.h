@@ -58,6 +58,7 @@ struct gate {
 	int reserve_fd;		/* given up when descriptors run out */
 	bool count_lost; /* spool full: count and go on, rather than refuse */
 	bool draining;	 /* the worker is ending */
+	bool over;	 /* it has ended: what is still open, was interrupted */
 };
 
 static inline uint64_t gate_now_us(const struct gate *g)

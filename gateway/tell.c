@@ -149,7 +149,10 @@ void tell_end(struct tell *t, struct gate *gate, const struct tell_end *e)
 
 	gate->stats->row.bytes_up += e->bytes_up;
 	gate->stats->row.bytes_down += e->bytes_down;
-	if (t->kept)
+	/* No peer ended it, we did: audit enters a record that is left open as
+	 * interrupted.
+	 */
+	if (t->kept && !gate->over)
 		spool_end(gate->spool, t->slot, &facts);
 	t->kept = false;
 }

@@ -489,6 +489,7 @@ static void worker_done(struct worker *w)
 {
 	struct gate *g = &w->gate;
 
+	g->over = true;
 	conn_end_all(g, NULL);
 	spool_close(&g->spool);
 }

@@ -298,7 +298,8 @@ class Crash:
                 n for n, r in rows.items()
                 if r[0][0] == "done" and n not in seen),
             "answered otherwise than recorded": sorted(
-                n for n, status in answered.items() if n in rows
+                f"{n} {status} {rows[n]}"
+                for n, status in answered.items() if n in rows
                 and rows[n][0][0] not in said.get(status, rows[n][0][0])),
         }
 

@@ -41,5 +41,11 @@ def intact(stage):
     assert stage.crash.integrity() == "ok"
 
 
+@outside("and its chain holds")
+def chain(stage):
+    found = stage.penstock("audit", "verify", check=False, timeout=60)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
 if __name__ == "__main__":
     main(POLICY, prepare=prepare)

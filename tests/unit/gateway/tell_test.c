@@ -101,6 +101,20 @@ static void test_full(void **state)
 	assert_int_equal(rig.stats->row.lost, 2);
 }
 
+/* When the worker has ended itself nobody cut anything: the record is left. */
+static void test_over(void **state)
+{
+	struct tell_begin b = begin(NULL);
+	struct tell t;
+
+	(void)state;
+	tell_start(&t, &rig.gate);
+	assert_true(tell_begin(&t, &rig.gate, &b));
+	rig.gate.over = true;
+	tell_end(&t, &rig.gate, &(struct tell_end){ .outcome = AUDIT_CUT });
+	assert_false(rig.rows[0].ended);
+}
+
 static void test_note(void **state)
 {
 	struct tell_note note = { .kind = AUDIT_DNS,
@@ -159,8 +173,9 @@ static void test_counters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_request), TEST(test_no_head), TEST(test_full),
-		TEST(test_note),    TEST(test_ids),	TEST(test_counters),
+		TEST(test_request),  TEST(test_no_head), TEST(test_full),
+		TEST(test_over),     TEST(test_note),	 TEST(test_ids),
+		TEST(test_counters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
