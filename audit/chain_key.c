@@ -49,9 +49,12 @@ bool chain_hex_parse(struct slice text, uint8_t *ret, size_t len)
 	for (size_t i = 0; i < text.len; i++)
 		if (hex_digit(text.ptr[i]) < 0)
 			return false;
-	for (size_t i = 0; i < len; i++)
-		ret[i] = (uint8_t)(hex_digit(text.ptr[2 * i]) << 4 |
-				   hex_digit(text.ptr[2 * i + 1]));
+	for (size_t i = 0; i < len; i++) {
+		unsigned int high = (unsigned int)hex_digit(text.ptr[2 * i]);
+		unsigned int low = (unsigned int)hex_digit(text.ptr[2 * i + 1]);
+
+		ret[i] = (uint8_t)(high << 4 | low);
+	}
 	return true;
 }
 

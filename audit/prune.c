@@ -153,7 +153,7 @@ static int prune_rows(struct store *s, const struct store_limits *limits,
 		      uint64_t wall_us, uint32_t rows_max)
 {
 	uint64_t oldest_id = prune_oldest_id(limits, wall_us);
-	struct chain_batch last = { 0 }, b;
+	struct chain_batch last = { 0 }, b = { 0 };
 	int gone = 0, n = 1;
 
 	while (n > 0 && gone < (int)MIN(rows_max, INT32_MAX)) {

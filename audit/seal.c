@@ -249,16 +249,12 @@ static int seal_late_rows(struct store *s, struct seal_work *w)
 
 static int seal_marks(struct seal *seal, size_t rows)
 {
-	uint8_t *mem;
-
 	if (rows <= seal->marks_cap)
 		return 0;
-	mem = realloc(seal->marks, rows * CHAIN_MARK);
-	if (!mem)
-		return -ENOMEM;
-	seal->marks = mem;
-	seal->marks_cap = rows;
-	return 0;
+	free(seal->marks);
+	seal->marks = malloc(rows * CHAIN_MARK);
+	seal->marks_cap = seal->marks ? rows : 0;
+	return seal->marks ? 0 : -ENOMEM;
 }
 
 /* Take up to max finished rows off the walk. Returns 1 when there may be more,

@@ -72,7 +72,7 @@ static int pin_read(const char *path, char ret[PIN_TEXT_MAX])
 
 static bool pin_key(struct verify *v, const char *key)
 {
-	char text[PIN_TEXT_MAX];
+	char text[PIN_TEXT_MAX] = "";
 	struct slice line, rest;
 	int err;
 
@@ -118,7 +118,7 @@ static int64_t pin_number(const char *text, const char *name)
 static bool pin_checkpoint(struct verify *v, const char *path)
 {
 	struct chain_statement *st = &v->kept;
-	char text[PIN_TEXT_MAX], instance[PIN_TEXT_MAX];
+	char text[PIN_TEXT_MAX] = "", instance[PIN_TEXT_MAX];
 	struct slice name;
 	int err = pin_read(path, text);
 

@@ -117,7 +117,7 @@ static bool look_schema(struct look *k)
 	(void)sqlite3_close(ours);
 	have = look_schema_text(k->db);
 	known = want && have;
-	same = known && !strcmp(want, have);
+	same = slice_eq(slice_str(want), slice_str(have));
 	free(want);
 	free(have);
 	if (!known)

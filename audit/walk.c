@@ -189,7 +189,7 @@ int walk_facts(struct walk *w, int64_t facts_id, struct chain_facts *ret)
 static int walk_look_up(struct walk *w, int64_t id, struct walk_facts **ret)
 {
 	struct walk_facts *e = &w->cache[(uint64_t)id % CACHE_LEN];
-	struct chain_facts facts;
+	struct chain_facts facts = { .number = { 0 } };
 	int rc;
 
 	*ret = e;
