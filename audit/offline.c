@@ -18,7 +18,6 @@
 #define PATH_LEN_MAX 512
 #define LOCK_NAME    "ledger.lock"
 #define PRUNE_ROWS   20000
-#define SEAL_ROWS    4096
 
 struct offline {
 	struct store *store; /* owned */
@@ -86,8 +85,8 @@ void offline_close(struct offline **o)
 	if (s) {
 		uint64_t wall_us = store_wall_us();
 
-		while (store_seal(s, wall_us + STORE_SEAL_LAG_US, SEAL_ROWS) >=
-		       SEAL_ROWS)
+		while (store_seal(s, wall_us + STORE_SEAL_LAG_US,
+				  STORE_SEAL_ROWS) >= STORE_SEAL_ROWS)
 			;
 		(void)store_checkpoint(s, wall_us);
 	}

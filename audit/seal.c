@@ -43,12 +43,12 @@ struct seal {
 	struct chain *chain; /* owned, as the others */
 	struct chain_key *key;
 	struct walk *walk;
-	uint8_t *marks;
-	size_t marks_cap;	/* rows */
 	struct chain_batch tip; /* the last batch; seq 0: none yet */
 	int64_t late_seq;
 	int64_t signed_seq; /* the last batch with a checkpoint */
 	char instance[INSTANCE_MAX];
+	/* Late rows and those of the range, as many of each. */
+	uint8_t marks[2 * STORE_SEAL_ROWS * CHAIN_MARK];
 };
 
 int64_t seal_late_seq(const struct seal *seal)
@@ -69,7 +69,6 @@ void seal_free(struct seal **seal)
 	walk_free(&(*seal)->walk);
 	chain_free(&(*seal)->chain);
 	chain_key_free(&(*seal)->key);
-	free((*seal)->marks);
 	free(*seal);
 	*seal = NULL;
 }
@@ -247,16 +246,6 @@ static int seal_late_rows(struct store *s, struct seal_work *w)
 	return err;
 }
 
-static int seal_marks(struct seal *seal, size_t rows)
-{
-	if (rows <= seal->marks_cap)
-		return 0;
-	free(seal->marks);
-	seal->marks = malloc(rows * CHAIN_MARK);
-	seal->marks_cap = seal->marks ? rows : 0;
-	return seal->marks ? 0 : -ENOMEM;
-}
-
 /* Take up to max finished rows off the walk. Returns 1 when there may be more,
  * 0 at the end, or as store_commit(). *ret_last is the id of the last one.
  */
@@ -287,10 +276,9 @@ static int seal_rows(struct store *s, struct seal_work *w, int64_t horizon)
 {
 	struct seal *seal = s->seal;
 	int64_t last = 0;
-	int n = seal_marks(seal, (size_t)w->batch.late + w->rows_max);
+	int n;
 
-	if (n)
-		return n;
+	assert(w->batch.late <= STORE_SEAL_ROWS);
 	chain_rows_begin(seal->chain);
 	if (w->batch.late) {
 		walk_late(seal->walk, w->batch.seq);
@@ -466,6 +454,7 @@ int store_seal(struct store *s, uint64_t wall_us, uint32_t rows_max)
 	};
 	int err;
 
+	assert(rows_max <= STORE_SEAL_ROWS);
 	if (wall_us < EPOCH_2024_US + STORE_SEAL_LAG_US)
 		return 0;
 	err = store_begin(s);

@@ -50,6 +50,7 @@ int store_close_open_rows(struct store *s);
  * transaction. Returns how many rows were sealed, or as above.
  */
 #define STORE_SEAL_LAG_US 3000000
+#define STORE_SEAL_ROWS	  4096 /* rows_max is at most so many */
 int store_seal(struct store *s, uint64_t wall_us, uint32_t rows_max);
 
 /* Sign where the chain stands. Returns 1, 0 when that was signed already, or as

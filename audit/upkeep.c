@@ -1,7 +1,7 @@
 /* audit/upkeep.c - what the ledger's writer does between its passes.
  *
  * Each turn does one small piece of each that is due, so that the spools never
- * wait for long: a batch of SEAL_ROWS takes some 5 ms, as does pruning one.
+ * wait for long: a batch of STORE_SEAL_ROWS takes some 5 ms, as does pruning one.
  * What fails is tried again when it is next due; nothing waits for it.
  *
  * Sealing begins when a pass has found the spools empty: until then a row that
@@ -23,7 +23,6 @@
 #include "base/err.h"
 #include "base/log.h"
 
-#define SEAL_ROWS     4096  /* of a batch */
 #define SEAL_MS	      5000  /* between batches that are not full */
 #define SIGN_MS	      60000 /* between checkpoints */
 #define PRUNE_CALM_MS 10000 /* while nothing is too old or too big */
@@ -56,10 +55,10 @@ static int upkeep_seal(struct upkeep *u, uint64_t now_ms)
 		u->seal_due_ms = now_ms + SEAL_MS;
 	if (!u->caught_up || now_ms < u->seal_due_ms)
 		return 0;
-	n = store_seal(u->store, upkeep_wall_us(), SEAL_ROWS);
+	n = store_seal(u->store, upkeep_wall_us(), STORE_SEAL_ROWS);
 	if (n < 0)
 		upkeep_warn(u, "sealing rows");
-	if (n >= SEAL_ROWS)
+	if (n >= STORE_SEAL_ROWS)
 		return 1;
 	u->seal_due_ms = now_ms + SEAL_MS;
 	return MIN(n, 0);
@@ -216,8 +215,8 @@ void upkeep_end(struct upkeep *u)
 	/* What is finished is here: there is nothing to wait for. */
 	do
 		n = store_seal(u->store, wall_us + STORE_SEAL_LAG_US,
-			       SEAL_ROWS);
-	while (n >= SEAL_ROWS);
+			       STORE_SEAL_ROWS);
+	while (n >= STORE_SEAL_ROWS);
 	if (n < 0 || store_checkpoint(u->store, wall_us) < 0)
 		upkeep_warn(u, "sealing the last rows");
 }
