@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -30,7 +31,8 @@ static int request_put(const char *dir, const char *name, const char *text)
 	f = fopen(tmp, "we");
 	if (!f)
 		return -errno;
-	if (fputs(text, f) == EOF)
+	/* For the other side, whatever our umask; the directory is 0700. */
+	if (fchmod(fileno(f), 0644) || fputs(text, f) == EOF)
 		err = -EIO;
 	if (fclose(f) && !err)
 		err = -errno;

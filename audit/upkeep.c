@@ -1,7 +1,7 @@
 /* audit/upkeep.c - what the ledger's writer does between its passes.
  *
  * Each turn does one small piece of each that is due, so that the spools never
- * wait for long: a batch of STORE_SEAL_ROWS takes some 5 ms, as does pruning one.
+ * wait for long: sealing or pruning a batch of STORE_SEAL_ROWS takes some 5 ms.
  * What fails is tried again when it is next due; nothing waits for it.
  *
  * Sealing begins when a pass has found the spools empty: until then a row that

@@ -10,7 +10,15 @@
 #include "cli/cli.h"
 
 static const char audit_usage[] =
-	"usage: penstock audit COMMAND …\n"
+	"usage: penstock audit verify [--ledger FILE] [--key KEY]\n"
+	"                      [--checkpoint FILE] [--json] [FILE]\n"
+	"       penstock audit stats [--ledger FILE] [--json] [--checkpoint]\n"
+	"       penstock audit export --output FILE [--since WHEN]\n"
+	"                      [--until WHEN] [--sandbox NAME] [--host HOST]\n"
+	"                      [--verdict WORD] [--ledger FILE]\n"
+	"       penstock audit import FILE --into LEDGER\n"
+	"       penstock audit prune [--keep AGE] [--max-size SIZE]\n"
+	"                      [--dry-run] [--ledger FILE]\n"
 	"\n"
 	"  verify   is the ledger, or an export, what was written?\n"
 	"  stats    how much is in the ledger, who signed it; checkpoints\n"
