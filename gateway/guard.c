@@ -232,6 +232,7 @@ int guard_learn_own(void)
 		err = guard_read(&now);
 	if (err)
 		return err;
+	assert(guard_shared);
 	turn = atomic_load_explicit(&guard_shared->turn, memory_order_relaxed);
 	if (!memcmp(&now, &guard_shared->table[turn % 2], sizeof(now)))
 		return 0;
