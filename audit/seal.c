@@ -1,12 +1,13 @@
 /* audit/seal.c - the chain, as its one writer carries it on.
  *
- * The rows up to STORE_SEAL_LAG_US ago are sealed in batches, each a range of ids
- * that begins where the one before ended. A row that is still open when its
- * range is sealed, and one that comes later with an id of such a range, are in
- * `late` (audit/store.c writes down all that come after LATE_US, which is
- * less than STORE_SEAL_LAG_US): once they are finished, the next batch takes them
- * in, and `batch_late` says so. `late_seq` in table ledger is how far `late`
- * has been looked at.
+ * The rows up to STORE_SEAL_LAG_US ago are sealed in batches, each a range of
+ * ids that begins where the one before ended and ends with its last row: a
+ * clock that was ahead for a while thus leaves no range behind in which all
+ * that comes is late. A row that is still open when its range is sealed, and
+ * one that comes later with an id of such a range, are in `late` (audit/store.c
+ * writes down what comes with an id that is sealed): once they are finished,
+ * the next batch takes them in, and `batch_late` says so. `late_seq` in table
+ * ledger is how far `late` has been looked at.
  *
  * So each finished row up to the end of the last range is either in the batch
  * of its range, or in `batch_late`, or still waits in `late`; that is how
@@ -296,7 +297,7 @@ static int seal_rows(struct store *s, struct seal_work *w, int64_t horizon)
 		if (n < 0)
 			return n;
 		if (w->batch.rows > before)
-			w->batch.last = n ? last : horizon;
+			w->batch.last = last;
 	}
 	chain_rows_end(seal->chain, w->batch.content);
 	return 0;
