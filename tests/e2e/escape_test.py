@@ -220,7 +220,7 @@ class Suite:
             wait_for(f"service for {kind}", lambda k=kind: self.counts(k).get(
                 "200"), timeout_s)
 
-    def during(self, what, function, quiet=True, allowed=()):
+    def during(self, what, function, quiet=True):
         """function() while clients loop; the world sees no leak, and with
         quiet no new connection at all."""
         began = time.monotonic()
@@ -271,7 +271,7 @@ class Suite:
                                  (held - 3, limits[pid][1]))
 
         self.during("out of descriptors: connections are turned away",
-                    starve)
+                    starve, quiet=False)  # what is accepted is served
         assert "out of file descriptors" in self.stage.log("up")
         for pid, limit in limits.items():
             resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
