@@ -175,8 +175,12 @@ static bool reader_has_ledger(struct reader *r)
 		err = reader_place_all(r);
 	if (!err)
 		return true;
+	/* Nobody may read it before penstock-audit has it open: SQLite keeps
+	 * what readers share in a file that only the writer may make.
+	 */
 	if (err != -ENOENT && err != r->ledger_err)
-		log_error("%s: %s", r->ship->ledger, err_str(err));
+		log_warn("%s: %s; waiting for penstock-audit", r->ship->ledger,
+			 err == -EIO ? "not to be read now" : err_str(err));
 	r->ledger_err = err;
 	outbox_free(&r->outbox);
 	return false;

@@ -302,6 +302,7 @@ static void pg_send(struct sink *s, const struct sink_load *load,
 static int pg_setup(struct sink_pg *p, const struct config_ship *ship,
 		    const char **ret_what)
 {
+	static char said[120]; /* of conninfo; a process has one sink */
 	const char *columns = outbox_columns(OUTBOX_TIMED);
 	char *message = NULL;
 	int n = snprintf(p->sql, sizeof(p->sql),
@@ -310,18 +311,20 @@ static int pg_setup(struct sink_pg *p, const struct config_ship *ship,
 			 " ON CONFLICT (instance, id) DO NOTHING",
 			 ship->table, columns, columns, ship->table);
 
-	*ret_what = "conninfo";
 	p->conninfo = ship->conninfo;
 	p->ca = ship->ca;
+	p->secrets[0] = p->password;
 	p->options = PQconninfoParse(ship->conninfo, &message);
+	secret_phrase(message ? message : "no memory", p->secrets, said,
+		      sizeof(said));
 	PQfreemem(message);
+	*ret_what = said;
 	if (!p->options)
 		return ERR_SYNTAX;
 	*ret_what = "table";
 	if (n < 0 || (size_t)n >= sizeof(p->sql))
 		return ERR_LIMIT;
 	*ret_what = ship->password_file;
-	p->secrets[0] = p->password;
 	return secret_read(ship->password_file, p->password);
 }
 

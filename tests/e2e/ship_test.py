@@ -153,10 +153,9 @@ def down(stage):
     stage.servers["ndjson"].kill()
     requests(stage)
     settled(stage, *(n for n in stage.servers if n != "ndjson"))
-    wait_for("the lag", lambda: int(
-        status(stage)["ndjson"]["rows_behind"]) > 0)
-    said = status(stage)["ndjson"]
-    assert said["state"] == "retrying" and "127.0.0.1" in said["error"], said
+    said = state_of(stage, "ndjson", "retrying")
+    assert int(said["rows_behind"]) > 0, said
+    assert "127.0.0.1" in said["error"], said
     assert status(stage)["postgresql"]["state"] == "ok", status(stage)
     stage.servers["ndjson"].start()
     settled(stage, "ndjson")
@@ -164,21 +163,35 @@ def down(stage):
              and status(stage)["ndjson"]["state"] == "ok")
 
 
-@outside("a receiver that fails, hangs up or loses its answer: nothing lost")
+def tried(receiver, mode):
+    """One more request in this mode."""
+    receiver.mode(mode)
+    count = len(receiver.requests())
+    wait_for(mode, lambda: len(receiver.requests()) > count, 20)
+
+
+@outside("a receiver that fails or hangs up before the answer gets it again")
 def misbehaves(stage):
     receiver = stage.servers["ndjson"]
-    before = len(receiver.requests())
     receiver.mode("fail")
     requests(stage)
-    for mode in ("fail", "deaf", "cut", "lost"):
-        receiver.mode(mode)
-        wait_for(mode, lambda n=len(receiver.requests()): len(
-            receiver.requests()) > n, 20)
-        if mode == "fail":
-            said = wait_for("the answer", lambda: status(
-                stage)["ndjson"].get("error"))
-            assert said == "HTTP 503: try?[31m later", said
+    tried(receiver, "fail")
+    said = wait_for("the answer", lambda: status(
+        stage)["ndjson"].get("error"))
+    assert said == "HTTP 503: try?[31m later", said
+    tried(receiver, "deaf")
     receiver.mode("ok")
+    settled(stage, "ndjson")
+
+
+@outside("one that hangs up in the middle or loses its answer, too")
+def loses(stage):
+    receiver = stage.servers["ndjson"]
+    before = len(receiver.requests())
+    receiver.mode("cut")
+    requests(stage)
+    for mode in ("cut", "lost", "ok"):
+        tried(receiver, mode)
     settled(stage, "ndjson")
     seen = receiver.requests()[before:]
     assert len({r["key"] for r in seen}) == 1, seen
