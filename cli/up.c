@@ -50,8 +50,9 @@ static const char up_usage[] =
 	"usage: penstock up [--config FILE] [--idle-exit SECONDS] [--debug]\n"
 	"\n"
 	"Runs an instance in the foreground: the gateway, certgen, which holds\n"
-	"the CA's key, and audit, which writes the ledger. HUP reads the\n"
-	"configuration again; TERM and INT end it.\n";
+	"the CA's key, and audit, which writes the ledger; and ship, where the\n"
+	"configuration says where rows are sent. HUP reads the configuration\n"
+	"again; TERM and INT end it.\n";
 
 /* The processes of an instance, in the order they start. */
 enum up_process {
