@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -261,6 +262,38 @@ static void test_frames(void **state)
 	is_field(head, "x-api-key", "Key s3cr3t/+ x=");
 }
 
+/* A credential of systemd, by name, from where systemd puts them. */
+static void test_credential(void **state)
+{
+	static const char text[] =
+		"secrets:\n"
+		"  head: { credential: secret, header: X-Api-Key,"
+		" hosts: [api.example] }\n";
+	struct config *config;
+	struct secrets *s = NULL;
+
+	(void)state;
+	write_file("from systemd\n", 0400);
+	assert_int_equal(config_parse("test", slice_str(text), &config, &err),
+			 0);
+	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+	assert_int_equal(secrets_read(config, &s, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "$CREDENTIALS_DIRECTORY/secret"));
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", dir, 1), 0);
+	assert_int_equal(secrets_read(config, &s, &err), 0);
+	assert_int_equal(secrets_len(s), 1);
+	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+	config_free(&config);
+	secrets_free(&set);
+	set = s;
+	{
+		struct http_head *head = head_new("/");
+
+		assert_int_equal(inject("head", "api.example", head), 0);
+		is_field(head, "x-api-key", "from systemd");
+	}
+}
+
 static void test_bad_files(void **state)
 {
 	static char longest[SECRET_CONTENT_MAX + 2];
@@ -309,6 +342,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_leak, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_frames, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_credential, setup,
+						teardown),
 		cmocka_unit_test(test_bad_files),
 	};
 
