@@ -6,7 +6,8 @@
  * captured but made to reach the gateway, and is refused.
  *
  * Out of descriptors, a reserve is given up to accept and close what waits:
- * otherwise the listener would stay readable and the loop would spin.
+ * otherwise the listener would stay readable and the loop would spin. Where not
+ * even that helps, the listener rests until the next tick.
  */
 
 #include "gateway/listen.h"
@@ -33,13 +34,22 @@ struct listener {
 	enum listen_kind kind;
 	uint32_t sandbox; /* id; 0: told by the sender's address */
 	uint32_t index, gen;
+	bool resting; /* not watched */
 };
+
+static int listen_watch(struct gate *gate, const struct listener *l)
+{
+	struct loop_ref ref = { .kind = GATE_LISTENER,
+				.gen = l->gen & 0xffffff,
+				.index = l->index };
+
+	return loop_add(gate->loop, l->fd, ref, LOOP_READ | LOOP_EXCLUSIVE);
+}
 
 int listen_add(struct gate *gate, int fd, enum listen_kind kind,
 	       uint32_t sandbox)
 {
 	struct listener *l = calloc(1, sizeof(*l));
-	struct loop_ref ref = { .kind = GATE_LISTENER };
 	int rc = l ? 0 : -ENOMEM;
 
 	if (rc == 0)
@@ -52,14 +62,13 @@ int listen_add(struct gate *gate, int fd, enum listen_kind kind,
 	l->fd = fd;
 	l->kind = kind;
 	l->sandbox = sandbox;
-	ref.gen = l->gen & 0xffffff;
-	ref.index = l->index;
-	return loop_add(gate->loop, fd, ref, LOOP_READ | LOOP_EXCLUSIVE);
+	return listen_watch(gate, l);
 }
 
 static void listen_close(struct gate *gate, struct listener *l)
 {
-	loop_remove(gate->loop, l->fd);
+	if (!l->resting)
+		loop_remove(gate->loop, l->fd);
 	(void)close(l->fd);
 	table_remove(&gate->listeners, l->index);
 	free(l);
@@ -165,17 +174,37 @@ static void listen_welcome(struct gate *gate, struct listener *l, int fd,
 			   l->kind == LISTEN_PROXY ? NULL : &to);
 }
 
-/* Out of descriptors: turn one connection away rather than spin. */
-static void listen_turn_away(struct gate *gate, struct listener *l)
+void listen_resume(struct gate *gate)
+{
+	for (uint32_t i = 0; i < gate->listeners.len; i++) {
+		struct listener *l = table_at(&gate->listeners, i);
+
+		if (l && l->resting)
+			l->resting = listen_watch(gate, l) < 0;
+	}
+}
+
+/* Out of descriptors: turn one connection away rather than spin. Returns false
+ * if there is not even a descriptor for that.
+ */
+static bool listen_turn_away(struct gate *gate, struct listener *l)
 {
 	int fd;
 
 	log_warn("out of file descriptors: connections are turned away");
-	(void)close(gate->reserve_fd);
+	if (gate->reserve_fd >= 0)
+		(void)close(gate->reserve_fd);
 	fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0)
 		(void)close(fd);
 	gate->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return fd >= 0;
+}
+
+static void listen_rest(struct gate *gate, struct listener *l)
+{
+	loop_remove(gate->loop, l->fd);
+	l->resting = true;
 }
 
 void listen_on_event(struct gate *gate, struct loop_ref ref)
@@ -197,11 +226,15 @@ void listen_on_event(struct gate *gate, struct loop_ref ref)
 		int fd = accept4(l->fd, &peer.sa, &len,
 				 SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (fd >= 0)
+		if (fd >= 0) {
 			listen_welcome(gate, l, fd, &peer);
-		else if (errno == EMFILE || errno == ENFILE)
-			listen_turn_away(gate, l);
-		else if (errno != ECONNABORTED && errno != EINTR)
+		} else if (errno == EMFILE || errno == ENFILE) {
+			if (listen_turn_away(gate, l))
+				continue;
+			listen_rest(gate, l);
 			return;
+		} else if (errno != ECONNABORTED && errno != EINTR) {
+			return;
+		}
 	}
 }

@@ -110,6 +110,7 @@ static void worker_on_tick(struct worker *w)
 		return;
 	}
 	worker_expire(w);
+	listen_resume(&w->gate);
 	spool_load(w->gate.spool, &s->spool_waiting, &s->spool_open);
 	if (w->gate.draining && !w->gate.conns.count)
 		loop_stop(w->gate.loop);
