@@ -23,8 +23,9 @@
 
 #define PIN_TEXT_MAX 2048
 
-static bool verify_say(struct verify *v, enum verify_verdict verdict,
-		       const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static bool verify_say(
+	struct verify *v, enum verify_verdict verdict, const char *fmt,
+	va_list ap)
 {
 	v->report->verdict = verdict;
 	(void)vsnprintf(v->report->why, sizeof(v->report->why), fmt, ap);
