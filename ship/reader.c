@@ -37,6 +37,7 @@
 #include "ship/status.h"
 
 #define READER_TICK_MS	 500  /* how often new batches are looked for */
+#define READER_ASKS	 16   /* heard of one sender in a turn */
 #define READER_STATUS_MS 1000 /* the status file at most so often */
 
 struct reader_dest {
@@ -263,24 +264,31 @@ static void reader_on_ask(struct reader *r, struct reader_dest *d,
 		d->given_rows = 0;
 	else if (ask->delivered && same && d->given_rows)
 		reader_delivered(r, d);
-	if (ask->rows_max) {
-		d->waits = true;
+	/* Its predecessor may have died waiting. A report alone is no wait. */
+	d->waits = ask->rows_max != 0;
+	if (d->waits) {
 		d->given = d->had;
 		d->given_rows = 0;
 	}
 }
 
-/* All that a sender has to say. Returns 0 or < 0: the link is broken, which
- * cannot be, as the supervisor holds both ends.
+/* What a sender has to say, so much in a turn; what is no message is dropped.
+ * Returns 0 or < 0: the link is broken, which cannot be, as the supervisor
+ * holds both ends.
  */
 static int reader_listen(struct reader *r, struct reader_dest *d)
 {
 	struct link_ask ask;
-	int n;
+	int n = 1;
 
-	while ((n = link_read_ask(&d->dest->link, &ask)) == 1)
-		reader_on_ask(r, d, &ask);
-	return n;
+	for (int i = 0; i < READER_ASKS && n; i++) {
+		n = link_read_ask(&d->dest->link, &ask);
+		if (n == 1)
+			reader_on_ask(r, d, &ask);
+		else if (n != ERR_PROTO)
+			break;
+	}
+	return n == ERR_PROTO ? 0 : MIN(n, 0);
 }
 
 /* Rows for one that waits. Returns 0, or -EIO: the ledger is not read now. */
@@ -310,9 +318,12 @@ static int reader_give(struct reader *r, struct reader_dest *d)
 	give.len = (uint32_t)load.len;
 	give.first_id = load.first_id;
 	give.last_id = load.last_id;
-	d->given_rows = load.rows;
-	d->waits = false;
-	return MIN(link_write_give(&d->dest->link, &give), 0);
+	/* One that does not read what it is given waits on. */
+	d->waits = link_write_give(&d->dest->link, &give) < 0;
+	d->given_rows = d->waits ? 0 : load.rows;
+	if (d->waits)
+		d->given = d->had;
+	return 0;
 }
 
 static void reader_status(struct reader *r, uint64_t now_ms)
