@@ -151,10 +151,7 @@ static int add_place(struct builder *b, uint32_t node, uint32_t entry)
 	return 0;
 }
 
-/* A segment that both readings see alike: paths that match the rule have it
- * in either.
- */
-static bool is_fixed(const struct glob_segment *seg)
+bool policy_fixed(const struct glob_segment *seg)
 {
 	return seg->kind == GLOB_LITERAL && seg->text.len &&
 	       slice_find(seg->text, '/') < 0 &&
@@ -167,7 +164,7 @@ static int place_path(struct builder *b, uint32_t root, uint32_t entry)
 	const struct glob *g = b->p->entries[entry].path.opaque;
 	uint32_t node = root;
 
-	for (size_t i = 0; g && i < g->len && is_fixed(&g->seg[i]); i++)
+	for (size_t i = 0; g && i < g->len && policy_fixed(&g->seg[i]); i++)
 		if (step_or_add(b->p, &node, g->seg[i].text) < 0)
 			return -ENOMEM;
 	return add_place(b, node, entry);

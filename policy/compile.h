@@ -106,6 +106,11 @@ struct policy {
 uint32_t policy_step(const struct policy *p, uint32_t parent,
 		     struct slice text);
 
+/* A segment that both readings see alike: paths that match the rule have it
+ * in either.
+ */
+bool policy_fixed(const struct glob_segment *seg);
+
 /* The bit of a method, by its name. */
 enum method_bit policy_method(struct slice method);
 

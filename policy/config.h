@@ -36,6 +36,7 @@ struct config_cache {
 struct config {
 	struct arena arena;
 	struct doc_source src;
+	const struct doc_node *root; /* NULL: an empty text */
 	struct config_policy *policies;
 	size_t policies_len;
 	struct config_sandbox *sandboxes;
@@ -94,6 +95,19 @@ size_t config_count(const struct config *c);
 /* Append the rules of a policy, and of all it uses. */
 int gather_rules(const struct config *c, const struct config_policy *p,
 		 struct ruleset *rs, struct config_error *ret_err);
+/* The same, and call back with each rule's policy and node as it is added. */
+typedef void gather_fn(void *ctx, const struct config_policy *p,
+		       const struct doc_node *node);
+struct gather_job {
+	const struct config *c;
+	const struct config_policy *p;
+	gather_fn *fn;
+	void *ctx;
+};
+int gather_each(const struct gather_job *job, struct ruleset *rs,
+		struct config_error *ret_err);
+/* Does the line begin its target with a placeholder? */
+bool gather_is_open(struct slice line);
 /* Parse a line, placeholders replaced by an example. Returns as rule_new(). */
 int gather_check(struct slice line, enum verdict verdict, struct rule **ret,
 		 struct rule_error *ret_err);

@@ -75,7 +75,9 @@ struct gather {
 	const struct config *c;
 	struct ruleset *rs;
 	struct config_error *err;
-	bool *seen; /* by config_index() */
+	bool *seen;    /* by config_index() */
+	gather_fn *fn; /* may be NULL */
+	void *ctx;
 };
 
 static const struct placeholder *find_placeholder(struct slice line,
@@ -108,6 +110,13 @@ static bool replace(struct slice line, size_t at,
 static bool begins_target(struct slice line, size_t at)
 {
 	return at == 0 || line.ptr[at - 1] == ' ';
+}
+
+bool gather_is_open(struct slice line)
+{
+	ptrdiff_t at = slice_find(line, '{');
+
+	return at >= 0 && begins_target(line, (size_t)at);
 }
 
 static int fail_placeholder(struct slice text, size_t at,
@@ -193,6 +202,8 @@ static int add_line(struct gather *g, const struct config_policy *p,
 		return fail_node(g, p, node, err.text);
 	if (rc == ERR_LIMIT)
 		(void)fail_node(g, p, node, "more than 100000 rules");
+	if (rc == 0 && g->fn)
+		g->fn(g->ctx, p, node);
 	return rc;
 }
 
@@ -293,10 +304,14 @@ static int add_policy(struct gather *g, const struct config_policy *p,
 	return rc;
 }
 
-int gather_rules(const struct config *c, const struct config_policy *p,
-		 struct ruleset *rs, struct config_error *ret_err)
+int gather_each(const struct gather_job *job, struct ruleset *rs,
+		struct config_error *ret_err)
 {
-	struct gather g = { .c = c, .rs = rs, .err = ret_err };
+	const struct config *c = job->c;
+	const struct config_policy *p = job->p;
+	struct gather g = {
+		.c = c, .rs = rs, .err = ret_err, .fn = job->fn, .ctx = job->ctx
+	};
 	int rc;
 
 	g.seen = calloc(config_count(c) + 1, sizeof(*g.seen));
@@ -306,4 +321,12 @@ int gather_rules(const struct config *c, const struct config_policy *p,
 	rc = add_policy(&g, p, 0);
 	free(g.seen);
 	return rc;
+}
+
+int gather_rules(const struct config *c, const struct config_policy *p,
+		 struct ruleset *rs, struct config_error *ret_err)
+{
+	const struct gather_job job = { .c = c, .p = p };
+
+	return gather_each(&job, rs, ret_err);
 }

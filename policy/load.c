@@ -116,6 +116,7 @@ static int parse_text(struct load *l, const char *name, struct slice text,
 	if (rc == ERR_SYNTAX && l->fn)
 		l->fn(l->ctx, l->err);
 	if (rc == 0 && root) {
+		c->root = root;
 		l->c = c;
 		l->src = &c->src;
 		read(l, root);
