@@ -9,6 +9,10 @@
  *	facts are taken, until there are enough
  *
  * A filter that names no facts skips the first and reads the keys in order.
+ *
+ * One that names a path leaves out what cannot hold it (audit/cover.h), in
+ * either case. Where little of a summary is left, that is read without looking
+ * for seconds, of which there may be more than rows.
  */
 
 #include "audit/find.h"
@@ -23,6 +27,7 @@
 #include "base/base.h"
 
 #define EPOCH_2024_US 1704067200000000ull
+#define STRETCHES_MAX 65536u /* looked at in one run; four billion rows */
 
 static int compare_u64(const void *a, const void *b)
 {
@@ -242,7 +247,7 @@ static int find_heap(struct find *f, int64_t begin, int64_t end)
 	return 0;
 }
 
-int find_scan(struct find *f, uint64_t from, uint64_t to)
+static int find_read(struct find *f, uint64_t from, uint64_t to)
 {
 	int err = 0;
 
@@ -260,6 +265,26 @@ int find_scan(struct find *f, uint64_t from, uint64_t to)
 	if (sqlite3_reset(f->scan) != SQLITE_OK)
 		return query_fail(f->q);
 	return err;
+}
+
+int find_scan(struct find *f, uint64_t from, uint64_t to)
+{
+	bool up = f->filter->first;
+
+	while (from <= to && !f->enough) {
+		struct cover_piece p = { from, to, true };
+		int err = 0;
+
+		if (f->cover.key.len)
+			err = cover_piece(&f->cover, up ? from : to, &p);
+		if (!err && p.may)
+			err = find_read(f, MAX(from, p.first), MIN(to, p.last));
+		if (err || (up ? p.last >= to : p.first <= from))
+			return err;
+		from = up ? p.last + 1 : from;
+		to = up ? to : p.first - 1;
+	}
+	return 0;
 }
 
 static int find_prepare_scan(struct find *f)
@@ -296,16 +321,13 @@ static int find_advance(struct find *f, int64_t second, int64_t end)
 	return 0;
 }
 
-/* Step 2: the rows. */
-int find_rows(struct find *f, uint64_t from, uint64_t to)
+/* Step 2: the rows, by the seconds of their facts. */
+static int find_seconds(struct find *f, uint64_t from, uint64_t to)
 {
 	bool up = f->filter->first;
 	int64_t end = SCHEMA_SECOND(up ? to : from);
-	int err;
+	int err = find_heap(f, SCHEMA_SECOND(up ? from : to), end);
 
-	if (f->any_facts)
-		return find_scan(f, from, to);
-	err = find_heap(f, SCHEMA_SECOND(up ? from : to), end);
 	while (!err && f->heap_len && !f->enough) {
 		int64_t second = f->heap[0].second;
 		uint64_t start = (uint64_t)second << 32;
@@ -316,6 +338,62 @@ int find_rows(struct find *f, uint64_t from, uint64_t to)
 			err = find_advance(f, second, end);
 	}
 	return err;
+}
+
+/* The first of these ids, in the direction we go, as far as they are alike:
+ * much of them may have the path, or little. No more than so many stretches.
+ */
+static int find_run(struct find *f, uint64_t from, uint64_t to, uint32_t most,
+		    struct cover_piece *ret)
+{
+	bool up = f->filter->first;
+	struct cover_piece next;
+	int err = cover_stretch(&f->cover, up ? from : to, ret);
+
+	for (uint32_t n = 1; !err && n < most; n++) {
+		if (up ? ret->last >= to : ret->first <= from)
+			break;
+		err = cover_stretch(&f->cover,
+				    up ? ret->last + 1 : ret->first - 1, &next);
+		if (err || next.may != ret->may)
+			break;
+		ret->first = MIN(ret->first, next.first);
+		ret->last = MAX(ret->last, next.last);
+	}
+	ret->first = MAX(ret->first, from);
+	ret->last = MIN(ret->last, to);
+	return err;
+}
+
+/* With a path. What is often there is soon enough, so begin with few. */
+static int find_stretches(struct find *f, uint64_t from, uint64_t to)
+{
+	bool up = f->filter->first;
+	uint32_t most = 1;
+
+	while (from <= to && !f->enough) {
+		struct cover_piece run;
+		int err = find_run(f, from, to, most, &run);
+
+		if (!err)
+			err = run.may ? find_seconds(f, run.first, run.last)
+				      : find_scan(f, run.first, run.last);
+		if (err || (up ? run.last == to : run.first == from))
+			return err;
+		from = up ? run.last + 1 : from;
+		to = up ? to : run.first - 1;
+		most = MIN(most * 2, STRETCHES_MAX);
+	}
+	return 0;
+}
+
+int find_rows(struct find *f, uint64_t from, uint64_t to)
+{
+	if (f->any_facts)
+		return find_scan(f, from, to);
+	if (f->cover.key.len)
+		return find_stretches(f, from, to);
+	return find_seconds(f, from, to);
 }
 
 static bool find_names_facts(const struct query_filter *filter)
@@ -331,7 +409,10 @@ int find_begin(struct find *f)
 
 	find_range(f);
 	f->any_facts = !find_names_facts(f->filter);
+	f->cover.q = f->q;
 	err = find_prepare_scan(f);
+	if (!err)
+		err = cover_begin(&f->cover, f->filter->path);
 	if (!err && !f->any_facts)
 		err = find_facts(f);
 	return err;
@@ -340,6 +421,7 @@ int find_begin(struct find *f)
 void find_done(struct find *f)
 {
 	(void)sqlite3_finalize(f->scan);
+	cover_done(&f->cover);
 	free(f->heap);
 	free(f->wanted);
 }

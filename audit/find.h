@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "audit/cover.h"
 #include "audit/query.h"
 
 #define FIND_PATTERN_MAX 2600 /* octets; each of a path's may be escaped */
@@ -39,6 +40,7 @@ struct find {
 	size_t wanted_len;
 	size_t wanted_cap;
 	sqlite3_stmt *scan; /* owned */
+	struct cover cover; /* where the filter's path may be */
 	char path[FIND_PATTERN_MAX];
 };
 

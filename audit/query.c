@@ -81,13 +81,16 @@ static int query_check(struct query *q)
 	return n < 0 ? n : 0;
 }
 
-/* Has it summaries? A ledger of before has none. */
+/* Has it summaries as we read them? A ledger of an older version may have none,
+ * or such as tell of no paths: it is read row by row until it is brought up to
+ * date.
+ */
 static int query_look(struct query *q)
 {
 	sqlite3_stmt *stmt;
 	int err = query_prepare(q,
-				"SELECT 1 FROM sqlite_schema WHERE"
-				" name = 'summary'",
+				"SELECT 1 FROM pragma_table_info('summary')"
+				" WHERE name = 'paths'",
 				&stmt);
 
 	if (err)

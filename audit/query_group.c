@@ -7,7 +7,7 @@
  * Most rows need not be read: what the rows of a summary come to, by facts,
  * stands in it (audit/summary.c). Rows are read where no summary is, where one
  * reaches beyond the span of time, the hour or the day that was asked for, and
- * when a path was, which no facts tell.
+ * when a path was, which no facts tell: then those that may have it.
  */
 
 #include "audit/query.h"

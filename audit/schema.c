@@ -176,6 +176,15 @@ static const char schema_3_summary[] =
 	"  first_id INTEGER PRIMARY KEY,"
 	"  last_id INTEGER NOT NULL,"
 	"  sums BLOB NOT NULL);";
+
+/* And where paths occur (audit/paths.h). They are all made again. */
+static const char schema_4_paths[] =
+	"DROP TABLE summary;"
+	"CREATE TABLE summary("
+	"  first_id INTEGER PRIMARY KEY,"
+	"  last_id INTEGER NOT NULL,"
+	"  sums BLOB NOT NULL,"
+	"  paths BLOB NOT NULL);";
 /* clang-format on */
 
 /* One step from version i to version i + 1. */
@@ -187,6 +196,7 @@ static const struct schema_step schema_steps[] = {
 	{ "the first ledger", { schema_1_tables, schema_1_views } },
 	{ "a chain over the rows", { schema_2_chain } },
 	{ "summaries of rows", { schema_3_summary } },
+	{ "paths in summaries", { schema_4_paths } },
 };
 static_assert(ARRAY_SIZE(schema_steps) == SCHEMA_VERSION,
 	      "a version without its step");

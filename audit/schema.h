@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define SCHEMA_APPLICATION 0x50454e53 /* "PENS", PRAGMA application_id */
-#define SCHEMA_VERSION	   3	      /* PRAGMA user_version */
+#define SCHEMA_VERSION	   4	      /* PRAGMA user_version */
 
 /* seen.second of an id: its upper bits, units of 2^20 µs (1.05 s). */
 #define SCHEMA_SECOND(id) ((int64_t)((id) >> 32))

@@ -4,7 +4,9 @@
  * each SUMMARY_ROWS rows that have settled, table `summary` holds how many
  * there are of which facts, with their octets and the ids of the first and the
  * last (audit/sums.h has the form). Whoever counts reads these, and only the
- * rows that no summary covers (audit/query_group.c).
+ * rows that no summary covers (audit/query_group.c). It also holds which parts
+ * of its rows may have a path that begins in some way (audit/paths.h), so that
+ * whoever looks for one need not read the others (audit/cover.c).
  *
  * A summary says that within its range of ids there is nothing else. It is
  * taken away, in the same transaction, when a row of its range is entered,
@@ -20,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/paths.h"
 #include "audit/schema.h"
 #include "audit/store.h"
 #include "audit/store_private.h"
@@ -27,9 +30,11 @@
 #include "base/base.h"
 #include "base/err.h"
 
-#define SUMMARY_ROWS   65536 /* read in some 20 ms */
+#define SUMMARY_ROWS   65536 /* read in some 30 ms */
 #define SUMMARY_LAG_US 60000000ull
 #define EPOCH_2024_US  1704067200000000ull
+
+static_assert(SUMMARY_ROWS == PATHS_ROWS * PATHS_PARTS, "a part for each row");
 
 /* Where a summary could be made. */
 struct gap {
@@ -189,14 +194,34 @@ static int gap_fit(struct store *s, struct gap *gap, uint64_t wall_us)
 	return id || !gap->end;
 }
 
-/* Count the rows of the gap. */
-static int gap_count(struct store *s, const struct gap *gap, struct sums *sums)
+/* Add the row that stmt stands on. */
+static int gap_row(sqlite3_stmt *stmt, struct sums *sums, struct paths *paths)
+{
+	uint64_t id = (uint64_t)sqlite3_column_int64(stmt, 0);
+	const void *path = sqlite3_column_text(stmt, 4);
+	const struct sum sum = {
+		.key = { sqlite3_column_int64(stmt, 1) },
+		.rows = 1,
+		.bytes_up = (uint64_t)sqlite3_column_int64(stmt, 2),
+		.bytes_down = (uint64_t)sqlite3_column_int64(stmt, 3),
+		.first_id = id,
+		.last_id = id,
+	};
+
+	paths_add(paths, id,
+		  slice_of(path, (size_t)sqlite3_column_bytes(stmt, 4)));
+	return sums_add(sums, &sum);
+}
+
+/* Count the rows of the gap, and note their paths. */
+static int gap_read(struct store *s, const struct gap *gap, struct sums *sums,
+		    struct paths *paths)
 {
 	sqlite3_stmt *stmt;
 	int err = 0;
 	int rc = sqlite3_prepare_v2(
 		s->db,
-		"SELECT id, facts, bytes_up, bytes_down FROM record"
+		"SELECT id, facts, bytes_up, bytes_down, path FROM record"
 		" WHERE id >= ?1 AND id <= ?2 ORDER BY id",
 		-1, &stmt, NULL);
 
@@ -204,22 +229,8 @@ static int gap_count(struct store *s, const struct gap *gap, struct sums *sums)
 		return store_fail(s, "read rows to sum up", rc);
 	(void)sqlite3_bind_int64(stmt, 1, (int64_t)gap->first);
 	(void)sqlite3_bind_int64(stmt, 2, (int64_t)gap->last);
-	while (!err && sqlite3_step(stmt) == SQLITE_ROW) {
-		uint64_t id = (uint64_t)sqlite3_column_int64(stmt, 0);
-
-		err = sums_add(
-			sums,
-			&(struct sum){
-				.key = { sqlite3_column_int64(stmt, 1) },
-				.rows = 1,
-				.bytes_up =
-					(uint64_t)sqlite3_column_int64(stmt, 2),
-				.bytes_down =
-					(uint64_t)sqlite3_column_int64(stmt, 3),
-				.first_id = id,
-				.last_id = id,
-			});
-	}
+	while (!err && sqlite3_step(stmt) == SQLITE_ROW)
+		err = gap_row(stmt, sums, paths);
 	rc = sqlite3_finalize(stmt);
 	if (rc != SQLITE_OK)
 		return store_fail(s, "read rows to sum up", rc);
@@ -229,11 +240,17 @@ static int gap_count(struct store *s, const struct gap *gap, struct sums *sums)
 	return err;
 }
 
+/* Octets, which are ours. */
+struct octets {
+	unsigned char *ptr;
+	size_t len;
+};
+
 static int gap_enter(struct store *s, const struct gap *gap,
-		     const unsigned char *octets, size_t len)
+		     const struct octets *sums, const struct octets *paths)
 {
-	static const char sql[] = "INSERT INTO summary(first_id, last_id, sums)"
-				  " VALUES(?, ?, ?)";
+	static const char sql[] = "INSERT INTO summary(first_id, last_id, sums,"
+				  " paths) VALUES(?, ?, ?, ?)";
 	sqlite3_stmt *stmt;
 	int rc = sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL);
 
@@ -241,7 +258,9 @@ static int gap_enter(struct store *s, const struct gap *gap,
 		return store_fail(s, sql, rc);
 	(void)sqlite3_bind_int64(stmt, 1, (int64_t)gap->first);
 	(void)sqlite3_bind_int64(stmt, 2, (int64_t)gap->last);
-	(void)sqlite3_bind_blob64(stmt, 3, octets, len, SQLITE_STATIC);
+	(void)sqlite3_bind_blob64(stmt, 3, sums->ptr, sums->len, SQLITE_STATIC);
+	(void)sqlite3_bind_blob64(stmt, 4, paths->ptr, paths->len,
+				  SQLITE_STATIC);
 	(void)sqlite3_step(stmt);
 	rc = sqlite3_finalize(stmt);
 	return rc == SQLITE_OK ? 0 : store_fail(s, sql, rc);
@@ -249,17 +268,23 @@ static int gap_enter(struct store *s, const struct gap *gap,
 
 static int gap_sum_up(struct store *s, const struct gap *gap)
 {
+	struct octets counted = { NULL, 0 }, noted = { NULL, 0 };
 	struct sums sums = { .len = 0 };
-	unsigned char *octets = NULL;
-	size_t len = 0;
-	int err = gap_count(s, gap, &sums);
+	struct paths paths;
+	int err = paths_init(&paths);
 
 	if (!err)
-		err = sums_pack(&sums, gap->first, &octets, &len);
+		err = gap_read(s, gap, &sums, &paths);
 	if (!err)
-		err = gap_enter(s, gap, octets, len);
-	free(octets);
+		err = sums_pack(&sums, gap->first, &counted.ptr, &counted.len);
+	if (!err)
+		err = paths_pack(&paths, &noted.ptr, &noted.len);
+	if (!err)
+		err = gap_enter(s, gap, &counted, &noted);
+	free(counted.ptr);
+	free(noted.ptr);
 	sums_done(&sums);
+	paths_done(&paths);
 	return err;
 }
 

@@ -319,7 +319,7 @@ static void close_the_end(struct fixture *f)
 	char sql[100];
 
 	(void)snprintf(sql, sizeof(sql),
-		       "INSERT INTO summary VALUES(%llu, %llu, x'')",
+		       "INSERT INTO summary VALUES(%llu, %llu, x'', x'')",
 		       (unsigned long long)fixture_id(5000ull * GAP_US),
 		       (unsigned long long)fixture_id(5000ull * GAP_US + 1));
 	execute(f, sql);
