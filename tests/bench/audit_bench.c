@@ -446,6 +446,10 @@ static void bench_groups(const char *ledger)
 {
 	const struct query_filter all = { 0 };
 	const struct query_filter denied = { .what = QUERY_DENIED };
+	const struct query_filter rare = {
+		.path = SLICE("/v1/packages/2999/-/p-98.tgz")
+	};
+	const struct query_filter every = { .path = SLICE("/v1/") };
 
 	(void)printf("grouped, all of the ledger:\n");
 	bench_group(ledger, "by host", &all, QUERY_HOST);
@@ -453,6 +457,8 @@ static void bench_groups(const char *ledger)
 	bench_group(ledger, "by rule", &all, QUERY_RULE);
 	bench_group(ledger, "denied, by host", &denied, QUERY_HOST);
 	bench_group(ledger, "denied, by sandbox", &denied, QUERY_SANDBOX);
+	bench_group(ledger, "of a rare path, by host", &rare, QUERY_HOST);
+	bench_group(ledger, "of every path, by host", &every, QUERY_HOST);
 }
 
 /* The wall clock, µs since 1970, at a part of the ledger's span. */
@@ -494,6 +500,22 @@ static void bench_queries(const char *ledger, uint64_t rows)
 		{ "reason", { .reason = SLICE("no-rule"), .limit = 50 } },
 		{ "path prefix",
 		  { .path = SLICE("/v1/packages/77/"), .limit = 50 } },
+		{ "path, one rare file",
+		  { .path = SLICE("/v1/packages/2999/-/p-98.tgz"),
+		    .limit = 50 } },
+		{ "path, the same, denied or failed",
+		  { .what = QUERY_TROUBLED,
+		    .path = SLICE("/v1/packages/2999/-/p-98.tgz"),
+		    .limit = 50 } },
+		{ "path, never seen",
+		  { .path = SLICE("/v1/secrets"), .limit = 50 } },
+		{ "path, never seen, denied or failed",
+		  { .what = QUERY_TROUBLED,
+		    .path = SLICE("/v1/secrets"),
+		    .limit = 50 } },
+		{ "path, never seen, alike for long",
+		  { .path = SLICE("/v1/packages/77/-/p-nowhere"),
+		    .limit = 50 } },
 		{ "time window, a minute in the middle",
 		  { .since_us = middle,
 		    .until_us = middle + 60000000,
