@@ -273,6 +273,7 @@ static void approve_ask(struct parent *p, const struct waiter *who)
 {
 	struct bytes *b = &p->in.body;
 	struct asking a = { .who = *who };
+	bool waiting = p->questions.first != NULL;
 	const struct grant *before;
 	int rc;
 
@@ -297,7 +298,7 @@ static void approve_ask(struct parent *p, const struct waiter *who)
 					   "asked, but too many questions "
 					   "wait already."
 					 : "The operator can't be asked.");
-	else if (rc == 1)
+	else if (rc == 1 && !waiting)
 		log_info("a question waits for an answer; see: penstock asks");
 }
 

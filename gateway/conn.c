@@ -323,7 +323,7 @@ static bool conn_forbidden(const struct conn *c)
 	       !sandbox_names_host(c->facts.sandbox, host, gate_now_s(c->gate));
 }
 
-void conn_recheck(struct gate *gate, const struct sandbox *sandbox)
+void conn_recheck(struct gate *gate, struct sandbox *sandbox)
 {
 	exchange_recheck(gate, sandbox);
 	for (uint32_t i = 0; i < gate->conns.len; i++) {

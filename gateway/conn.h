@@ -43,7 +43,7 @@ void conn_end_all(struct gate *gate, const struct sandbox *sandbox);
  * longer allowed end, and connections to hosts that it no longer names take no
  * further requests.
  */
-void conn_recheck(struct gate *gate, const struct sandbox *sandbox);
+void conn_recheck(struct gate *gate, struct sandbox *sandbox);
 
 /* Let those in work finish and take no further requests. */
 void conn_drain_all(struct gate *gate);

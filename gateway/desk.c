@@ -197,7 +197,10 @@ static void desk_list(struct parent *p, struct desk_door *d)
 {
 	for (const struct member *m = p->members; m; m = m->next) {
 		uint64_t requests = 0, denied = 0;
+		char policies[MEMBER_POLICIES_MAX + 16];
 
+		(void)snprintf(policies, sizeof(policies), "%s%s", m->policies,
+			       m->learn ? " (mode learn)" : "");
 		for (uint32_t i = 0; i < p->workers_len; i++) {
 			requests += p->stats[i].sandbox[m->slot].requests;
 			denied += p->stats[i].sandbox[m->slot].denied;
@@ -206,7 +209,7 @@ static void desk_list(struct parent *p, struct desk_door *d)
 		frame_put_str(&p->out, slice_str(m->name));
 		frame_put_str(&p->out, m->configured ? SLICE("source")
 						     : slice_str(m->kind));
-		frame_put_str(&p->out, slice_str(m->policies));
+		frame_put_str(&p->out, slice_str(policies));
 		frame_put_u64(&p->out, m->since_s);
 		frame_put_u64(&p->out, requests);
 		frame_put_u64(&p->out, denied);

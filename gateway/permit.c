@@ -280,24 +280,30 @@ static void permit_release(struct exchange *ex)
 	permit_pass(ex);
 }
 
+/* The answer that it goes on by ends; look again then. */
+static void permit_remind(const struct exchange *ex)
+{
+	struct sandbox *sb = ex->conn->sandbox;
+	uint64_t until_s = ex->permit.until_s;
+
+	if (until_s && (!sb->expires_s || until_s < sb->expires_s))
+		sb->expires_s = until_s;
+}
+
 void exchange_on_answer(struct gate *gate, uint32_t index, uint32_t gen,
 			const struct exchange_answer *a)
 {
 	struct exchange *ex =
 		table_get(&gate->exchanges, index, gen & 0xffffff);
-	struct sandbox *sb;
 
 	if (!ex || ex->state != EXCHANGE_ASK)
 		return;
-	sb = ex->conn->sandbox;
 	ex->permit.asked = false;
 	(void)arena_copy(&ex->arena, a->phrase, &ex->detail);
 	if (a->verdict == VERDICT_ALLOW) {
 		ex->permit.approved = true;
 		ex->permit.until_s = a->until_s;
-		if (a->until_s &&
-		    (!sb->expires_s || a->until_s < sb->expires_s))
-			sb->expires_s = a->until_s;
+		permit_remind(ex);
 		permit_release(ex);
 		return;
 	}
@@ -356,6 +362,8 @@ static void permit_again(struct exchange *ex)
 		permit_revoke(ex);
 		return;
 	}
+	if (answer.verdict == VERDICT_ASK)
+		permit_remind(ex);
 	if (ex->state != EXCHANGE_ASK || answer.verdict == VERDICT_ASK)
 		return;
 	permit_conditions(ex, answer.options);
@@ -363,7 +371,7 @@ static void permit_again(struct exchange *ex)
 	permit_release(ex);
 }
 
-void exchange_recheck(struct gate *gate, const struct sandbox *sb)
+void exchange_recheck(struct gate *gate, struct sandbox *sb)
 {
 	for (uint32_t i = 0; i < gate->exchanges.len; i++) {
 		struct exchange *ex = table_at(&gate->exchanges, i);
