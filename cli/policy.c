@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "cli/cli.h"
+#include "cli/policy_check.h"
 #include "cli/policy_explain.h"
 #include "cli/policy_rules.h"
 #include "cli/policy_suggest.h"
@@ -43,61 +44,6 @@ static int say_usage(void)
 {
 	(void)fputs(usage, stderr);
 	return EXIT_USAGE;
-}
-
-static void on_error(void *ctx, const struct config_error *err)
-{
-	unsigned int *count = ctx;
-
-	(*count)++;
-	(void)fprintf(stderr, "%s\n", err->text);
-}
-
-/* Rules with placeholders can be counted only where the registries are
- * configured; elsewhere that is worth a word, but no error of the file.
- */
-static int count_rules(const struct config *c, size_t *ret_rules)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < config_policies(c) && rc >= 0; i++) {
-		CLEANUP(ruleset_free) struct ruleset *rs = NULL;
-		struct config_error err = { "" };
-
-		rc = ruleset_new(&rs);
-		if (rc == 0)
-			rc = config_rules(c, config_policy_name(c, i), rs,
-					  &err);
-		if (rc == -ENOENT) {
-			(void)fprintf(stderr, "note: %s\n", err.text);
-			rc = 0;
-		} else if (rc < 0) {
-			(void)fprintf(stderr, "%s\n",
-				      err.text[0] ? err.text : err_str(rc));
-		}
-		*ret_rules += rs ? ruleset_len(rs) : 0;
-	}
-	return rc;
-}
-
-static int check(const char *path)
-{
-	CLEANUP(config_free) struct config *c = NULL;
-	unsigned int errors = 0;
-	size_t rules = 0;
-	int rc = config_check(path, on_error, &errors, &c);
-
-	if (rc < 0 && !errors)
-		(void)fprintf(stderr, "penstock policy check: %s: %s\n", path,
-			      err_str(rc));
-	else if (rc == ERR_SYNTAX)
-		(void)fprintf(stderr, "%s: %u error%s\n", path, errors,
-			      errors == 1 ? "" : "s");
-	if (rc < 0 || count_rules(c, &rules) < 0)
-		return EXIT_NO;
-	(void)printf("%s: ok: policies %zu, rules %zu, sandboxes %zu\n", path,
-		     config_policies(c), rules, config_sandboxes(c));
-	return 0;
 }
 
 static bool is_policy_of_file(const struct config *c, const char *name)
@@ -191,9 +137,10 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "explain", policy_explain_cmd }, { "test", policy_test_cmd },
-	{ "cases", policy_cases_cmd },	   { "replay", policy_replay_cmd },
-	{ "suggest", policy_suggest_cmd }, { "apply", project_apply_cmd },
+	{ "check", policy_check_cmd },	 { "explain", policy_explain_cmd },
+	{ "test", policy_test_cmd },	 { "cases", policy_cases_cmd },
+	{ "replay", policy_replay_cmd }, { "suggest", policy_suggest_cmd },
+	{ "apply", project_apply_cmd },
 };
 
 int cmd_policy(int argc, char **argv)
@@ -208,8 +155,6 @@ int cmd_policy(int argc, char **argv)
 		(void)fputs(usage, stdout);
 		return 0;
 	}
-	if (!strcmp(argv[1], "check") && argc == 3)
-		return check(argv[2]);
 	if (!strcmp(argv[1], "show") && argc == 3)
 		return show(argv[2]);
 	if (!strcmp(argv[1], "list") && argc == 2)
