@@ -8,7 +8,9 @@
 #include "base/err.h"
 #include "cli/cli.h"
 #include "cli/policy_check.h"
+#include "cli/policy_diff.h"
 #include "cli/policy_explain.h"
+#include "cli/policy_fmt.h"
 #include "cli/policy_rules.h"
 #include "cli/policy_suggest.h"
 #include "cli/policy_test.h"
@@ -137,7 +139,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "check", policy_check_cmd },	 { "explain", policy_explain_cmd },
+	{ "check", policy_check_cmd },	 { "fmt", policy_fmt_cmd },
+	{ "diff", policy_diff_cmd },	 { "explain", policy_explain_cmd },
 	{ "test", policy_test_cmd },	 { "cases", policy_cases_cmd },
 	{ "replay", policy_replay_cmd }, { "suggest", policy_suggest_cmd },
 	{ "apply", project_apply_cmd },

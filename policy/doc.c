@@ -45,6 +45,29 @@ static size_t line_break(struct slice text, size_t at)
 	return 0;
 }
 
+struct doc_lines doc_lines(struct slice text)
+{
+	bool mark = slice_starts(text, SLICE("\xef\xbb\xbf"));
+
+	return (struct doc_lines){ .text = text, .at = mark ? 3 : 0 };
+}
+
+bool doc_next_line(struct doc_lines *lines, struct slice *ret_line,
+		   struct slice *ret_end)
+{
+	size_t end = lines->at, step = 0;
+
+	if (lines->done)
+		return false;
+	while (end < lines->text.len && !(step = line_break(lines->text, end)))
+		end++;
+	*ret_line = slice_of(lines->text.ptr + lines->at, end - lines->at);
+	*ret_end = slice_of(lines->text.ptr + end, step);
+	lines->at = end + step;
+	lines->done = !step;
+	return true;
+}
+
 static struct slice line_at(struct slice text, uint32_t line)
 {
 	size_t at = 0, end;
@@ -67,8 +90,7 @@ static bool begins_char(char c)
 	return ((unsigned char)c & 0xc0) != 0x80;
 }
 
-/* The octet of line where its character column begins. */
-static size_t octet_of(struct slice line, uint32_t column)
+size_t doc_octet(struct slice line, uint32_t column)
 {
 	size_t at = 0;
 
@@ -95,7 +117,7 @@ void doc_error(const struct doc_source *src, uint32_t line, uint32_t column,
 {
 	struct text t = text_in(ret->text, sizeof(ret->text));
 	struct slice shown = line_at(src->text, line);
-	size_t at = octet_of(shown, column);
+	size_t at = doc_octet(shown, column);
 	size_t from = at > LINE_SHOWN / 2 ? at - LINE_SHOWN / 2 : 0;
 
 	while (from < at && !begins_char(shown.ptr[from]))
@@ -123,7 +145,7 @@ uint32_t doc_column(const struct doc_source *src, const struct doc_node *node,
 		    size_t at)
 {
 	struct slice line = line_at(src->text, node->line);
-	size_t from = octet_of(line, node->column) + !node->plain;
+	size_t from = doc_octet(line, node->column) + !node->plain;
 	uint32_t column = node->column + !node->plain;
 
 	if (from + node->text.len > line.len ||

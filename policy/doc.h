@@ -50,6 +50,21 @@ int doc_read(const struct doc_source *src, struct arena *arena,
 void doc_error(const struct doc_source *src, uint32_t line, uint32_t column,
 	       const char *what, struct config_error *ret);
 
+/* The lines of a text, as columns count them: without a byte order mark. end
+ * is what ends the line, empty at the end of the text.
+ */
+struct doc_lines {
+	struct slice text;
+	size_t at;
+	bool done;
+};
+
+struct doc_lines doc_lines(struct slice text);
+bool doc_next_line(struct doc_lines *lines, struct slice *ret_line,
+		   struct slice *ret_end);
+/* The octet of a line where its character column begins. */
+size_t doc_octet(struct slice line, uint32_t column);
+
 /* The column in the source of octet at of the scalar: exact where the scalar
  * stands there as it is, otherwise where it begins.
  */

@@ -172,13 +172,14 @@ static int read_file(const char *path, struct slice *ret)
 
 	if (fd < 0)
 		return -errno;
-	mem = malloc(DOC_OCTETS_MAX + 1);
+	mem = malloc(DOC_OCTETS_MAX + 2);
 	rc = mem ? read_all(fd, DOC_OCTETS_MAX + 1, mem, &len) : -ENOMEM;
 	(void)close(fd);
 	if (rc < 0) {
 		free(mem);
 		return rc;
 	}
+	mem[len] = '\0';
 	*ret = slice_of(mem, len);
 	return 0;
 }
@@ -240,6 +241,27 @@ static void read_either(struct load *l, const struct doc_node *root)
 		return;
 	}
 	schema_read(l, root);
+}
+
+int config_parse_either(const char *name, struct slice text,
+			struct config **ret, struct config_error *ret_err)
+{
+	struct load l = { .err = ret_err };
+
+	return parse_text(&l, name, text, read_either, ret);
+}
+
+int config_read(const char *path, char **ret, size_t *ret_len,
+		struct config_error *ret_err)
+{
+	struct slice text = { 0 };
+	int rc = read_file(path, &text);
+
+	if (rc < 0)
+		return fail_file(path, rc, ret_err);
+	*ret = (char *)(uintptr_t)text.ptr;
+	*ret_len = text.len;
+	return 0;
 }
 
 int config_check(const char *path, config_error_fn *fn, void *ctx,

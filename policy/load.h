@@ -36,6 +36,16 @@ typedef void config_error_fn(void *ctx, const struct config_error *err);
 int config_check(const char *path, config_error_fn *fn, void *ctx,
 		 struct config **ret);
 
+/* A text that is one or the other. Returns as config_parse(). */
+int config_parse_either(const char *name, struct slice text,
+			struct config **ret, struct config_error *ret_err);
+
+/* A file's text, to be freed; NUL behind it. Returns 0, or -errno (-EFBIG
+ * beyond 8 MiB) with *ret_err filled.
+ */
+int config_read(const char *path, char **ret, size_t *ret_len,
+		struct config_error *ret_err);
+
 /* The empty configuration: profiles only. */
 int config_empty(struct config **ret);
 void config_free(struct config **c);

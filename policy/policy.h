@@ -108,6 +108,9 @@ int ruleset_append(struct ruleset *to, const struct ruleset *from);
 /* "default: allow", for block lists, or ask. Of several the strictest counts. */
 void ruleset_set_default(struct ruleset *rs, enum verdict verdict);
 
+/* The default: deny unless somebody said. */
+enum verdict ruleset_default(const struct ruleset *rs);
+
 size_t ruleset_len(const struct ruleset *rs);
 const struct rule *ruleset_at(const struct ruleset *rs, size_t i);
 

@@ -87,6 +87,11 @@ void ruleset_set_default(struct ruleset *rs, enum verdict verdict)
 	rs->has_default = true;
 }
 
+enum verdict ruleset_default(const struct ruleset *rs)
+{
+	return rs->fallback;
+}
+
 size_t ruleset_len(const struct ruleset *rs)
 {
 	return rs->len;
