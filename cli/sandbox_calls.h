@@ -5,9 +5,10 @@
  * of its own gives a process all of these powers over what it makes there, and
  * each has been the way to a fault of the kernel; so nobody gets that far.
  *
- * CALL(name, i386, arm): the native number is SYS_name; the others are those
- * of the 32-bit convention beside it, arch/x86/entry/syscalls/syscall_32.tbl
- * and arch/arm/tools/syscall.tbl. 0: it has none of that name.
+ * CALL(name, i386, arm): the native number is in base/jail_calls.c; these are
+ * those of the 32-bit conventions beside x86-64 and arm64, in
+ * arch/x86/entry/syscalls/syscall_32.tbl and arch/arm/tools/syscall.tbl. 0: it
+ * has none of that name.
  */
 #ifndef CLI_SANDBOX_CALLS_H
 #define CLI_SANDBOX_CALLS_H

@@ -24,7 +24,7 @@
  * under the convention that it was made by, and an unknown one kills.
  */
 
-#include "cli/sandbox.h"
+#include "cli/sandbox_filter.h"
 
 #include <asm/ioctls.h>
 #include <errno.h>
@@ -36,11 +36,13 @@
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/base.h"
+#include "cli/sandbox.h"
 #include "cli/sandbox_calls.h"
+
+#define FILTER_X32 0x40000000u /* the x32 numbers begin here */
 
 /* Numbers of calls; 0 is one that this convention has not. */
 struct filter_list {
@@ -53,35 +55,28 @@ struct filter_list {
 		(array), ARRAY_SIZE(array)                                     \
 	}
 
-/* The numbers of one calling convention. */
-struct filter_calls {
+/* The 32-bit convention beside a native one. */
+struct filter_compat {
+	uint32_t audit;
 	uint32_t ioctl, socket, socketpair;
 	uint32_t clone, clone3, unshare;
 	struct filter_list refused; /* EPERM */
 	struct filter_list absent;  /* ENOSYS */
 };
 
-#define FILTER_CALL_NATIVE(name, i386, arm) SYS_##name,
+#define FILTER_CALL_NATIVE(name, i386, arm) CALL_##name,
 #define FILTER_CALL_I386(name, i386, arm)   i386,
 #define FILTER_CALL_ARM(name, i386, arm)    arm,
 
-static const uint32_t filter_native_refused[] = {
-	SANDBOX_CALLS_REFUSED(FILTER_CALL_NATIVE)
-#if defined(__x86_64__)
-		SYS_iopl,
-	SYS_ioperm,
-#endif
+static const enum jail_call filter_refused[] = {
+	SANDBOX_CALLS_REFUSED(FILTER_CALL_NATIVE) CALL_iopl,
+	CALL_ioperm,
 };
 
-static const uint32_t filter_native_absent[] = { SANDBOX_CALLS_ABSENT(
+static const enum jail_call filter_absent[] = { SANDBOX_CALLS_ABSENT(
 	FILTER_CALL_NATIVE) };
 
-#if defined(__x86_64__)
-#define FILTER_ARCH   AUDIT_ARCH_X86_64
-#define FILTER_COMPAT AUDIT_ARCH_I386
-#define FILTER_X32    0x40000000u /* the x32 numbers begin here */
-
-static const uint32_t filter_compat_refused[] = {
+static const uint32_t filter_i386_refused[] = {
 	SANDBOX_CALLS_REFUSED(FILTER_CALL_I386) 110 /* iopl */,
 	101 /* ioperm */,
 	22 /* umount */,
@@ -90,69 +85,53 @@ static const uint32_t filter_compat_refused[] = {
 	405 /* clock_adjtime64 */,
 };
 
-static const uint32_t filter_compat_absent[] = {
+static const uint32_t filter_i386_absent[] = {
 	SANDBOX_CALLS_ABSENT(FILTER_CALL_I386) 102 /* socketcall */,
 };
 
-static const struct filter_calls filter_compat = {
-	/* arch/x86/entry/syscalls/syscall_32.tbl */
-	.ioctl = 54,
-	.socket = 359,
-	.socketpair = 360,
-	.clone = 120,
-	.clone3 = 435,
-	.unshare = 310,
-	.refused = FILTER_LIST(filter_compat_refused),
-	.absent = FILTER_LIST(filter_compat_absent),
-};
-#elif defined(__aarch64__)
-#define FILTER_ARCH   AUDIT_ARCH_AARCH64
-#define FILTER_COMPAT AUDIT_ARCH_ARM
-
-static const uint32_t filter_compat_refused[] = {
+static const uint32_t filter_arm_refused[] = {
 	SANDBOX_CALLS_REFUSED(FILTER_CALL_ARM) 404 /* clock_settime64 */,
 	405 /* clock_adjtime64 */,
 };
 
-static const uint32_t filter_compat_absent[] = { SANDBOX_CALLS_ABSENT(
+static const uint32_t filter_arm_absent[] = { SANDBOX_CALLS_ABSENT(
 	FILTER_CALL_ARM) };
 
-static const struct filter_calls filter_compat = {
-	/* arch/arm/tools/syscall.tbl; EABI has no socketcall */
-	.ioctl = 54,
-	.socket = 281,
-	.socketpair = 288,
-	.clone = 120,
-	.clone3 = 435,
-	.unshare = 337,
-	.refused = FILTER_LIST(filter_compat_refused),
-	.absent = FILTER_LIST(filter_compat_absent),
+static const struct filter_compat filter_compat[] = {
+	[JAIL_X86_64] = {
+		/* arch/x86/entry/syscalls/syscall_32.tbl */
+		.audit = AUDIT_ARCH_I386,
+		.ioctl = 54,
+		.socket = 359,
+		.socketpair = 360,
+		.clone = 120,
+		.clone3 = 435,
+		.unshare = 310,
+		.refused = FILTER_LIST(filter_i386_refused),
+		.absent = FILTER_LIST(filter_i386_absent),
+	},
+	[JAIL_ARM64] = {
+		/* arch/arm/tools/syscall.tbl; EABI has no socketcall */
+		.audit = AUDIT_ARCH_ARM,
+		.ioctl = 54,
+		.socket = 281,
+		.socketpair = 288,
+		.clone = 120,
+		.clone3 = 435,
+		.unshare = 337,
+		.refused = FILTER_LIST(filter_arm_refused),
+		.absent = FILTER_LIST(filter_arm_absent),
+	},
 };
-#else
-#error "the system call filter knows x86-64 and arm64"
-#endif
-
-static const struct filter_calls filter_native = {
-	.ioctl = SYS_ioctl,
-	.socket = SYS_socket,
-	.socketpair = SYS_socketpair,
-	.clone = SYS_clone,
-	.clone3 = SYS_clone3,
-	.unshare = SYS_unshare,
-	.refused = FILTER_LIST(filter_native_refused),
-	.absent = FILTER_LIST(filter_native_absent),
-};
-
-#define FILTER_MAX 512 /* instructions; it has about 300 */
 
 struct filter {
-	struct sock_filter code[FILTER_MAX];
+	struct sock_filter *code; /* of SANDBOX_FILTER_MAX */
 	size_t len;
 };
 
 static void filter_put(struct filter *f, struct sock_filter code)
 {
-	assert(f->len < FILTER_MAX);
+	assert(f->len < SANDBOX_FILTER_MAX);
 	f->code[f->len++] = code;
 }
 
@@ -219,75 +198,122 @@ static void filter_userns(struct filter *f, uint32_t nr)
 	filter_return(f, SECCOMP_RET_ALLOW);
 }
 
-static void filter_root(struct filter *f, const struct filter_calls *c)
+static void filter_root(struct filter *f, uint32_t clone, uint32_t clone3,
+			uint32_t unshare)
 {
-	filter_userns(f, c->clone);
-	filter_userns(f, c->unshare);
-	filter_if(f, c->clone3, 0, 1);
+	filter_userns(f, clone);
+	filter_userns(f, unshare);
+	filter_if(f, clone3, 0, 1);
 	filter_refuse(f, ENOSYS);
 }
 
-static void filter_refuse_all(struct filter *f, const struct filter_list *list,
-			      uint32_t err)
+static void filter_refuse_one(struct filter *f, uint32_t nr, uint32_t err)
 {
-	for (size_t i = 0; i < list->len; i++) {
-		if (!list->nr[i])
-			continue;
-		filter_if(f, list->nr[i], 0, 1);
-		filter_refuse(f, err);
-	}
+	filter_if(f, nr, 0, 1);
+	filter_refuse(f, err);
 }
 
-/* One convention, from its number to a verdict. */
-static void filter_convention(struct filter *f, const struct filter_calls *c)
+static void filter_refuse_list(struct filter *f, const struct filter_list *list,
+			       uint32_t err)
+{
+	for (size_t i = 0; i < list->len; i++)
+		if (list->nr[i])
+			filter_refuse_one(f, list->nr[i], err);
+}
+
+/* From its number to a verdict, a call by the 32-bit convention. */
+static void filter_foreign(struct filter *f, const struct filter_compat *c,
+			   bool root)
 {
 	filter_load(f, offsetof(struct seccomp_data, nr));
 	filter_ioctl(f, c->ioctl);
 	filter_socket(f, c->socket);
 	filter_socket(f, c->socketpair);
-	if (geteuid() == 0)
-		filter_root(f, c);
-	filter_refuse_all(f, &c->refused, EPERM);
-	filter_refuse_all(f, &c->absent, ENOSYS);
-#ifdef FILTER_X32
-	filter_put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K,
-						   FILTER_X32, 0, 1));
-	filter_refuse(f, ENOSYS);
-#endif
+	if (root)
+		filter_root(f, c->clone, c->clone3, c->unshare);
+	filter_refuse_list(f, &c->refused, EPERM);
+	filter_refuse_list(f, &c->absent, ENOSYS);
 	filter_return(f, SECCOMP_RET_ALLOW);
 }
 
-static void filter_build(struct filter *f)
+static uint32_t filter_nr(enum jail_arch arch, enum jail_call call)
 {
+	int nr = jail_calls_nr(arch, call);
+
+	assert(nr >= 0);
+	return (uint32_t)nr;
+}
+
+static void filter_refuse_calls(struct filter *f, enum jail_arch arch,
+				const enum jail_call *calls, size_t len,
+				uint32_t err)
+{
+	for (size_t i = 0; i < len; i++)
+		if (jail_calls_nr(arch, calls[i]) >= 0)
+			filter_refuse_one(f, filter_nr(arch, calls[i]), err);
+}
+
+/* The same of the architecture itself. */
+static void filter_native(struct filter *f, enum jail_arch arch, bool root)
+{
+	filter_load(f, offsetof(struct seccomp_data, nr));
+	filter_ioctl(f, filter_nr(arch, CALL_ioctl));
+	filter_socket(f, filter_nr(arch, CALL_socket));
+	filter_socket(f, filter_nr(arch, CALL_socketpair));
+	if (root)
+		filter_root(f, filter_nr(arch, CALL_clone),
+			    filter_nr(arch, CALL_clone3),
+			    filter_nr(arch, CALL_unshare));
+	filter_refuse_calls(f, arch, filter_refused, ARRAY_SIZE(filter_refused),
+			    EPERM);
+	filter_refuse_calls(f, arch, filter_absent, ARRAY_SIZE(filter_absent),
+			    ENOSYS);
+	if (arch == JAIL_X86_64) {
+		filter_put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE |
+								   BPF_K,
+							   FILTER_X32, 0, 1));
+		filter_refuse(f, ENOSYS);
+	}
+	filter_return(f, SECCOMP_RET_ALLOW);
+}
+
+size_t sandbox_filter_build(enum jail_arch arch, bool root,
+			    struct sock_filter *ret)
+{
+	const struct filter_compat *compat = &filter_compat[arch];
+	struct filter f = { .code = ret };
 	size_t jump;
 
-	filter_load(f, offsetof(struct seccomp_data, arch));
-	filter_if(f, FILTER_COMPAT, 1, 0);
-	jump = f->len;
-	filter_put(f, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
-	filter_convention(f, &filter_compat);
-	f->code[jump].k = (uint32_t)(f->len - jump - 1);
+	filter_load(&f, offsetof(struct seccomp_data, arch));
+	filter_if(&f, compat->audit, 1, 0);
+	jump = f.len;
+	filter_put(&f, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
+	filter_foreign(&f, compat, root);
+	f.code[jump].k = (uint32_t)(f.len - jump - 1);
 
-	filter_if(f, FILTER_ARCH, 1, 0);
-	filter_return(f, SECCOMP_RET_KILL_PROCESS);
-	filter_convention(f, &filter_native);
+	filter_if(&f, jail_calls_audit(arch), 1, 0);
+	filter_return(&f, SECCOMP_RET_KILL_PROCESS);
+	filter_native(&f, arch, root);
+	return f.len;
 }
 
 int sandbox_filter(struct sandbox_args *args)
 {
-	struct filter f = { .len = 0 };
+	struct sock_filter code[SANDBOX_FILTER_MAX];
+	size_t len = sandbox_filter_build(JAIL_ARCH, geteuid() == 0, code);
 
-	filter_build(&f);
-	return sandbox_args_file(args, f.code, f.len * sizeof(f.code[0]));
+	return sandbox_args_file(args, code, len * sizeof(code[0]));
 }
 
 int sandbox_filter_enter(void)
 {
-	struct filter f = { .len = 0 };
-	struct sock_fprog program = { .filter = f.code };
+	struct sock_filter code[SANDBOX_FILTER_MAX];
+	struct sock_fprog program = {
+		.filter = code,
+		.len = (unsigned short)sandbox_filter_build(
+			JAIL_ARCH, geteuid() == 0, code),
+	};
 
-	filter_build(&f);
-	program.len = (unsigned short)f.len;
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno
 									: 0;
 }

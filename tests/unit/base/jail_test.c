@@ -569,9 +569,9 @@ int main(void)
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_deadly),
-#ifdef __x86_64__
 		cmocka_unit_test(test_sender),
 		cmocka_unit_test(test_reader),
+#ifdef __x86_64__
 		cmocka_unit_test(test_other_entry),
 #endif
 	};

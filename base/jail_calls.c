@@ -1,0 +1,213 @@
+/* base/jail_calls.c - the table of system calls.
+ *
+ * From arch/x86/entry/syscalls/syscall_64.tbl and, for arm64,
+ * include/uapi/asm-generic/unistd.h of Linux. The column of the architecture
+ * that this is compiled for must agree with its headers.
+ */
+
+#include "base/jail_calls.h"
+
+#include <linux/audit.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+
+#include "base/base.h"
+
+/* a, if it is b; else it does not compile. */
+#define JAIL_SAME(a, b) ((a) + 0 * (int)sizeof(char[(a) == (b) ? 1 : -1]))
+
+/* OLD: spellings that arm64 never had, and the ports of x86. */
+#if defined(__x86_64__)
+#define CALL(name, x86_64, arm64)                                              \
+	[CALL_##name] = { JAIL_SAME(x86_64, SYS_##name), (arm64) }
+#define OLD(name, x86_64) [CALL_##name] = { JAIL_SAME(x86_64, SYS_##name), -1 }
+#else
+#define CALL(name, x86_64, arm64)                                              \
+	[CALL_##name] = { (x86_64), JAIL_SAME(arm64, SYS_##name) }
+#define OLD(name, x86_64) [CALL_##name] = { (x86_64), -1 }
+#endif
+
+static const int jail_calls[JAIL_CALLS_LEN][2] = {
+	CALL(accept4, 288, 242),
+	OLD(access, 21),
+	CALL(acct, 163, 89),
+	CALL(add_key, 248, 217),
+	CALL(bind, 49, 200),
+	CALL(bpf, 321, 280),
+	CALL(brk, 12, 214),
+	OLD(chmod, 90),
+	CALL(clock_adjtime, 305, 266),
+	CALL(clock_getres, 229, 114),
+	CALL(clock_gettime, 228, 113),
+	CALL(clock_nanosleep, 230, 115),
+	CALL(clock_settime, 227, 112),
+	CALL(clone, 56, 220),
+	CALL(clone3, 435, 435),
+	CALL(close, 3, 57),
+	CALL(connect, 42, 203),
+	CALL(delete_module, 176, 106),
+	CALL(dup, 32, 23),
+	OLD(dup2, 33),
+	CALL(dup3, 292, 24),
+	CALL(epoll_create1, 291, 20),
+	CALL(epoll_ctl, 233, 21),
+	CALL(epoll_pwait, 281, 22),
+	OLD(epoll_wait, 232),
+	CALL(eventfd2, 290, 19),
+	CALL(exit, 60, 93),
+	CALL(exit_group, 231, 94),
+	CALL(faccessat, 269, 48),
+	CALL(faccessat2, 439, 439),
+	CALL(fadvise64, 221, 223),
+	CALL(fallocate, 285, 47),
+	CALL(fanotify_init, 300, 262),
+	CALL(fchmod, 91, 52),
+	CALL(fchmodat, 268, 53),
+	CALL(fchown, 93, 55),
+	CALL(fcntl, 72, 25),
+	CALL(fdatasync, 75, 83),
+	CALL(finit_module, 313, 273),
+	CALL(flock, 73, 32),
+	CALL(fsconfig, 431, 431),
+	CALL(fsmount, 432, 432),
+	CALL(fsopen, 430, 430),
+	CALL(fspick, 433, 433),
+	CALL(fstat, 5, 80),
+	CALL(fstatfs, 138, 44),
+	CALL(fsync, 74, 82),
+	CALL(ftruncate, 77, 46),
+	CALL(futex, 202, 98),
+	CALL(getcwd, 79, 17),
+	CALL(getdents64, 217, 61),
+	CALL(getegid, 108, 177),
+	CALL(geteuid, 107, 175),
+	CALL(getgid, 104, 176),
+	CALL(getpeername, 52, 205),
+	CALL(getpid, 39, 172),
+	CALL(getppid, 110, 173),
+	CALL(getrandom, 318, 278),
+	CALL(getresgid, 120, 150),
+	CALL(getresuid, 118, 148),
+	CALL(getrusage, 98, 165),
+	CALL(getsockname, 51, 204),
+	CALL(getsockopt, 55, 209),
+	CALL(gettid, 186, 178),
+	CALL(gettimeofday, 96, 169),
+	CALL(getuid, 102, 174),
+	CALL(init_module, 175, 105),
+	CALL(io_uring_enter, 426, 426),
+	CALL(io_uring_register, 427, 427),
+	CALL(io_uring_setup, 425, 425),
+	CALL(ioctl, 16, 29),
+	OLD(ioperm, 173),
+	OLD(iopl, 172),
+	CALL(kcmp, 312, 272),
+	CALL(kexec_file_load, 320, 294),
+	CALL(kexec_load, 246, 104),
+	CALL(keyctl, 250, 219),
+	CALL(lseek, 8, 62),
+	OLD(lstat, 6),
+	CALL(madvise, 28, 233),
+	CALL(membarrier, 324, 283),
+	OLD(mkdir, 83),
+	CALL(mkdirat, 258, 34),
+	CALL(mlock, 149, 228),
+	CALL(mmap, 9, 222),
+	CALL(mount, 165, 40),
+	CALL(mount_setattr, 442, 442),
+	CALL(move_mount, 429, 429),
+	CALL(mprotect, 10, 226),
+	CALL(mremap, 25, 216),
+	CALL(msync, 26, 227),
+	CALL(munmap, 11, 215),
+	CALL(nanosleep, 35, 101),
+	CALL(newfstatat, 262, 79),
+	OLD(open, 2),
+	CALL(open_by_handle_at, 304, 265),
+	CALL(open_tree, 428, 428),
+	CALL(openat, 257, 56),
+	CALL(perf_event_open, 298, 241),
+	CALL(pidfd_getfd, 438, 438),
+	CALL(pipe2, 293, 59),
+	CALL(pivot_root, 155, 41),
+	OLD(poll, 7),
+	CALL(ppoll, 271, 73),
+	CALL(prctl, 157, 167),
+	CALL(pread64, 17, 67),
+	CALL(preadv, 295, 69),
+	CALL(prlimit64, 302, 261),
+	CALL(process_vm_readv, 310, 270),
+	CALL(process_vm_writev, 311, 271),
+	CALL(pselect6, 270, 72),
+	CALL(ptrace, 101, 117),
+	CALL(pwrite64, 18, 68),
+	CALL(pwritev, 296, 70),
+	CALL(quotactl, 179, 60),
+	CALL(quotactl_fd, 443, 443),
+	CALL(read, 0, 63),
+	OLD(readlink, 89),
+	CALL(readlinkat, 267, 78),
+	CALL(readv, 19, 65),
+	CALL(reboot, 169, 142),
+	CALL(recvfrom, 45, 207),
+	CALL(recvmmsg, 299, 243),
+	CALL(recvmsg, 47, 212),
+	OLD(rename, 82),
+	CALL(renameat, 264, 38),
+	CALL(renameat2, 316, 276),
+	CALL(request_key, 249, 218),
+	CALL(restart_syscall, 219, 128),
+	OLD(rmdir, 84),
+	CALL(rseq, 334, 293),
+	CALL(rt_sigaction, 13, 134),
+	CALL(rt_sigprocmask, 14, 135),
+	CALL(rt_sigreturn, 15, 139),
+	CALL(sched_getaffinity, 204, 123),
+	CALL(sched_setaffinity, 203, 122),
+	CALL(sched_yield, 24, 124),
+	OLD(select, 23),
+	CALL(sendmmsg, 307, 269),
+	CALL(sendmsg, 46, 211),
+	CALL(sendto, 44, 206),
+	CALL(set_robust_list, 273, 99),
+	CALL(setns, 308, 268),
+	CALL(setsockopt, 54, 208),
+	CALL(settimeofday, 164, 170),
+	CALL(shutdown, 48, 210),
+	CALL(sigaltstack, 131, 132),
+	CALL(socket, 41, 198),
+	CALL(socketpair, 53, 199),
+	OLD(stat, 4),
+	CALL(statfs, 137, 43),
+	CALL(statx, 332, 291),
+	CALL(swapoff, 168, 225),
+	CALL(swapon, 167, 224),
+	CALL(sysinfo, 99, 179),
+	CALL(syslog, 103, 116),
+	CALL(tgkill, 234, 131),
+	OLD(time, 201),
+	CALL(timerfd_create, 283, 85),
+	CALL(timerfd_settime, 286, 86),
+	CALL(umask, 95, 166),
+	CALL(umount2, 166, 39),
+	CALL(uname, 63, 160),
+	OLD(unlink, 87),
+	CALL(unlinkat, 263, 35),
+	CALL(unshare, 272, 97),
+	CALL(userfaultfd, 323, 282),
+	CALL(utimensat, 280, 88),
+	CALL(vhangup, 153, 58),
+	CALL(write, 1, 64),
+	CALL(writev, 20, 66),
+};
+
+int jail_calls_nr(enum jail_arch arch, enum jail_call call)
+{
+	assert(call < JAIL_CALLS_LEN);
+	return jail_calls[call][arch];
+}
+
+uint32_t jail_calls_audit(enum jail_arch arch)
+{
+	return arch == JAIL_ARM64 ? AUDIT_ARCH_AARCH64 : AUDIT_ARCH_X86_64;
+}
