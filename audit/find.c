@@ -340,8 +340,8 @@ static int find_seconds(struct find *f, uint64_t from, uint64_t to)
 	return err;
 }
 
-/* The first of these ids, in the direction we go, as far as they are alike:
- * much of them may have the path, or little. No more than so many stretches.
+/* The first of these ids, in the direction we go: a stretch that hardly has the
+ * path, or all that follow on each other and may, but no more than so many.
  */
 static int find_run(struct find *f, uint64_t from, uint64_t to, uint32_t most,
 		    struct cover_piece *ret)
@@ -350,12 +350,12 @@ static int find_run(struct find *f, uint64_t from, uint64_t to, uint32_t most,
 	struct cover_piece next;
 	int err = cover_stretch(&f->cover, up ? from : to, ret);
 
-	for (uint32_t n = 1; !err && n < most; n++) {
+	for (uint32_t n = 1; !err && ret->may && n < most; n++) {
 		if (up ? ret->last >= to : ret->first <= from)
 			break;
 		err = cover_stretch(&f->cover,
 				    up ? ret->last + 1 : ret->first - 1, &next);
-		if (err || next.may != ret->may)
+		if (err || !next.may)
 			break;
 		ret->first = MIN(ret->first, next.first);
 		ret->last = MAX(ret->last, next.last);
