@@ -11,6 +11,7 @@
 #include "cli/policy_diff.h"
 #include "cli/policy_explain.h"
 #include "cli/policy_fmt.h"
+#include "cli/policy_import.h"
 #include "cli/policy_rules.h"
 #include "cli/policy_suggest.h"
 #include "cli/policy_test.h"
@@ -24,23 +25,34 @@ static const char usage[] =
 	"       penstock policy cases [--since WHEN]\n"
 	"       penstock policy replay FILE [--since WHEN]\n"
 	"       penstock policy suggest [--sandbox NAME]\n"
-	"       penstock policy show NAME\n"
-	"       penstock policy list\n"
+	"       penstock policy diff OLD NEW\n"
+	"       penstock policy fmt FILE... [--write | --check]\n"
+	"       penstock policy import FORMAT FILE...\n"
+	"       penstock policy show NAME [--json]\n"
+	"       penstock policy list [--json]\n"
 	"       penstock policy apply [--yes]\n"
 	"\n"
-	"check    reads a configuration or a policy file and shows every error\n"
-	"         in it, with line and column\n"
-	"explain  shows what would be decided about a request, and why;\n"
-	"         this and the next four have a --help of their own\n"
+	"check    shows every error in a configuration or a policy file, and\n"
+	"         rules that do nothing or allow too much\n"
+	"explain  shows what would be decided about a request, and why\n"
 	"test     judges requests and compares with what is expected\n"
 	"cases    prints the ledger's requests as such cases\n"
 	"replay   says what other rules would have done to recorded traffic\n"
 	"suggest  prints the rules that would allow what was denied\n"
+	"diff     shows what changes from one file to another, or from what\n"
+	"         is in force to a file\n"
+	"fmt      writes each rule as penstock prints it\n"
+	"import   turns lists of pen, pent, agent-sandbox and squid into rules\n"
 	"show     prints the rules of a policy, or a profile with its reasons\n"
 	"list     prints the names that --policy and use: take\n"
 	"apply    puts the policy of this directory's project in force\n"
 	"\n"
-	"The language is described in docs/rules.md.\n";
+	"Each but show and list has a --help of its own.\n"
+	"\n"
+	"  --json   an object a line\n"
+	"\n"
+	"The language is described in docs/rules.md, these commands in\n"
+	"docs/policy.md.\n";
 
 static int say_usage(void)
 {
@@ -139,11 +151,11 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "check", policy_check_cmd },	 { "fmt", policy_fmt_cmd },
-	{ "diff", policy_diff_cmd },	 { "explain", policy_explain_cmd },
-	{ "test", policy_test_cmd },	 { "cases", policy_cases_cmd },
-	{ "replay", policy_replay_cmd }, { "suggest", policy_suggest_cmd },
-	{ "apply", project_apply_cmd },
+	{ "check", policy_check_cmd },	   { "fmt", policy_fmt_cmd },
+	{ "diff", policy_diff_cmd },	   { "import", policy_import_cmd },
+	{ "explain", policy_explain_cmd }, { "test", policy_test_cmd },
+	{ "cases", policy_cases_cmd },	   { "replay", policy_replay_cmd },
+	{ "suggest", policy_suggest_cmd }, { "apply", project_apply_cmd },
 };
 
 int cmd_policy(int argc, char **argv)
