@@ -406,7 +406,7 @@ int cmd_attach(int argc, char **argv)
 	if (instance_find(&a.sb.in) || instance_start(&a.sb.in) ||
 	    !attach_record_path(&a.sb.in, a.sb.name, a.record))
 		return EXIT_BROKEN;
-	a.rules = run_rules(&a.sb, &a.policies, &none, &a.allow);
+	a.rules = run_rules("attach", &a.sb, &a.policies, &none, &a.allow);
 	return a.rules < 0 ? EXIT_USAGE : attach_start(&a);
 }
 

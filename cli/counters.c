@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 
 #include "base/base.h"
 #include "capture/capture.h"
+#include "cli/cells.h"
 
 #define COUNTERS_LINE_MAX 512
 
@@ -33,32 +35,81 @@ static FILE *counters_open(const struct instance *in)
 	return f;
 }
 
-/* "PACKETS OCTETS CHAIN RULE": all but the octets. */
-static void counters_line(char *line)
+/* A line of the file, "PACKETS OCTETS CHAIN RULE". */
+struct counter {
+	uint64_t packets, octets;
+	struct slice chain;
+	char *rule;
+};
+
+static bool counters_parse(char *line, struct counter *ret)
 {
-	char *end, *chain, *what;
-	uint64_t packets = strtoull(line, &end, 10);
+	char *end, *chain;
 
 	line[strcspn(line, "\n")] = '\0';
-	chain = *end == ' ' ? strchr(end + 1, ' ') : NULL;
-	what = chain ? strchr(chain + 1, ' ') : NULL;
-	if (what)
-		(void)printf("%12" PRIu64 "  %-18.*s %s\n", packets,
-			     (int)(what - chain - 1), chain + 1, what + 1);
+	ret->packets = strtoull(line, &end, 10);
+	if (*end != ' ')
+		return false;
+	ret->octets = strtoull(end + 1, &end, 10);
+	if (*end != ' ')
+		return false;
+	chain = end + 1;
+	ret->rule = strchr(chain, ' ');
+	if (!ret->rule)
+		return false;
+	ret->chain = slice_of(chain, (size_t)(ret->rule - chain));
+	ret->rule++;
+	return true;
+}
+
+static long long counters_age_s(FILE *f)
+{
+	struct stat st;
+
+	return fstat(fileno(f), &st) == 0 ? (long long)time(NULL) - st.st_mtime
+					  : -1;
 }
 
 void counters_print(const struct instance *in)
 {
 	char line[COUNTERS_LINE_MAX];
+	struct counter c;
 	FILE *f = counters_open(in);
-	struct stat st;
 
 	if (!f)
 		return;
-	if (fstat(fileno(f), &st) == 0)
-		(void)printf("\nThe capture's packets, %lld seconds ago:\n",
-			     (long long)(time(NULL) - st.st_mtime));
+	(void)printf("\nThe capture's packets, %lld seconds ago:\n",
+		     counters_age_s(f));
 	while (fgets(line, sizeof(line), f))
-		counters_line(line);
+		if (counters_parse(line, &c))
+			(void)printf("%12" PRIu64 "  %-18.*s %s\n", c.packets,
+				     (int)c.chain.len, c.chain.ptr, c.rule);
+	(void)fclose(f);
+}
+
+void counters_json(const struct instance *in)
+{
+	char line[COUNTERS_LINE_MAX];
+	struct counter c;
+	FILE *f = counters_open(in);
+	const char *comma = "";
+
+	if (!f)
+		return;
+	(void)printf(",\"capture\":{\"age_s\":%lld,\"rules\":[",
+		     counters_age_s(f));
+	while (fgets(line, sizeof(line), f)) {
+		if (!counters_parse(line, &c))
+			continue;
+		(void)printf("%s{\"packets\":%" PRIu64 ",\"octets\":%" PRIu64
+			     ",\"chain\":",
+			     comma, c.packets, c.octets);
+		cells_string(stdout, c.chain);
+		(void)fputs(",\"rule\":", stdout);
+		cells_string(stdout, slice_str(c.rule));
+		(void)putchar('}');
+		comma = ",";
+	}
+	(void)fputs("]}", stdout);
 	(void)fclose(f);
 }

@@ -9,4 +9,10 @@
  */
 void counters_print(const struct instance *in);
 
+/* The same as a further member of a JSON object, comma first:
+ * ,"capture":{"age_s":2,"rules":[{"packets":1,"octets":60,"chain":"…",
+ * "rule":"…"}]}
+ */
+void counters_json(const struct instance *in);
+
 #endif

@@ -382,7 +382,7 @@ static int run_all(struct run *run)
 		return instance_make(&run->sb.in) ? EXIT_BROKEN
 						  : run_sandbox(run, -1);
 	run_project(run);
-	rules = run_rules(&run->sb, &run->policies, &run->agent_policies,
+	rules = run_rules("run", &run->sb, &run->policies, &run->agent_policies,
 			  &run->allow);
 	if (rules < 0)
 		return EXIT_USAGE;

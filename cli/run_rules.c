@@ -42,6 +42,7 @@ static bool run_is_file(const char *policy)
 
 /* What is being put together. */
 struct run_set {
+	const char *who; /* the command, in messages */
 	const struct config *config;
 	struct ruleset *further; /* rules that stand in no policy */
 	struct ruleset *checked; /* what the names stand for; not sent */
@@ -68,7 +69,8 @@ static int run_add_policy(struct run_set *set, const char *policy)
 	if (!rc && !file)
 		rc = run_add_name(set, policy);
 	if (rc)
-		(void)fprintf(stderr, "penstock run: --policy %s: %s\n", policy,
+		(void)fprintf(stderr, "penstock %s: --policy %s: %s\n",
+			      set->who, policy,
 			      err.text[0] ? err.text : err_str(rc));
 	return rc;
 }
@@ -82,14 +84,16 @@ static int run_add_default(struct run_set *set, bool hint)
 	if (!rc)
 		return run_add_name(set, RUN_DEFAULT_POLICY);
 	if (rc == ERR_UNKNOWN && hint)
-		(void)fprintf(stderr, "penstock run: no policy: every request "
-				      "will be refused; name one with --policy "
-				      "or a rule with --allow\n");
+		(void)fprintf(stderr,
+			      "penstock %s: no policy: every request "
+			      "will be refused; name one with --policy "
+			      "or a rule with --allow\n",
+			      set->who);
 	if (rc == ERR_UNKNOWN)
 		return 0;
 	(void)fprintf(stderr,
-		      "penstock run: policy " RUN_DEFAULT_POLICY ": %s\n",
-		      err.text[0] ? err.text : err_str(rc));
+		      "penstock %s: policy " RUN_DEFAULT_POLICY ": %s\n",
+		      set->who, err.text[0] ? err.text : err_str(rc));
 	return rc;
 }
 
@@ -111,11 +115,10 @@ static int run_add_allow(const struct run_set *set, const char *line)
 				: err.column;
 	}
 	if (rc == ERR_SYNTAX)
-		(void)fprintf(stderr,
-			      "penstock run: --allow: %s\n  %s\n  %*s\n",
-			      err.text, line, (int)err.column, "^");
+		(void)fprintf(stderr, "penstock %s: --allow: %s\n  %s\n  %*s\n",
+			      set->who, err.text, line, (int)err.column, "^");
 	else if (rc)
-		(void)fprintf(stderr, "penstock run: --allow: %s\n",
+		(void)fprintf(stderr, "penstock %s: --allow: %s\n", set->who,
 			      err_str(rc));
 	return rc;
 }
@@ -136,7 +139,7 @@ static int run_collect(struct run_set *set, const struct words *policies,
 	return rc;
 }
 
-static int run_to_file(const struct ruleset *rs)
+static int run_to_file(const char *who, const struct ruleset *rs)
 {
 	char *text = NULL;
 	size_t len;
@@ -146,17 +149,18 @@ static int run_to_file(const struct ruleset *rs)
 		rc = sandbox_memfile("penstock rules", text, len);
 	free(text);
 	if (rc < 0)
-		(void)fprintf(stderr, "penstock run: rules: %s\n", err_str(rc));
+		(void)fprintf(stderr, "penstock %s: rules: %s\n", who,
+			      err_str(rc));
 	return rc;
 }
 
-int run_rules(struct sandbox *sb, const struct words *policies,
+int run_rules(const char *who, struct sandbox *sb, const struct words *policies,
 	      const struct words *beside, const struct words *allow)
 {
 	CLEANUP(config_free) struct config *config = NULL;
 	CLEANUP(ruleset_free) struct ruleset *further = NULL;
 	CLEANUP(ruleset_free) struct ruleset *checked = NULL;
-	struct run_set set = { .names = "" };
+	struct run_set set = { .who = who, .names = "" };
 	int rc = run_config(&sb->in, &config);
 
 	if (!rc)
@@ -170,7 +174,7 @@ int run_rules(struct sandbox *sb, const struct words *policies,
 	set.checked = checked;
 	rc = run_collect(&set, policies, beside, allow);
 	if (!rc)
-		rc = run_to_file(further);
+		rc = run_to_file(who, further);
 	if (rc >= 0)
 		memcpy(sb->policies, set.names, sizeof(sb->policies));
 	return rc;

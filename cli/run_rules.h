@@ -11,9 +11,9 @@
  * The policies beside hold with those, or with `default`.
  * Policy files and the rules to allow become the text of further rules, in a
  * file in memory. Returns its descriptor, or a negative number with a message
- * on standard error; sb is then as it was.
+ * on standard error, "penstock WHO: …"; sb is then as it was.
  */
-int run_rules(struct sandbox *sb, const struct words *policies,
+int run_rules(const char *who, struct sandbox *sb, const struct words *policies,
 	      const struct words *beside, const struct words *allow);
 
 #endif

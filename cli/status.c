@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "cli/cells.h"
 #include "cli/cli.h"
 #include "cli/counters.h"
 #include "cli/vitals.h"
@@ -55,33 +56,18 @@ static const char *status_what(struct slice name)
 	return "";
 }
 
-/* Text as JSON has it. */
-static void status_string(struct slice text)
-{
-	(void)putchar('"');
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-
-		if (c < ' ' || c == '"' || c == '\\')
-			(void)printf("\\u%04x", c);
-		else
-			(void)putchar(c);
-	}
-	(void)putchar('"');
-}
-
-static void status_json(const struct vitals *v)
+static void status_json(const struct vitals *v, const struct instance *in)
 {
 	struct slice rest = slice_of(v->text, v->len), name, value;
 
 	(void)putchar('{');
 	while (vitals_next(&rest, &name, &value)) {
-		status_string(name);
+		cells_string(stdout, name);
 		(void)putchar(':');
 		if (vitals_is_number(value))
 			(void)printf("%.*s", (int)value.len, value.ptr);
 		else
-			status_string(value);
+			cells_string(stdout, value);
 		(void)putchar(',');
 	}
 	(void)printf("\"sandboxes\":{");
@@ -89,12 +75,14 @@ static void status_json(const struct vitals *v)
 		const struct vitals_sandbox *s = &v->sandboxes[i];
 
 		(void)printf(i ? "," : "");
-		status_string(slice_str(s->name));
+		cells_string(stdout, slice_str(s->name));
 		(void)printf(":{\"requests\":%llu,\"denied\":%llu}",
 			     (unsigned long long)s->requests,
 			     (unsigned long long)s->denied);
 	}
-	(void)puts("}}");
+	(void)putchar('}');
+	counters_json(in);
+	(void)puts("}");
 }
 
 /* A line for each number; of refusals, those that there were. */
@@ -174,6 +162,7 @@ int cmd_status(int argc, char **argv)
 	static struct vitals vitals;
 	bool json = argc == 2 && !strcmp(argv[1], "--json");
 	struct instance in = { .run_dir = "" };
+	bool found;
 	int rc;
 
 	if (argc == 2 && !strcmp(argv[1], "--help")) {
@@ -187,10 +176,11 @@ int cmd_status(int argc, char **argv)
 	rc = vitals_read("status", &vitals);
 	if (rc != 0)
 		return rc;
+	found = instance_find(&in) == 0;
 	if (json) {
-		status_json(&vitals);
+		status_json(&vitals, &in);
 	} else {
-		if (instance_find(&in) == 0)
+		if (found)
 			(void)printf("running: process %d\n    run %s\n"
 				     "  state %s\n config %s\n\n",
 				     (int)instance_pid(&in), in.run_dir,

@@ -3,6 +3,7 @@
 arrives in the world. Forwarding is on, and the world knows the way back, so
 that only the capture holds anything."""
 import fcntl
+import json
 import os
 import pathlib
 import re
@@ -186,6 +187,18 @@ def own(stage):
     for address in ("10.7.0.1", "11.0.0.1", "fd00:7::1", "192.0.2.1"):
         assert "200" not in probe(stage, "connect", address, "61080")
     assert any(r["reason"] == "direct" for r in stage.rows()[before:])
+
+
+@outside("status has the counters, for people and for programs")
+def counted(stage):
+    def some():
+        said = json.loads(stage.penstock("status", "--json").stdout)["capture"]
+        assert 0 <= said["age_s"] < 60, said
+        return any(r["packets"] and r["octets"] and r["chain"] and r["rule"]
+                   for r in said["rules"])
+    wait_for("counters", some, 14)
+    out = stage.penstock("status").stdout
+    assert "The capture's packets" in out, out
 
 
 @outside("a second apply changes nothing; show has the counters")

@@ -88,6 +88,14 @@ def by_process(stage):
                for line in out.splitlines()), out
 
 
+@outside("attach and detach without a policy speak for themselves")
+def no_policy(stage):
+    run = stage.penstock("attach", stage.box.pid, "--name", "bare",
+                         "--policy", "none", check=False)
+    assert run.returncode == 2, run
+    assert run.stderr.startswith("penstock attach: --policy none: "), run
+
+
 @outside("TCP is judged, by name and by address; DNS is answered")
 def judged(stage):
     box = stage.box
