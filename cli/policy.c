@@ -1,4 +1,4 @@
-/* cli/policy.c - penstock policy: check, explain, show, list. */
+/* cli/policy.c - penstock policy: its commands, and show and list. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "cli/cells.h"
 #include "cli/cli.h"
 #include "cli/policy_check.h"
 #include "cli/policy_diff.h"
@@ -81,7 +82,24 @@ static bool show_profile(const char *name)
 	return false;
 }
 
-static int show_rules(const struct config *c, const char *name)
+static void show_rule(const struct rule *rule, bool json)
+{
+	static const char *const names[] = { "verdict", "rule", "where" };
+	struct slice text = rule_text(rule), where = rule_where(rule);
+	const char *verdict = verdict_str(rule_verdict(rule));
+	const struct cell row[] = { cell_text(slice_str(verdict)),
+				    cell_text(text), cell_text(where) };
+
+	if (json) {
+		cells_object(stdout, names, row, ARRAY_SIZE(names));
+		(void)putchar('\n');
+		return;
+	}
+	(void)printf("%-5s %.*s  # %.*s\n", verdict, (int)text.len, text.ptr,
+		     (int)where.len, where.ptr);
+}
+
+static int show_rules(const struct config *c, const char *name, bool json)
 {
 	CLEANUP(ruleset_free) struct ruleset *rs = NULL;
 	struct config_error err = { "" };
@@ -94,28 +112,22 @@ static int show_rules(const struct config *c, const char *name)
 			      err.text[0] ? err.text : err_str(rc));
 		return EXIT_NO;
 	}
-	for (size_t i = 0; i < ruleset_len(rs); i++) {
-		const struct rule *rule = ruleset_at(rs, i);
-		struct slice text = rule_text(rule), where = rule_where(rule);
-
-		(void)printf("%-5s %.*s  # %.*s\n",
-			     verdict_str(rule_verdict(rule)), (int)text.len,
-			     text.ptr, (int)where.len, where.ptr);
-	}
+	for (size_t i = 0; i < ruleset_len(rs); i++)
+		show_rule(ruleset_at(rs, i), json);
 	return 0;
 }
 
 /* A policy of the file hides a profile of the same name. */
-static int show(const char *name)
+static int show(const char *name, bool json)
 {
 	CLEANUP(config_free) struct config *c = NULL;
 	int rc = policy_rules_config(&c);
 
 	if (rc)
 		return rc;
-	if (!is_policy_of_file(c, name) && show_profile(name))
+	if (!json && !is_policy_of_file(c, name) && show_profile(name))
 		return 0;
-	return show_rules(c, name);
+	return show_rules(c, name, json);
 }
 
 /* The first line of a profile says what it is for. */
@@ -127,7 +139,26 @@ static struct slice first_comment(struct slice text)
 	return slice_starts(line, SLICE("# ")) ? slice_skip(line, 2) : line;
 }
 
-static int list(void)
+static void list_one(const char *name, struct slice what, bool json)
+{
+	static const char *const names[] = { "name", "kind", "what" };
+	const struct cell row[] = { cell_text(slice_str(name)),
+				    cell_text(what.len ? SLICE("profile")
+						       : SLICE("policy")),
+				    cell_text(what) };
+
+	if (json) {
+		cells_object(stdout, names, row, ARRAY_SIZE(names));
+		(void)putchar('\n');
+	} else if (what.len) {
+		(void)printf("%-12s profile: %.*s\n", name, (int)what.len,
+			     what.ptr);
+	} else {
+		(void)printf("%-12s policy of the configuration\n", name);
+	}
+}
+
+static int list(bool json)
 {
 	CLEANUP(config_free) struct config *c = NULL;
 	int rc = policy_rules_config(&c);
@@ -135,14 +166,10 @@ static int list(void)
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < config_policies(c); i++)
-		(void)printf("%-12s policy of the configuration\n",
-			     config_policy_name(c, i));
-	for (size_t i = 0; i < config_profiles(); i++) {
-		struct slice what = first_comment(config_profile_text(i));
-
-		(void)printf("%-12s profile: %.*s\n", config_profile_name(i),
-			     (int)what.len, what.ptr);
-	}
+		list_one(config_policy_name(c, i), SLICE(""), json);
+	for (size_t i = 0; i < config_profiles(); i++)
+		list_one(config_profile_name(i),
+			 first_comment(config_profile_text(i)), json);
 	return 0;
 }
 
@@ -160,6 +187,8 @@ static const struct {
 
 int cmd_policy(int argc, char **argv)
 {
+	bool json;
+
 	if (argc < 2)
 		return say_usage();
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
@@ -170,9 +199,11 @@ int cmd_policy(int argc, char **argv)
 		(void)fputs(usage, stdout);
 		return 0;
 	}
+	json = !strcmp(argv[argc - 1], "--json");
+	argc -= json;
 	if (!strcmp(argv[1], "show") && argc == 3)
-		return show(argv[2]);
+		return show(argv[2], json);
 	if (!strcmp(argv[1], "list") && argc == 2)
-		return list();
+		return list(json);
 	return say_usage();
 }

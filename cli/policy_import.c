@@ -40,8 +40,8 @@ static const char usage[] =
 	"\n"
 	"  --json         an object a line instead of a policy\n"
 	"\n"
-	"Exit status: 0 all was imported, 1 some was not, 2 a file cannot be\n"
-	"read or is none of this kind.\n";
+	"Exit status: 0 all was imported, 1 some was not or there was nothing,\n"
+	"2 a file cannot be read or is none of this kind.\n";
 
 struct item {
 	struct import_item in; /* line and text are copies */
@@ -306,7 +306,7 @@ static int print_all(struct import *m, const char *format)
 		(void)fputs("note: nothing in these files allows or denies "
 			    "anything\n",
 			    stderr);
-	return m->left ? EXIT_NO : 0;
+	return m->left || !rules ? EXIT_NO : 0;
 }
 
 static int read_file(struct import *m, enum import_format format,

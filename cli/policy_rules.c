@@ -17,6 +17,7 @@
 #include "cli/ask.h"
 #include "cli/cli.h"
 #include "gateway/control.h"
+#include "policy/idn.h"
 
 #define RULES_TEXT_MAX (64u << 20) /* bytes of the rules of one sandbox */
 
@@ -51,6 +52,30 @@ static bool find_scheme(struct slice name, enum rule_scheme *ret)
 	return false;
 }
 
+#define AUTHORITY_MAX 1024 /* octets; a name has 253 once it is mapped */
+
+/* Names in other scripts are read as in rules. */
+static int read_authority(struct slice text, struct authority *ret)
+{
+	char mem[AUTHORITY_MAX];
+	struct slice name = text;
+	bool plain = true;
+	size_t len = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		plain = plain && !(text.ptr[i] & 0x80);
+	if (plain)
+		return authority_parse(text, ret);
+	for (name.len = 0; name.len < text.len; name.len++)
+		if (text.ptr[name.len] == ':')
+			break;
+	if (idn_to_ascii(name, mem, sizeof(mem) / 2, &len) ||
+	    text.len - name.len > sizeof(mem) / 2)
+		return ERR_SYNTAX;
+	memcpy(mem + len, text.ptr + name.len, text.len - name.len);
+	return authority_parse(slice_of(mem, len + text.len - name.len), ret);
+}
+
 const char *policy_rules_url(const char *url, struct authority *host,
 			     struct policy_question *ret)
 {
@@ -67,7 +92,7 @@ const char *policy_rules_url(const char *url, struct authority *host,
 	for (authority.len = 0; authority.len < rest.len; authority.len++)
 		if (strchr("/?", rest.ptr[authority.len]))
 			break;
-	if (authority_parse(authority, host) < 0)
+	if (read_authority(authority, host) < 0)
 		return "the host is not one that the gateway would accept";
 	ret->host = authority_host(host);
 	ret->port = host->port ? host->port : default_port(ret->scheme);

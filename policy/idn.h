@@ -1,4 +1,4 @@
-/* policy/idn.h - international names as A-labels. Private to policy/. */
+/* policy/idn.h - international names as A-labels. */
 #ifndef POLICY_IDN_H
 #define POLICY_IDN_H
 

@@ -32,7 +32,7 @@ DOORS = {                                 # these headers leave their room
                 "audit/sql.h", "audit/outbox.h", "audit/verify.h",
                 "audit/request.h", "audit/offline.h", "audit/copy.h"},
     "policy":  {"policy/policy.h", "policy/load.h", "policy/near.h",
-                "policy/diff.h", "policy/import.h", "policy/fmt.h", "policy/fold.h", "policy/lint.h",
+                "policy/diff.h", "policy/import.h", "policy/fmt.h", "policy/idn.h", "policy/fold.h", "policy/lint.h",
                 "policy/units.h"},
     "gateway": {"gateway/control.h", "gateway/stats.h",
                 "gateway/portal.h"},
