@@ -306,6 +306,7 @@ int doc_read(const struct doc_source *src, struct arena *arena,
 {
 	struct builder b = { .src = src, .arena = arena, .err = ret_err };
 	yaml_parser_t parser;
+	struct slice text;
 	int rc = check_source(src, ret_err);
 
 	if (rc < 0)
@@ -313,8 +314,9 @@ int doc_read(const struct doc_source *src, struct arena *arena,
 	if (!yaml_parser_initialize(&parser))
 		return -ENOMEM;
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(
-		&parser, (const unsigned char *)src->text.ptr, src->text.len);
+	text = slice_skip(src->text, doc_lines(src->text).at);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text.ptr,
+				     text.len);
 	rc = read_events(&b, &parser);
 	yaml_parser_delete(&parser);
 	if (rc == 0)

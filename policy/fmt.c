@@ -71,9 +71,9 @@ static int add_item(struct items *items, const struct doc_node *node,
 	if (!gather_is_open(node->text)) {
 		rc = rule_new(&source, node->text, &rule, &err);
 		assert(rc != ERR_SYNTAX); /* the file was checked */
-		if (rc == 0)
-			rc = arena_copy(&items->arena, rule_text(rule),
-					&item.text);
+		if (rc == 0 &&
+		    arena_copy(&items->arena, rule_text(rule), &item.text) < 0)
+			rc = -ENOMEM;
 		rule_free(&rule);
 	}
 	if (rc == 0 && items->len == items->cap) {

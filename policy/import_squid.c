@@ -366,6 +366,8 @@ static bool allows_too(struct squid *s, const struct access *a, bool before)
 		if (b == a && before)
 			return false;
 		behind = behind || b == a;
+		if (b->wants.needless || (before && b->wants.why))
+			continue; /* nothing comes of it */
 		if (b != a && b->verdict == VERDICT_ALLOW && before != behind &&
 		    lists_meet(s, a->wants.hosts, b->wants.hosts))
 			return true;
