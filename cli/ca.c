@@ -50,13 +50,28 @@ struct ca {
 	char key[INSTANCE_PATH_MAX];
 };
 
+/* Debian's program neither takes away the link of a CA that an operator has
+ * removed, nor tells its hooks; and one of these keeps the store of Java, which
+ * would trust the CA for ever. (Its --fresh tells them no more.) So they are
+ * told first, in the program's own words.
+ */
+static const char ca_debian_forget[] =
+	"pem=/etc/ssl/certs/penstock.pem\n"
+	"rm -f $pem\n"
+	"find /etc/ssl/certs -maxdepth 1 -lname penstock.pem -delete\n"
+	"run-parts --test /etc/ca-certificates/update.d |\n"
+	"while read -r hook; do\n"
+	"	echo -$pem | \"$hook\" || exit\n"
+	"done";
+
 /* Where a distribution keeps CAs of the operator's, and what reads them. */
 static const struct ca_system {
 	const char *dir, *file;
-	const char *program, *remove; /* the argument after a removal */
+	const char *program;
+	const char *forget; /* for a shell, once the file has gone; or NULL */
 } ca_systems[] = {
 	{ "/usr/local/share/ca-certificates", "penstock.crt",
-	  "/usr/sbin/update-ca-certificates", "--fresh" },
+	  "/usr/sbin/update-ca-certificates", ca_debian_forget },
 	{ "/etc/pki/ca-trust/source/anchors", "penstock.pem",
 	  "/usr/bin/update-ca-trust", NULL },
 	{ "/etc/pki/trust/anchors", "penstock.pem",
@@ -255,6 +270,24 @@ static int ca_copy(const char *from, const char *to)
 	return close(fd) < 0 ? -errno : rc;
 }
 
+/* Take file out of the store of s. Returns 0, EXIT_NO if it is not in it, or
+ * EXIT_BROKEN with a message.
+ */
+static int ca_take_out(const struct ca_system *s, const char *file)
+{
+	if (unlink(file) < 0) {
+		if (errno == ENOENT)
+			return EXIT_NO;
+		(void)fprintf(stderr, "penstock ca: %s: %s\n", file,
+			      strerror(errno));
+		return EXIT_BROKEN;
+	}
+	if ((s->forget && !ca_run("/bin/sh", "-c", s->forget)) ||
+	    !ca_run(s->program, NULL, NULL))
+		return EXIT_BROKEN;
+	return 0;
+}
+
 static int ca_install(const struct ca *ca)
 {
 	const struct ca_system *s = ca_system("install");
@@ -264,6 +297,9 @@ static int ca_install(const struct ca *ca)
 	if (err)
 		return err;
 	if (!instance_path(s->dir, s->file, to))
+		return EXIT_BROKEN;
+	/* One that is there may be an older one. */
+	if (ca_take_out(s, to) == EXIT_BROKEN)
 		return EXIT_BROKEN;
 	err = ca_copy(ca->cert, to);
 	if (err < 0) {
@@ -284,17 +320,19 @@ static int ca_uninstall(const struct ca *ca)
 {
 	const struct ca_system *s = ca_system("uninstall");
 	char file[INSTANCE_PATH_MAX];
+	int err;
 
 	(void)ca;
 	if (!s || !instance_path(s->dir, s->file, file))
 		return EXIT_BROKEN;
-	if (unlink(file) < 0) {
-		(void)fprintf(stderr, "penstock ca uninstall: %s: %s\n", file,
-			      errno == ENOENT ? "is not installed"
-					      : strerror(errno));
-		return errno == ENOENT ? EXIT_NO : EXIT_BROKEN;
-	}
-	return ca_run(s->program, s->remove, NULL) ? 0 : EXIT_BROKEN;
+	err = ca_take_out(s, file);
+	if (err == EXIT_NO)
+		(void)fprintf(stderr,
+			      "penstock ca uninstall: %s is not installed\n",
+			      file);
+	if (!err)
+		(void)puts("This machine no longer trusts it.");
+	return err;
 }
 
 /* The certificate goes first: a key alone is what a start repairs, with a new

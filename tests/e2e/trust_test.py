@@ -311,6 +311,53 @@ def untrusting(stage):
     assert "http://penstock.internal/instructions" in out, out
 
 
+HOOK = "/etc/ca-certificates/update.d/zz-test"
+INSTALLED = """set -e
+mount -t tmpfs tmpfs "$2"
+for dir in /etc /usr/local /var/lib; do
+    at="$2/$(basename $dir)"
+    mkdir -p "$at/upper" "$at/work"
+    mount -t overlay overlay -o "lowerdir=$dir,upperdir=$at/upper,workdir=$at/work" $dir
+done
+mkdir -p /usr/local/share/ca-certificates
+printf '#!/bin/sh\\ngrep penstock >>/etc/told || :\\n' >HOOK
+chmod 755 HOOK
+ca() { rc=0; "$1" ca "$2" >/dev/null 2>&1 || rc=$?; echo "$2: $rc"; }
+trusted() { openssl verify "$1" >/dev/null 2>&1 && echo yes || echo no; }
+ca "$1" uninstall
+ca "$1" install; trusted "$3"
+cp "$3" "$2/old.pem"
+ca "$1" rotate
+ca "$1" install; trusted "$3"; trusted "$2/old.pem"
+ca "$1" uninstall; trusted "$3"
+find /etc/ssl/certs -name '*penstock*' -o -lname '*penstock*'
+cat /etc/told
+""".replace("HOOK", HOOK)
+PEM = "/etc/ssl/certs/penstock.pem"
+
+
+@outside("penstock ca: install, rotate, uninstall; hooks such as Java's follow")
+def ca_installed(stage):
+    if os.stat("/etc/passwd").st_uid or os.stat("/").st_uid or \
+            not os.path.exists("/usr/sbin/update-ca-certificates"):
+        print("# skipped: /etc is not ours to cover")
+        return
+    dirs = {name: stage.dir / f"ca-{name}" for name in
+            ("state", "config", "run", "cover")}
+    for path in dirs.values():
+        path.mkdir()
+    env = dict(stage.env, PENSTOCK_STATE_DIR=str(dirs["state"]),
+               PENSTOCK_CONFIG_DIR=str(dirs["config"]),
+               PENSTOCK_RUN_DIR=str(dirs["run"]))
+    out = run("unshare", "--mount", "sh", "-c", INSTALLED, "sh",
+              stage.bin / "penstock", dirs["cover"], dirs["state"] / "ca.pem",
+              env=env)
+    assert out.split("\n") == [
+        "uninstall: 1", "install: 0", "yes", "rotate: 0", "install: 0", "yes",
+        "no", "uninstall: 0", "no", "+" + PEM, "-" + PEM, "+" + PEM,
+        "-" + PEM, ""], out
+
+
 @outside("penstock ca: show and export say the same as openssl")
 def ca_shown(stage):
     cert = stage.dir / "state" / "ca.pem"
