@@ -470,6 +470,40 @@ else:
     print(out.strip() if "skipped" in out else "", end="")
 
 
+UNDICI = """
+const at = ['undici', ...process.argv.slice(1)];
+let undici;
+for (const name of at) try { undici = require(name); break; } catch {}
+if (!undici) {
+    console.log('# skipped: undici is not installed');
+    process.exit(0);
+}
+const { EnvHttpProxyAgent: Env, ProxyAgent: Plain, fetch } = undici;
+const options = { requestTls: { ca: require('fs').readFileSync('ca.pem') } };
+const agent = Env ? new Env(options)
+    : new Plain({ uri: process.env.https_proxy, ...options });
+(async () => {
+    let got = await fetch('https://h1.test/plain?node', { dispatcher: agent });
+    console.log(got.status, (await got.text()).trim());
+    got = await fetch('https://h1.test/private/x', {
+        dispatcher: agent, headers: { accept: 'application/json' } });
+    console.log(got.status, (await got.json()).title);
+})().catch(e => { console.log(e, e.cause); process.exit(1); });
+"""
+
+
+@client("Node.js: undici with the proxy of the environment", "npm")
+def undici():
+    root = run("npm", "root", "-g").strip().splitlines()[-1]
+    out = run("node", "-e", UNDICI, f"{root}/npm/node_modules/undici",
+              "/usr/share/nodejs/undici", https_proxy=f"http://{AT}",
+              http_proxy=f"http://{AT}")
+    if out.startswith("#"):
+        print(out.strip())
+        return
+    assert out.endswith("200 hello\n403 Denied by the egress policy\n"), out
+
+
 @client("npm with proxy set: a package is installed", "npm")
 def npm():
     home = pathlib.Path("npm-home").absolute()
