@@ -17,6 +17,7 @@
 
 #include "audit/summary.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,7 +196,8 @@ static int gap_fit(struct store *s, struct gap *gap, uint64_t wall_us)
 }
 
 /* Add the row that stmt stands on. */
-static int gap_row(sqlite3_stmt *stmt, struct sums *sums, struct paths *paths)
+static int summary_row(sqlite3_stmt *stmt, struct sums *sums,
+		       struct paths *paths)
 {
 	uint64_t id = (uint64_t)sqlite3_column_int64(stmt, 0);
 	const void *path = sqlite3_column_text(stmt, 4);
@@ -208,46 +210,60 @@ static int gap_row(sqlite3_stmt *stmt, struct sums *sums, struct paths *paths)
 		.last_id = id,
 	};
 
+	if (paths->rows == SUMMARY_ROWS)
+		return ERR_LIMIT;
 	paths_add(paths, id,
 		  slice_of(path, (size_t)sqlite3_column_bytes(stmt, 4)));
 	return sums_add(sums, &sum);
 }
 
-/* Count the rows of the gap, and note their paths. */
-static int gap_read(struct store *s, const struct gap *gap, struct sums *sums,
-		    struct paths *paths)
+/* Count the rows, and note their paths. */
+static int summary_rows(sqlite3 *db, uint64_t first, uint64_t last,
+			struct sums *sums, struct paths *paths)
 {
 	sqlite3_stmt *stmt;
 	int err = 0;
-	int rc = sqlite3_prepare_v2(
-		s->db,
-		"SELECT id, facts, bytes_up, bytes_down, path FROM record"
-		" WHERE id >= ?1 AND id <= ?2 ORDER BY id",
-		-1, &stmt, NULL);
 
-	if (rc != SQLITE_OK)
-		return store_fail(s, "read rows to sum up", rc);
-	(void)sqlite3_bind_int64(stmt, 1, (int64_t)gap->first);
-	(void)sqlite3_bind_int64(stmt, 2, (int64_t)gap->last);
+	if (sqlite3_prepare_v2(
+		    db,
+		    "SELECT id, facts, bytes_up, bytes_down, path FROM record"
+		    " WHERE id >= ?1 AND id <= ?2 ORDER BY id",
+		    -1, &stmt, NULL) != SQLITE_OK)
+		return -EIO;
+	(void)sqlite3_bind_int64(stmt, 1, (int64_t)first);
+	(void)sqlite3_bind_int64(stmt, 2, (int64_t)last);
 	while (!err && sqlite3_step(stmt) == SQLITE_ROW)
-		err = gap_row(stmt, sums, paths);
-	rc = sqlite3_finalize(stmt);
-	if (rc != SQLITE_OK)
-		return store_fail(s, "read rows to sum up", rc);
-	if (err)
-		(void)snprintf(s->error, sizeof(s->error), "sum up rows: %s",
-			       err_str(err));
+		err = summary_row(stmt, sums, paths);
+	return sqlite3_finalize(stmt) == SQLITE_OK ? err : -EIO;
+}
+
+int summary_read(sqlite3 *db, uint64_t first, uint64_t last,
+		 struct summary_octets *ret)
+{
+	struct sums sums = { .len = 0 };
+	struct paths paths;
+	int err = paths_init(&paths);
+
+	*ret = (struct summary_octets){ .sums = NULL };
+	if (!err)
+		err = summary_rows(db, first, last, &sums, &paths);
+	if (!err)
+		err = sums_pack(&sums, first, &ret->sums, &ret->sums_len);
+	if (!err)
+		err = paths_pack(&paths, &ret->paths, &ret->paths_len);
+	sums_done(&sums);
+	paths_done(&paths);
 	return err;
 }
 
-/* Octets, which are ours. */
-struct octets {
-	unsigned char *ptr;
-	size_t len;
-};
+void summary_octets_done(struct summary_octets *o)
+{
+	free(o->sums);
+	free(o->paths);
+}
 
 static int gap_enter(struct store *s, const struct gap *gap,
-		     const struct octets *sums, const struct octets *paths)
+		     const struct summary_octets *o)
 {
 	static const char sql[] = "INSERT INTO summary(first_id, last_id, sums,"
 				  " paths) VALUES(?, ?, ?, ?)";
@@ -258,8 +274,8 @@ static int gap_enter(struct store *s, const struct gap *gap,
 		return store_fail(s, sql, rc);
 	(void)sqlite3_bind_int64(stmt, 1, (int64_t)gap->first);
 	(void)sqlite3_bind_int64(stmt, 2, (int64_t)gap->last);
-	(void)sqlite3_bind_blob64(stmt, 3, sums->ptr, sums->len, SQLITE_STATIC);
-	(void)sqlite3_bind_blob64(stmt, 4, paths->ptr, paths->len,
+	(void)sqlite3_bind_blob64(stmt, 3, o->sums, o->sums_len, SQLITE_STATIC);
+	(void)sqlite3_bind_blob64(stmt, 4, o->paths, o->paths_len,
 				  SQLITE_STATIC);
 	(void)sqlite3_step(stmt);
 	rc = sqlite3_finalize(stmt);
@@ -268,23 +284,17 @@ static int gap_enter(struct store *s, const struct gap *gap,
 
 static int gap_sum_up(struct store *s, const struct gap *gap)
 {
-	struct octets counted = { NULL, 0 }, noted = { NULL, 0 };
-	struct sums sums = { .len = 0 };
-	struct paths paths;
-	int err = paths_init(&paths);
+	struct summary_octets o;
+	int err = summary_read(s->db, gap->first, gap->last, &o);
 
-	if (!err)
-		err = gap_read(s, gap, &sums, &paths);
-	if (!err)
-		err = sums_pack(&sums, gap->first, &counted.ptr, &counted.len);
-	if (!err)
-		err = paths_pack(&paths, &noted.ptr, &noted.len);
-	if (!err)
-		err = gap_enter(s, gap, &counted, &noted);
-	free(counted.ptr);
-	free(noted.ptr);
-	sums_done(&sums);
-	paths_done(&paths);
+	if (err == -EIO)
+		err = store_fail(s, "sum up rows", sqlite3_errcode(s->db));
+	else if (err)
+		(void)snprintf(s->error, sizeof(s->error), "sum up rows: %s",
+			       err_str(err));
+	else
+		err = gap_enter(s, gap, &o);
+	summary_octets_done(&o);
 	return err;
 }
 

@@ -1,7 +1,7 @@
 /* audit/summary.h - what many rows come to, kept beside them.
  *
- * Private to audit/store.c and audit/store_private.h; who makes summaries calls
- * store_summarise().
+ * Private to audit/store.c, audit/store_private.h and audit/verify_ledger.c; who
+ * makes summaries calls store_summarise().
  */
 #ifndef AUDIT_SUMMARY_H
 #define AUDIT_SUMMARY_H
@@ -27,6 +27,22 @@ int summary_open(struct store *s);
 
 /* Before each commit: take away the summaries that are no longer true. */
 int summary_settle(struct store *s);
+
+/* What the table holds of some rows. */
+struct summary_octets {
+	unsigned char *sums; /* owned, as the other */
+	size_t sums_len;
+	unsigned char *paths;
+	size_t paths_len;
+};
+
+/* Read these rows, the last one included, and say what they come to. Returns 0,
+ * -ENOMEM, ERR_LIMIT (more than a summary may have), or -EIO (SQLite's error);
+ * summary_octets_done() in any case.
+ */
+int summary_read(sqlite3 *db, uint64_t first, uint64_t last,
+		 struct summary_octets *ret);
+void summary_octets_done(struct summary_octets *o);
 
 /* After a rollback. */
 void summary_forget(struct store *s);

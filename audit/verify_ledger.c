@@ -3,8 +3,9 @@
  * One read transaction, so what a running penstock-audit does meanwhile is not
  * seen. Which rows are of a batch stands in audit/seal.c. Besides the rows,
  * everything that decides what a reader gets to see of them is looked at: the
- * tables and views are those of this version, and `seen`, by which filters
- * find rows, names them all.
+ * tables and views are those of this version; `seen`, by which filters find
+ * rows, names them all; summaries, by which paths are found and rows counted,
+ * are what their rows come to.
  */
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 
 #include "audit/ids.h"
 #include "audit/schema.h"
+#include "audit/summary.h"
 #include "audit/verify_private.h"
 #include "audit/walk.h"
 #include "base/base.h"
@@ -385,6 +387,63 @@ static bool look_rest(struct look *k)
 	return sqlite3_finalize(stmt) == SQLITE_OK || look_failed(k);
 }
 
+static struct slice look_blob(sqlite3_stmt *stmt, int column)
+{
+	const void *p = sqlite3_column_blob(stmt, column);
+
+	return slice_of(p, (size_t)sqlite3_column_bytes(stmt, column));
+}
+
+/* Does this summary, the statement's current row, say what its rows say? */
+static bool look_summary(struct look *k, sqlite3_stmt *stmt)
+{
+	int64_t first = sqlite3_column_int64(stmt, 0);
+	struct summary_octets o;
+	char text[ID_TEXT];
+	bool same;
+	int err = summary_read(k->db, (uint64_t)first,
+			       (uint64_t)sqlite3_column_int64(stmt, 1), &o);
+
+	same = !err &&
+	       slice_eq(slice_of(o.sums, o.sums_len), look_blob(stmt, 2)) &&
+	       slice_eq(slice_of(o.paths, o.paths_len), look_blob(stmt, 3));
+	summary_octets_done(&o);
+	if (err == -EIO)
+		return look_failed(k);
+	if (err && err != ERR_LIMIT)
+		return verify_unsure(&k->v, "%s", err_str(err));
+	id_print((uint64_t)first, text);
+	return same || verify_broken(&k->v, 0, 0,
+				     "the summary of the rows from %s on is "
+				     "not what they come to: counts and "
+				     "searches for paths may leave rows out",
+				     text);
+}
+
+static bool look_summaries(struct look *k)
+{
+	sqlite3_stmt *stmt;
+	int64_t behind = 0;
+	bool good = look_prepare(k,
+				 "SELECT first_id, last_id, sums, paths"
+				 " FROM summary ORDER BY first_id",
+				 &stmt);
+
+	if (!good)
+		return false;
+	while (good && sqlite3_step(stmt) == SQLITE_ROW) {
+		if (sqlite3_column_int64(stmt, 0) < behind)
+			good = verify_broken(&k->v, 0, 0,
+					     "summaries of rows overlap");
+		else
+			good = look_summary(k, stmt);
+		behind = sqlite3_column_int64(stmt, 1) + 1;
+	}
+	if (sqlite3_finalize(stmt) != SQLITE_OK && good)
+		good = look_failed(k);
+	return good;
+}
+
 static bool look_all(struct look *k, const char *path)
 {
 	if (!look_open(k, path) || !look_version(k) || !look_schema(k) ||
@@ -398,7 +457,8 @@ static bool look_all(struct look *k, const char *path)
 			  &k->seen))
 		return false;
 	return look_batches(k) &&
-	       look_before(k, (int64_t)k->v.report->pruned_id) && look_rest(k);
+	       look_before(k, (int64_t)k->v.report->pruned_id) &&
+	       look_rest(k) && look_summaries(k);
 }
 
 void verify_ledger(const char *path, const struct verify_pins *pins,

@@ -4,6 +4,7 @@
 #include "audit/copy.h"
 #include "audit/paths.h"
 #include "audit/query.h"
+#include "audit/verify.h"
 #include "base/base.h"
 #include "base/id.h"
 
@@ -325,6 +326,47 @@ static void damaged_ledger(void **state)
 	}
 }
 
+static struct verify_report verify(const struct fixture *f)
+{
+	const struct verify_pins pins = { NULL, NULL };
+	struct verify_report r;
+
+	verify_ledger(f->ledger, &pins, &r);
+	return r;
+}
+
+/* Who may write to the ledger cannot hide rows from those who look by path. */
+static void tampered(void **state)
+{
+	static const char *const how[] = {
+		"UPDATE summary SET paths = zeroblob(1024)",
+		"UPDATE summary SET sums = x''",
+		"UPDATE summary SET last_id = last_id + 4096000",
+		"UPDATE summary SET first_id = 0, last_id = 1 << 62",
+		"INSERT INTO summary SELECT last_id, 1 << 62, sums, paths"
+		" FROM summary",
+	};
+	struct fixture *f = *state;
+
+	fill(f);
+	assert_int_equal(store_close_open_rows(f->store), 0);
+	while (store_seal(f->store, LATER, STORE_SEAL_ROWS) > 0)
+		;
+	assert_int_equal(store_checkpoint(f->store, LATER), 1);
+	for (size_t i = 0; i < ARRAY_SIZE(how); i++) {
+		struct verify_report r;
+
+		summarise(f);
+		r = verify(f);
+		assert_string_equal(r.why, "");
+		execute(f, how[i]);
+		r = verify(f);
+		assert_int_equal(r.verdict, VERIFY_BROKEN);
+		assert_non_null(strstr(r.why, "summar"));
+		execute(f, "DELETE FROM summary");
+	}
+}
+
 static void after_prune(void **state)
 {
 	struct store_limits limits = { .bytes_max = UINT64_MAX };
@@ -395,6 +437,7 @@ int main(void)
 		cmocka_unit_test(damaged),
 		T(same_rows),
 		T(damaged_ledger),
+		T(tampered),
 		T(after_prune),
 		T(after_import),
 	};
