@@ -16,30 +16,33 @@
 
 int policy_rows_option(struct policy_rows *rows, int argc, char **argv, int *i)
 {
-	const char *name = argv[*i];
-	const char **text = !strcmp(name, "--sandbox")	? &rows->sandbox
-			    : !strcmp(name, "--host")	? &rows->host
-			    : !strcmp(name, "--ledger") ? &rows->ledger
-							: NULL;
-	bool since = !strcmp(name, "--since");
+	static const char *const names[] = { "--since", "--sandbox", "--host",
+					     "--ledger" };
+	const char *name = argv[*i], *value;
+	size_t which = 0;
 
-	if (!text && !since)
+	while (which < ARRAY_SIZE(names) && strcmp(name, names[which]) != 0)
+		which++;
+	if (which == ARRAY_SIZE(names))
 		return 0;
 	if (++*i == argc) {
 		(void)fprintf(stderr, "penstock policy %s: %s needs a value\n",
 			      rows->command, name);
 		return -1;
 	}
-	if (text) {
-		*text = argv[*i];
-		return 1;
-	}
-	if (when_parse(argv[*i], &rows->since_us))
+	value = argv[*i];
+	if (which == 1)
+		rows->sandbox = value;
+	else if (which == 2)
+		rows->host = value;
+	else if (which == 3)
+		rows->ledger = value;
+	if (which || when_parse(value, &rows->since_us))
 		return 1;
 	(void)fprintf(stderr,
 		      "penstock policy %s: --since %s: 10m, 2h, 7d ago; or "
 		      "2026-11-22T10:00\n",
-		      rows->command, argv[*i]);
+		      rows->command, value);
 	return -1;
 }
 

@@ -164,7 +164,7 @@ void approve_grant(struct parent *p, struct desk_door *d)
 	struct config_error err = { { 0 } };
 	char text[2048], phrase[64];
 	struct grant what = { .line = text, .made_s = approve_now_s(p) };
-	uint32_t id;
+	uint32_t id = 0;
 	int rc;
 
 	if (b->bad || verdict > VERDICT_ALLOW || for_s > APPROVE_FOR_MAX_S ||
@@ -215,7 +215,7 @@ void approve_grants(struct parent *p, struct desk_door *d)
 void approve_revoke(struct parent *p, struct desk_door *d)
 {
 	uint32_t id = bytes_u32(&p->in.body);
-	char sandbox[SANDBOX_NAME_MAX + 1];
+	char sandbox[SANDBOX_NAME_MAX + 1] = "";
 	struct member *m;
 	int rc = p->in.body.bad ? ERR_UNKNOWN
 				: grants_remove(&p->grants, id, sandbox);

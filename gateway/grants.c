@@ -47,8 +47,9 @@ void grants_done(struct grants *g)
 	g->len = 0;
 }
 
+/* At the end; *ret (which may be NULL) is where it hangs. */
 static int grants_append(struct grants *g, const struct grant *what,
-			 struct slice line)
+			 struct slice line, struct grant ***ret)
 {
 	struct grant **at = &g->first;
 	struct grant *fresh;
@@ -70,6 +71,8 @@ static int grants_append(struct grants *g, const struct grant *what,
 		at = &(*at)->next;
 	*at = fresh;
 	g->len++;
+	if (ret)
+		*ret = at;
 	return 0;
 }
 
@@ -188,7 +191,7 @@ static int grants_read_line(struct grants *g, struct slice text,
 	if (!got.answer)
 		rc = grants_parse(got.verdict, text, 0, &rs, ret_err);
 	ruleset_free(&rs);
-	return rc < 0 ? rc : grants_append(g, &got, text);
+	return rc < 0 ? rc : grants_append(g, &got, text, NULL);
 }
 
 static int grants_read(struct grants *g, FILE *from,
@@ -313,11 +316,9 @@ int grants_add(struct grants *g, const struct grant *what, uint64_t now_s,
 	if (rc == ERR_SYNTAX)
 		grants_caret(what->line, &err, ret_err);
 	if (rc == 0)
-		rc = grants_append(g, &got, slice_str(line));
+		rc = grants_append(g, &got, slice_str(line), &last);
 	if (rc < 0)
 		return rc;
-	while ((*last)->next)
-		last = &(*last)->next;
 	rc = grants_write(g);
 	if (rc < 0)
 		grants_unlink(g, last);

@@ -70,7 +70,7 @@ static bool inject_in_field(const struct http_field *f,
 			    struct slice placeholder)
 {
 	char text[BASIC_MAX];
-	struct slice basic;
+	struct slice basic = SLICE("");
 
 	if (inject_find(f->value, placeholder))
 		return true;
@@ -106,7 +106,7 @@ static int inject_field(const struct secret *c, struct arena *a,
 			const struct http_field *f, struct http_field *ret)
 {
 	char text[BASIC_MAX];
-	struct slice basic;
+	struct slice basic = SLICE("");
 	char *code;
 	int rc;
 
