@@ -32,6 +32,8 @@ TESTS = ROOT / "tests"
 PYTHON = shutil.which("python3", path="/usr/bin:/bin") or sys.executable
 SKIPPED = 77
 UNIT_JOBS = 2
+E2E_JOBS = 2                              # most of their time they wait
+ALONE = {"browser", "flood", "limits", "podman", "systemd"}
 PLAIN_ONLY = {"base_jail_test"}
 SANITIZED = {"authority", "clients", "features", "h2", "hostile", "proxy",
              "reload", "smuggling", "tunnel", "upstream"}
@@ -59,8 +61,9 @@ RUNNING = set()                           # process groups
 class Program:
     """Something to run, and what its output means."""
 
-    def __init__(self, name, argv, limit_s, tap=False):
+    def __init__(self, name, argv, limit_s, tap=False, script=None):
         self.name = name
+        self.script = script              # of an end-to-end test
         self.argv = [str(a) for a in argv]
         self.limit_s = limit_s
         self.tap = tap
@@ -225,10 +228,10 @@ def end_to_end(build, plain, everything):
         name = script.stem.removesuffix("_test")
         if name in SANITIZED or everything or not plain:
             yield Program(f"e2e/{name}", [PYTHON, script, build], 300,
-                          tap=True)
+                          tap=True, script=name)
         if plain and (name not in SANITIZED or name in BOTH or everything):
             yield Program(f"e2e/{name} plain", [PYTHON, script, plain], 300,
-                          tap=True)
+                          tap=True, script=name)
 
 
 def stages(build, plain, fuzz, everything):
@@ -237,7 +240,9 @@ def stages(build, plain, fuzz, everything):
     yield list(unit_tests(build, plain)), UNIT_JOBS
     if fuzz:
         yield list(fuzzers(fuzz)), UNIT_JOBS
-    yield list(end_to_end(build, plain, everything)), 1
+    far = list(end_to_end(build, plain, everything))
+    yield [p for p in far if p.script not in ALONE], E2E_JOBS
+    yield [p for p in far if p.script in ALONE], 1
     yield slow_lints(build), 1
 
 
