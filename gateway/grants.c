@@ -47,9 +47,9 @@ void grants_done(struct grants *g)
 	g->len = 0;
 }
 
-/* At the end; *ret (which may be NULL) is where it hangs. */
+/* At the end. *ret (which may be NULL) is the new one. */
 static int grants_append(struct grants *g, const struct grant *what,
-			 struct slice line, struct grant ***ret)
+			 struct slice line, struct grant **ret)
 {
 	struct grant **at = &g->first;
 	struct grant *fresh;
@@ -72,14 +72,18 @@ static int grants_append(struct grants *g, const struct grant *what,
 	*at = fresh;
 	g->len++;
 	if (ret)
-		*ret = at;
+		*ret = fresh;
 	return 0;
 }
 
-static void grants_unlink(struct grants *g, struct grant **at)
+/* Take one out that is in the list. */
+static void grants_unlink(struct grants *g, struct grant *gone)
 {
-	struct grant *gone = *at;
+	struct grant **at = &g->first;
 
+	while (*at && *at != gone)
+		at = &(*at)->next;
+	assert(*at);
 	*at = gone->next;
 	g->len--;
 	grant_free(&gone);
@@ -302,7 +306,7 @@ int grants_add(struct grants *g, const struct grant *what, uint64_t now_s,
 {
 	char line[GRANT_LINE_MAX / 2];
 	struct rule_error err = { 0 };
-	struct grant **last = &g->first;
+	struct grant *last = NULL;
 	struct grant got = *what;
 	int rc = 0;
 
@@ -319,11 +323,12 @@ int grants_add(struct grants *g, const struct grant *what, uint64_t now_s,
 		rc = grants_append(g, &got, slice_str(line), &last);
 	if (rc < 0)
 		return rc;
+	assert(last);
 	rc = grants_write(g);
 	if (rc < 0)
 		grants_unlink(g, last);
 	else if (ret_id)
-		*ret_id = (*last)->id;
+		*ret_id = last->id;
 	return rc;
 }
 
@@ -345,43 +350,51 @@ int grants_remove(struct grants *g, uint32_t id,
 	if (rc < 0)
 		return rc;
 	memcpy(ret_sandbox, gone->sandbox, sizeof(gone->sandbox));
-	grants_unlink(g, at);
+	grants_unlink(g, gone);
 	return 0;
 }
 
-bool grants_expire(struct grants *g, uint64_t now_s)
+/* Take away those that are not to stay. What has ended stays so, whether the
+ * file can be written or not.
+ */
+static bool grants_sift(struct grants *g,
+			bool (*stays)(const struct grant *, const void *),
+			const void *ctx)
 {
+	struct grant *next;
 	bool any = false;
 
-	for (struct grant **at = &g->first; *at;) {
-		if ((*at)->until_s && (*at)->until_s <= now_s) {
-			grants_unlink(g, at);
-			any = true;
-		} else {
-			at = &(*at)->next;
-		}
-	}
-	if (any)
-		(void)grants_write(g); /* what has ended, stays so */
-	return any;
-}
-
-bool grants_leave(struct grants *g, struct slice sandbox)
-{
-	bool any = false;
-
-	for (struct grant **at = &g->first; *at;) {
-		if (!(*at)->kept &&
-		    slice_eq(slice_str((*at)->sandbox), sandbox)) {
-			grants_unlink(g, at);
-			any = true;
-		} else {
-			at = &(*at)->next;
-		}
+	for (struct grant *at = g->first; at; at = next) {
+		next = at->next;
+		if (stays(at, ctx))
+			continue;
+		grants_unlink(g, at);
+		any = true;
 	}
 	if (any)
 		(void)grants_write(g);
 	return any;
+}
+
+static bool grant_in_time(const struct grant *g, const void *now_s)
+{
+	return !g->until_s || g->until_s > *(const uint64_t *)now_s;
+}
+
+bool grants_expire(struct grants *g, uint64_t now_s)
+{
+	return grants_sift(g, grant_in_time, &now_s);
+}
+
+static bool grant_outlives(const struct grant *g, const void *sandbox)
+{
+	return g->kept ||
+	       !slice_eq(slice_str(g->sandbox), *(const struct slice *)sandbox);
+}
+
+bool grants_leave(struct grants *g, struct slice sandbox)
+{
+	return grants_sift(g, grant_outlives, &sandbox);
 }
 
 int grants_rules(const struct grants *g, struct slice sandbox,
