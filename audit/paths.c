@@ -21,7 +21,7 @@
 #define PATHS_HASHES	5
 #define PATHS_BUCKETS	65536 /* at first; 8 octets a row */
 #define PATHS_FEW	64    /* at last */
-#define PATHS_FULL	2 / 5 /* of the bits, at most, after folding */
+#define PATHS_FULL	40    /* percent of the bits, at most, after folding */
 #define PATHS_HEAD	((size_t)PATHS_PARTS * 8)
 #define PATHS_MASKS_MAX ((size_t)PATHS_BUCKETS * 8)
 
@@ -106,7 +106,7 @@ static size_t paths_fold(struct paths *p)
 	while (buckets > PATHS_FEW) {
 		size_t half = buckets / 2;
 
-		if (paths_folded(p, half) > half * parts * PATHS_FULL)
+		if (paths_folded(p, half) * 100 > half * parts * PATHS_FULL)
 			break;
 		for (size_t i = 0; i < half; i++)
 			p->mask[i] |= p->mask[i + half];
