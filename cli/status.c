@@ -26,6 +26,8 @@ static const struct {
 	{ "workers", "worker processes" },
 	{ "workers_replaced", "worker processes that died and were replaced" },
 	{ "generation", "generation of the policies in force" },
+	{ "questions", "requests that wait for an answer: penstock asks" },
+	{ "grants", "rules and answers given at run time: penstock grants" },
 	{ "records_waiting", "records not yet in the ledger" },
 	{ "records_open", "requests in work" },
 	{ "audit_rows", "rows entered since penstock-audit started" },

@@ -305,8 +305,11 @@ static void desk_stats(struct parent *p, struct desk_door *d)
 	}
 	n = snprintf(text, sizeof(text),
 		     "workers %u\nworkers_replaced %u\ngeneration %u\n"
+		     "questions %u\ngrants %zu\n"
 		     "records_waiting %u\nrecords_open %u\n",
-		     crew_alive(p), p->respawns, p->generation, waiting, open);
+		     crew_alive(p), p->respawns, p->generation,
+		     questions_waiting(&p->questions), p->grants.len, waiting,
+		     open);
 #define DESK_PRINT(name, what)                                                 \
 	n += snprintf(text + n, sizeof(text) - (size_t)n, #name " %llu\n",     \
 		      (unsigned long long)sum.name);

@@ -250,6 +250,7 @@ static bool judge_learn(struct judgement *j)
 {
 	j->answer.verdict = VERDICT_ALLOW;
 	j->answer.options = NULL;
+	j->to_allow = SLICE("");
 	j->reason = SLICE("would-deny");
 	return true;
 }

@@ -163,6 +163,15 @@ struct question *questions_take_old(struct questions *q, uint64_t before_s)
 	return found;
 }
 
+uint32_t questions_waiting(const struct questions *q)
+{
+	uint32_t n = 0;
+
+	for (const struct question *at = q->first; at; at = at->next)
+		n++;
+	return n;
+}
+
 void questions_done(struct questions *q)
 {
 	while (q->first) {

@@ -70,6 +70,9 @@ void questions_drop_sandbox(struct questions *q, uint32_t sandbox);
 struct question *questions_take(struct questions *q, uint32_t id);
 struct question *questions_take_old(struct questions *q, uint64_t before_s);
 
+/* How many wait. */
+uint32_t questions_waiting(const struct questions *q);
+
 void questions_done(struct questions *q);
 
 #endif
