@@ -66,7 +66,7 @@ static int write_all(int fd, const char *mem, size_t len)
 static int replace(const char *path, const struct fmt_result *text)
 {
 	char *real = realpath(path, NULL), *fresh = NULL;
-	struct stat st;
+	struct stat st = { .st_mode = 0 };
 	int fd = -1, rc = 0;
 
 	if (!real || asprintf(&fresh, "%s.XXXXXX", real) < 0) {

@@ -67,14 +67,14 @@ static int by_text(const void *a, const void *b)
 
 static int side_init(struct side *s, const struct ruleset *rs)
 {
-	s->rules = reallocarray(NULL, rs->len + 1, sizeof(*s->rules));
-	s->left = reallocarray(NULL, rs->len + 1, sizeof(*s->left));
+	s->rules = reallocarray(NULL, rs->len + 1, sizeof(struct rule *));
+	s->left = reallocarray(NULL, rs->len + 1, sizeof(struct rule *));
 	if (!s->rules || !s->left || policy_compile(rs, &s->policy) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < rs->len; i++)
 		s->rules[i] = rs->rules[i];
 	if (rs->len)
-		qsort(s->rules, rs->len, sizeof(*s->rules), by_text);
+		qsort(s->rules, rs->len, sizeof(struct rule *), by_text);
 	for (size_t i = 0; i < rs->len; i++)
 		if (!i || by_text(&s->rules[i - 1], &s->rules[i]))
 			s->rules[s->len++] = s->rules[i];
@@ -162,6 +162,7 @@ static void show(const struct diff *d, struct diff_change *change)
 	struct text t = text_in(mem, sizeof(mem));
 	struct policy_answer answer;
 
+	assert(rule);
 	sample(rule, &t, &q);
 	policy_suggest(&q, change->example, sizeof(change->example));
 	policy_judge(d->was.policy, &q, &answer);

@@ -193,7 +193,7 @@ static void on_node(void *ctx, const struct config_policy *p,
 	if (l->len == l->cap) {
 		size_t cap = l->cap ? l->cap * 2 : 64;
 		const struct doc_node **more =
-			reallocarray(l->nodes, cap, sizeof(*more));
+			reallocarray(l->nodes, cap, sizeof(struct doc_node *));
 
 		if (!more) {
 			l->no_memory = true;

@@ -185,6 +185,40 @@ def diff(s):
     assert rc == 3 and "penstock up" in err, (rc, err)
 
 
+@test("diff: against what the running instance has in force")
+def in_force(s):
+    (s.dir / "config").mkdir()
+    path = s.file("config/penstock.yaml", CONFIG)
+    new = s.file("new.yaml", CONFIG.replace("    ask:", "    deny:").replace(
+        "policies:", "  two: { from: 10.7.0.3, policy: base }\npolicies:"))
+    with open(s.dir / "log", "wb") as log:
+        up = subprocess.Popen([s.bin, "up"], env=s.env, stdout=log,
+                              stderr=log, stdin=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 20
+        while s.policy("diff", path)[0] == 3 and time.monotonic() < end:
+            assert up.poll() is None, (s.dir / "log").read_text()
+            time.sleep(0.2)
+        assert s.policy("diff", path) == (0, "", "")
+        done = subprocess.run([s.bin, "allow", "ci", "GET more.test", "--for",
+                               "1h"], env=s.env, check=False, timeout=20,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert done.returncode == 0, done
+        assert s.policy("diff", path) == (0, "", ""), "a grant is no change"
+        rc, out, _ = s.policy("diff", "--json", new)
+        got = [(r["name"], r["change"], r["before"], r["after"])
+               for r in objects(out)]
+        assert rc == 1 and got == [("ci", "verdict", "ask", "deny"),
+                                   ("two", "added", "deny", "deny")], got
+        alone = s.file("alone.yaml", "allow: more.test\n")
+        assert s.policy("diff", alone)[0] == 2
+        rc, out, _ = s.policy("diff", alone, "--sandbox", "ci")
+        assert rc == 1 and "+ allow any https://more.test/**" in out, out
+    finally:
+        up.terminate()
+        up.wait(20)
+
+
 @test("import: what is printed is a policy that check takes")
 def imports(s):
     pen = s.file("http-allowlist.txt", "# x\na.test:443\nb.test:80\nwhat\n")
