@@ -96,6 +96,7 @@ static void print_json(const struct diff *d, const struct diff_change *c)
 		"old",	     "old_where", "new_verdict", "new",
 		"new_where", "example",	  "before",	 "after",
 	};
+	const struct cell none = { .kind = CELL_NULL };
 	const struct cell row[] = {
 		cell_text(slice_str(d->kind)),
 		cell_text(slice_str(d->name)),
@@ -107,8 +108,10 @@ static void print_json(const struct diff *d, const struct diff_change *c)
 		text_of(c->now),
 		where_of(c->now),
 		cell_text(slice_str(c->example)),
-		cell_text(slice_str(verdict_str(c->before))),
-		cell_text(slice_str(verdict_str(c->after))),
+		c->example[0] ? cell_text(slice_str(verdict_str(c->before)))
+			      : none,
+		c->example[0] ? cell_text(slice_str(verdict_str(c->after)))
+			      : none,
 	};
 
 	static_assert(ARRAY_SIZE(names) == ARRAY_SIZE(row), "a name each");

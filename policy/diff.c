@@ -29,6 +29,7 @@ struct diff {
 	struct side was;
 	struct side now;
 	uint64_t now_s;
+	unsigned int shown;
 	diff_fn *fn;
 	void *ctx;
 };
@@ -154,7 +155,7 @@ static void sample(const struct rule *rule, struct text *t,
 	ret->query = put_sample(t, rule_slice(rule, rule->query));
 }
 
-static void show(const struct diff *d, struct diff_change *change)
+static void show(struct diff *d, struct diff_change *change)
 {
 	const struct rule *rule = change->now ? change->now : change->was;
 	struct policy_question q = { .now_s = d->now_s };
@@ -163,6 +164,10 @@ static void show(const struct diff *d, struct diff_change *change)
 	struct policy_answer answer;
 
 	assert(rule);
+	if (d->shown++ >= DIFF_EXAMPLES_MAX) {
+		d->fn(d->ctx, change);
+		return;
+	}
 	sample(rule, &t, &q);
 	policy_suggest(&q, change->example, sizeof(change->example));
 	policy_judge(d->was.policy, &q, &answer);

@@ -4,6 +4,9 @@
 
 #include "policy/policy.h"
 
+/* Many rules at one place make each judgement long. */
+#define DIFF_EXAMPLES_MAX 1000
+
 enum diff_kind {
 	DIFF_ADDED,
 	DIFF_REMOVED,
@@ -17,7 +20,8 @@ struct diff_change {
 	const struct rule *now; /* NULL: removed */
 
 	/* A request that the rule is about, as policy_suggest() prints one, and
-	 * its verdict under either set. Empty: none could be made.
+	 * its verdict under either set. Empty: none was made, as of a change
+	 * beyond DIFF_EXAMPLES_MAX.
 	 */
 	char example[512];
 	enum verdict before;
