@@ -41,7 +41,7 @@
  * answer and no SIGBUS.
  *
  * A slot belongs to a sandbox from begin until it is reclaimed. One that holds
- * as many as are free gets no more, so a flood, however long the ledger is
+ * four times as many as are free gets no more, so a flood, however long the ledger is
  * stuck, leaves room for the others.
  *
  * The file may be damaged, unlinked or cut short by somebody who can write
@@ -69,6 +69,7 @@
 #include "audit/spool_read.h"
 #include "base/base.h"
 
+#define SHARE	       4   /* see spool_has_share() */
 #define POPULATE_SLOTS 16  /* fresh slots made ready at once: 64 KiB */
 #define NAME_TRIES     100 /* leftovers of dead writers with our pid */
 
@@ -250,11 +251,16 @@ static int spool_fresh(struct spool *s, uint32_t *ret_slot)
 	return 0;
 }
 
-/* May this owner have one more? As many as are free, and no more. */
+/* May this owner have one more? It may hold SHARE times as many as are free: one
+ * alone four fifths of all, and each that comes later finds as much of the rest
+ * (dynamic thresholds; Choudhury and Hahne, 1998).
+ */
 static bool spool_has_share(struct spool *s, uint16_t owner)
 {
 	for (int tries = 0; tries < 2; tries++) {
-		if (s->held[owner] < s->free_len + SPOOL_SLOTS - s->touched)
+		uint32_t free = s->free_len + SPOOL_SLOTS - s->touched;
+
+		if (s->held[owner] < SHARE * free)
 			return true;
 		spool_reclaim(s);
 	}

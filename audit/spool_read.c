@@ -35,7 +35,7 @@ static_assert(offsetof(struct spool_head, produced) == 64, "as documented");
 static_assert(offsetof(struct spool_head, touched) == 72, "as documented");
 static_assert(offsetof(struct spool_head, consumed) == 128, "as documented");
 static_assert(offsetof(struct spool_file, ring) == 4096, "as documented");
-static_assert(offsetof(struct spool_file, slot) == 20480, "as documented");
+static_assert(offsetof(struct spool_file, slot) == 36864, "as documented");
 
 static_assert(offsetof(struct spool_head, condemned) == 136, "as documented");
 

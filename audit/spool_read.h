@@ -16,7 +16,7 @@
  *      136     4  condemned: audit does not believe the ring any more, the
  *		   writer must end; audit's
  *     4096  4×N  ring of slot indexes; entry i is at i modulo N
- *    20480  …    slots (audit/record.h)
+ *    36864  …    slots (audit/record.h)
  *
  * Position i of the ring is valid while consumed ≤ i < produced.
  */
@@ -33,7 +33,7 @@
 
 #define SPOOL_MAGIC   "PENSPOOL" /* eight octets, no NUL */
 #define SPOOL_VERSION 1
-#define SPOOL_SLOTS   4096 /* requests in flight or waiting, per worker */
+#define SPOOL_SLOTS   8192 /* requests in flight or waiting, per worker */
 #define SPOOL_SUFFIX  ".spool"
 #define SPOOL_NEW     ".new" /* a spool that is not whole yet */
 #define SPOOL_BAD     ".bad" /* one that audit has set aside */

@@ -11,7 +11,7 @@ from harness import CONFIG, HERE, PYTHON, main, outside, wait_for
 
 HOST = "refused.test"                     # crash_origin.py's, on this stage
 POLICY = f"allow: [any https://{HOST}/**]\n"
-SPOOL_SLOTS, WORKERS = 4096, 2            # audit/spool_read.h, harness.py
+SPOOL_SLOTS, WORKERS = 8192, 2            # audit/spool_read.h, harness.py
 REQUESTS = SPOOL_SLOTS // 2 * WORKERS + 600
 
 

@@ -13,7 +13,7 @@ from harness import HERE, PYTHON, main, outside, wait_for
 HOST = "refused.test"                     # raw_origin.py's, on this stage
 POLICY = f"allow: [any https://{HOST}/**]\n"
 AUDIT = "penstock-audit"
-SPOOL_SLOTS, WORKERS = 4096, 2            # audit/spool_read.h, harness.py
+SPOOL_SLOTS, WORKERS = 8192, 2            # audit/spool_read.h, harness.py
 # The table of names takes 32 MiB of it.
 STATE_SIZE = "64m"
 

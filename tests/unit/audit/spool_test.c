@@ -98,7 +98,19 @@ static void one_row(void **state)
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM requests"), 1);
 }
 
-/* Who holds the half waits until audit has taken it; another one does not. */
+/* How many one gets of free slots: see spool_has_share(). */
+static uint32_t share_of(uint32_t free)
+{
+	uint32_t held = 0;
+
+	while (held < 4 * free) {
+		held++;
+		free--;
+	}
+	return held;
+}
+
+/* Who holds its share waits until audit has taken it; another one does not. */
 static void shares(void **state)
 {
 	struct fixture *f = *state;
@@ -112,7 +124,7 @@ static void shares(void **state)
 	begin.owner = AUDIT_OWNERS - 1;
 	while (spool_write(s, &begin, &end) == 0)
 		begin.id = fixture_id(++n);
-	assert_int_equal(n, SPOOL_SLOTS / 2);
+	assert_int_equal(n, share_of(SPOOL_SLOTS));
 	begin.owner = 0;
 	begin.id = fixture_id(++n);
 	assert_int_equal(spool_begin(s, &begin, &slot), 0);
@@ -135,7 +147,8 @@ static void full_then_free(void **state)
 {
 	struct fixture *f = *state;
 	struct audit_end end = fixture_end();
-	uint32_t waiting, open, slot, slots[SPOOL_SLOTS];
+	static uint32_t slots[SPOOL_SLOTS];
+	uint32_t waiting, open, slot, taken = share_of(SPOOL_SLOTS);
 	uint16_t owner = 0;
 	struct audit_begin begin;
 	struct spool *s;
@@ -147,12 +160,13 @@ static void full_then_free(void **state)
 		begin.owner = owner;
 		if (spool_begin(s, &begin, &slots[i]) == 0)
 			continue;
-		/* One takes half, the next one half of the rest. */
-		assert_int_equal(i, SPOOL_SLOTS - (SPOOL_SLOTS >> ++owner));
-		begin.owner = owner;
+		/* One takes four fifths, the next one as much of the rest. */
+		assert_int_equal(i, taken);
+		taken += share_of(SPOOL_SLOTS - taken);
+		begin.owner = ++owner;
 		assert_int_equal(spool_begin(s, &begin, &slots[i]), 0);
 	}
-	assert_int_equal(owner, 12);
+	assert_int_equal(taken, SPOOL_SLOTS);
 	slot = 4711;
 	assert_int_equal(spool_begin(s, &begin, &slot), -ENOSPC);
 	assert_int_equal(slot, 4711);
