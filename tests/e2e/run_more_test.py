@@ -76,6 +76,21 @@ def enter_status(stage):
                           check=False).returncode == 1
 
 
+@outside("shell: a shell in there, with its status")
+def shell(stage):
+    with Sandbox(stage, "shelled"):
+        done = subprocess.run([stage.bin / "penstock", "shell", "shelled"],
+                              env=stage.env, input="pwd; id -u; cat /proc/net/dev\n"
+                              "exit 7\n", stdout=subprocess.PIPE, text=True,
+                              timeout=30, check=False)
+        assert done.returncode == 7, done
+        assert str(stage.project) in done.stdout, done
+        devices = [line.split(":")[0].strip()
+                   for line in done.stdout.splitlines() if ":" in line]
+        assert devices == ["lo"], done
+    assert stage.penstock("shell", "nobody", check=False).returncode == 1
+
+
 @outside("exec that is killed takes its command along")
 def enter_killed(stage):
     with Sandbox(stage, "tied"):
