@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/base.h"
 #include "base/err.h"
@@ -73,21 +74,20 @@ static int approve_renew(struct parent *p, struct member *m, struct pending *op,
 }
 
 /* Those whose sandbox did not come back after a restart. */
-static bool approve_unclaimed(struct parent *p)
+static void approve_unclaimed(struct parent *p)
 {
 	struct grant *at = p->grants.first;
-	bool any = false;
+	char name[SANDBOX_NAME_MAX + 1];
 
 	while (at) {
-		struct slice name = slice_str(at->sandbox);
-
-		at = at->next;
-		if (parent_find(p, name) || !grants_leave(&p->grants, name))
-			continue;
-		any = true;
-		at = p->grants.first; /* the list is another one */
+		/* A copy: what it is taken from goes. */
+		memcpy(name, at->sandbox, sizeof(name));
+		if (parent_find(p, slice_str(name)) ||
+		    !grants_leave(&p->grants, slice_str(name)))
+			at = at->next;
+		else
+			at = p->grants.first; /* the list is another one */
 	}
-	return any;
 }
 
 static void approve_expire(struct parent *p)
@@ -95,8 +95,10 @@ static void approve_expire(struct parent *p)
 	struct config_error err;
 	struct pending *op;
 
-	if (approve_now_s(p) == p->started_s + APPROVE_CLAIM_S)
-		(void)approve_unclaimed(p);
+	if (!p->claimed && approve_now_s(p) >= p->started_s + APPROVE_CLAIM_S) {
+		p->claimed = true;
+		approve_unclaimed(p);
+	}
 	if (!grants_expire(&p->grants, approve_now_s(p)))
 		return;
 	op = parent_begin(p, "grants have ended");

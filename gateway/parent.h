@@ -102,6 +102,7 @@ struct parent {
 	uint32_t idle_s;    /* for so long there has been nobody */
 	uint32_t respawns;  /* workers replaced */
 	uint64_t started_s; /* since 1970 */
+	bool claimed; /* grants of sandboxes that did not come back went */
 	bool stopping;
 	uint32_t stopping_s;
 	struct timer tick;
