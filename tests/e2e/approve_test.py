@@ -16,8 +16,8 @@ policies:
   team:
     allow:
       - GET https://h1.test/plain
-      - GET https://h1.test/sse
-      - GET https://h2.test/sse
+      - GET https://h1.test/drip
+      - GET https://h2.test/drip
       - GET https://h1.test/free/**
       - GET https://h2.test/
       - any https://h1.test/echo max-body=1000
@@ -27,8 +27,8 @@ policies:
       - any https://h1.test/free/ask/**
       - POST https://h2.test/echo
 """
-LESS = BASE.replace("      - GET https://h1.test/sse\n", "").replace(
-    "      - GET https://h2.test/sse\n", "")
+LESS = BASE.replace("      - GET https://h1.test/drip\n", "").replace(
+    "      - GET https://h2.test/drip\n", "")
 
 CURL = "curl -sS -m 20 -w '%{http_code}'"
 
@@ -157,17 +157,17 @@ def ask_flood(stage):
 
 @outside("allow --for: in force at once, and ended on time, in the middle too")
 def timed(stage):
-    # Answered in 3 s, allowed for 2.
-    stage.penstock("allow", "asker", "GET https://other.test/sse",
+    # Answered in 10 s, allowed for 2.
+    stage.penstock("allow", "asker", "GET https://other.test/drip",
                    "--for", "2s")
     assert "other.test" in grants(stage)
-    status, body = stage.driver.ask("https://other.test/sse")
-    assert status == 200 and "data: 2" not in body, (status, body)
-    row = stage.row(host="other.test", path="/sse")
+    status, body = stage.driver.ask("https://other.test/drip")
+    assert status == 200 and "data: 9" not in body, (status, body)
+    row = stage.row(host="other.test", path="/drip")
     assert row["outcome"] == "cut" and row["reason"] == "policy-changed", row
     wait_for("the grant to go", lambda: "other.test" not in grants(stage))
     # The name is gone with it.
-    assert stage.driver.ask("https://other.test/sse")[0] == 0
+    assert stage.driver.ask("https://other.test/drip")[0] == 0
 
 
 @outside("deny and ask at run time outweigh an allow; revoke takes them back")
@@ -218,7 +218,7 @@ def options(stage):
 
 @outside("reload: what is under way and not allowed any more ends in a second")
 def reload_cuts(stage):
-    cut = [stage.driver.begin(f"https://{host}/sse")
+    cut = [stage.driver.begin(f"https://{host}/drip")
            for host in ("h1.test", "h2.test")]
     wait_for("both to begin", lambda: all(
         out.with_name(out.name + ".body").exists() for out in cut))
@@ -227,10 +227,10 @@ def reload_cuts(stage):
     stage.penstock("reload")
     for out in cut:
         status, body = stage.driver.end(out)
-        assert status == 200 and "data: 2" not in body, (status, body)
+        assert status == 200 and "data: 9" not in body, (status, body)
     assert time.monotonic() - begun < 2, "not within a second"
-    assert stage.row(host="h1.test", path="/sse")["reason"] == "policy-changed"
-    assert stage.row(host="h2.test", path="/sse")["reason"] == "policy-changed"
+    assert stage.row(host="h1.test", path="/drip")["reason"] == "policy-changed"
+    assert stage.row(host="h2.test", path="/drip")["reason"] == "policy-changed"
     stage.driver.close()
 
 

@@ -137,6 +137,8 @@ ROUTES = {
     "/chunked": lambda r, send: chunks(send, ["one,", "two,", "three"]),
     "/trailers": lambda r, send: chunks(
         send, ["body"], trailers="X-Sum: 42\r\n", more="Trailer: X-Sum\r\n"),
+    "/drip": lambda r, send: chunks(
+        send, [f"data: {n}\n\n" for n in range(10)], 1.0),
     "/sse": lambda r, send: chunks(
         send, [f"data: {n}\n\n" for n in range(3)], 1.0,
         more="Content-Type: text/event-stream\r\n"),
