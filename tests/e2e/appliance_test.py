@@ -304,6 +304,8 @@ def handed(stage):
         (stage.dir / name).mkdir(mode=0o700)
         os.chown(stage.dir / name, 65534, 65534)
 
+    programs = stage.public_bin()
+
     def become():
         for i, fd in enumerate([fcntl.fcntl(fd, fcntl.F_DUPFD, 100)
                                 for fd in fds]):
@@ -313,7 +315,7 @@ def handed(stage):
         os.setresuid(65534, 65534, 65534)
         os.environ.update(stage.env, LISTEN_PID=str(os.getpid()),
                           LISTEN_FDS=str(len(fds)))
-        os.execv(stage.bin / "penstock", ["penstock", "up"])
+        os.execv(programs / "penstock", ["penstock", "up"])
 
     with open(stage.dir / "logs" / "handed", "ab") as log:
         daemon = subprocess.Popen(["true"], preexec_fn=become, close_fds=False,

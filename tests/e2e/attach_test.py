@@ -242,7 +242,7 @@ def rootless(stage):
                  != os.readlink("/proc/self/ns/net"), 3)
     except TimeoutError:
         raise Skip("no user namespaces for users here") from None
-    penstock = stage.bin / "penstock"
+    penstock = stage.public_bin() / "penstock"
     run = user(penstock, "attach", box.pid, "--name", "own", "--allow",
                "any http://h1.test/**")
     assert run.stdout == "own\n", run

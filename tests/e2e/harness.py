@@ -366,6 +366,14 @@ class Stage:
             return None
         return wait_for(f"a row with {facts}", find, timeout_s)
 
+    def public_bin(self):
+        """The programs where other users reach them: the build may stand in
+        root's own home."""
+        to = self.dir / "bin"
+        if not to.exists():
+            shutil.copytree(self.bin, to)
+        return to
+
     def children(self):
         """{name: [pid]} of the instance's processes."""
         found = {}

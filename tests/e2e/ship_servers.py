@@ -47,7 +47,8 @@ class Server:
         self.process = None
 
     def start(self):
-        self.process = self.stage.start(self.name, self.argv())
+        self.process = self.stage.start(self.name, self.argv(),
+                                         cwd=self.dir)
         wait_for(self.name, self.answers, 30)
 
     def kill(self):
@@ -110,7 +111,7 @@ class PostgreSQL(Server):
         (self.dir / "password").write_text(password + "\n")
         command(*self.other_user(), self.bin / "initdb", "-N", "-D",
                 self.dir / "data", "-U", "ship", "-A", "scram-sha-256",
-                f"--pwfile={self.dir}/password", timeout=60)
+                f"--pwfile={self.dir}/password", timeout=60, cwd=self.dir)
 
     @staticmethod
     def other_user():
