@@ -247,7 +247,7 @@ def rootless(stage):
                "any http://h1.test/**")
     assert run.stdout == "own\n", run
     enter = ["nsenter", "-t", str(box.pid), "-U", "-n",
-             "--preserve-credentials", PYTHON, HERE / "appliance_probe.py"]
+             "--preserve-credentials", PYTHON, stage.project / "appliance_probe.py"]
     # What it sends arrives and is judged; its instance knows no such name.
     assert user(*enter, "connect", "11.0.0.3", "80").stdout.startswith(
         "HTTP/1.1 50"), "not judged"

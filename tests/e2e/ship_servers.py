@@ -3,6 +3,7 @@ started again; and what rows each of them has."""
 import glob
 import json
 import pathlib
+import pwd
 import re
 import shutil
 import signal
@@ -115,7 +116,9 @@ class PostgreSQL(Server):
 
     @staticmethod
     def other_user():
-        return ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+        who = pwd.getpwnam("postgres")    # the package makes that user
+        return ["unshare", "--user", f"--map-user={who.pw_uid}",
+                f"--map-group={who.pw_gid}"]
 
     def argv(self):
         return [*self.other_user(), self.bin / "postgres", "-D",
