@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from harness import CONFIG, main, outside, wait_for
+from harness import CONFIG, HERE, PYTHON, main, outside, wait_for
 
 BASE = CONFIG + """
 ask_timeout: 4s
@@ -18,6 +18,7 @@ policies:
       - GET https://h1.test/plain
       - GET https://h1.test/drip
       - GET https://h2.test/drip
+      - tcp://other.test:7005
       - GET https://h1.test/free/**
       - GET https://h2.test/
       - any https://h1.test/echo max-body=1000
@@ -28,9 +29,25 @@ policies:
       - POST https://h2.test/echo
 """
 LESS = BASE.replace("      - GET https://h1.test/drip\n", "").replace(
-    "      - GET https://h2.test/drip\n", "")
+    "      - GET https://h2.test/drip\n", "").replace(
+    "      - tcp://other.test:7005\n", "")
 
 CURL = "curl -sS -m 20 -w '%{http_code}'"
+
+
+# Echoes through a tunnel, then waits for its end.
+TUNNEL = """
+import socket, time
+s = socket.create_connection(("other.test", 7005), 10)
+s.sendall(b"through")
+print(s.recv(99).decode(), flush=True)
+begun = time.monotonic()
+try:
+    ended = s.recv(99) == b""
+except ConnectionResetError:
+    ended = True
+print(ended, time.monotonic() - begun < 8, flush=True)
+"""
 
 
 class Driver:
@@ -166,8 +183,7 @@ def timed(stage):
     row = stage.row(host="other.test", path="/drip")
     assert row["outcome"] == "cut" and row["reason"] == "policy-changed", row
     wait_for("the grant to go", lambda: "other.test" not in grants(stage))
-    # The name is gone with it.
-    assert stage.driver.ask("https://other.test/drip")[0] == 0
+    assert stage.driver.ask("https://other.test/drip")[0] == 403
 
 
 @outside("deny and ask at run time outweigh an allow; revoke takes them back")
@@ -220,6 +236,9 @@ def options(stage):
 def reload_cuts(stage):
     cut = [stage.driver.begin(f"https://{host}/drip")
            for host in ("h1.test", "h2.test")]
+    tunnel = stage.popen("python3", "-c", TUNNEL, policy="team",
+                         stdout=subprocess.PIPE, text=True)
+    assert tunnel.stdout.readline() == "through\n"
     wait_for("both to begin", lambda: all(
         out.with_name(out.name + ".body").exists() for out in cut))
     stage.write_config(LESS)
@@ -229,6 +248,9 @@ def reload_cuts(stage):
         status, body = stage.driver.end(out)
         assert status == 200 and "data: 9" not in body, (status, body)
     assert time.monotonic() - begun < 2, "not within a second"
+    assert tunnel.communicate(timeout=15)[0] == "True True\n"
+    row = stage.row(host="other.test", kind="tunnel")
+    assert row["outcome"] == "cut" and row["reason"] == "policy-changed", row
     assert stage.row(host="h1.test", path="/drip")["reason"] == "policy-changed"
     assert stage.row(host="h2.test", path="/drip")["reason"] == "policy-changed"
     stage.driver.close()
@@ -266,5 +288,10 @@ def reload_hundred(stage):
     assert len(generations) > 5, generations
 
 
+def echoes(stage):
+    stage.start("echo", stage.origin_command(
+        PYTHON, HERE / "tcp_origin.py", "11.0.0.3"))
+
+
 if __name__ == "__main__":
-    main("team", BASE)
+    main("team", BASE, echoes)
