@@ -325,6 +325,13 @@ def strangers(stage):
     wait_for("a count", lambda: int(audit_status(stage)["bad_spools"]) >= 6)
 
 
+def still(load):
+    """Does nothing arrive at the origin any more?"""
+    before = len(load.seen())
+    time.sleep(0.5)
+    return len(load.seen()) == before
+
+
 @outside("the run directory's file system is full: refused, then it goes on")
 def run_full(stage):
     stage.stop_instance()
@@ -343,9 +350,8 @@ def run_full(stage):
             except OSError:
                 pass
         wait_for("a refusal", lambda: load.statuses().get("503"), 20)
-        full = len(load.seen())
-        time.sleep(0.5)
-        assert len(load.seen()) == full, "forwarded without a record"
+        # Each worker has some slots that were populated before.
+        wait_for("an end of forwarding", lambda: still(load), 20)
         ballast.unlink()
         for pid in stage.children()[AUDIT]:
             os.kill(pid, signal.SIGCONT)
