@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/lines.h"
 #include "base/base.h"
 #include "base/err.h"
 #include "base/slice.h"
@@ -62,23 +63,9 @@ static int request_get(const char *dir, const char *name, char ret[TEXT_MAX])
 	return 0;
 }
 
-/* The value of a line "name value"; empty when there is none. */
-static struct slice request_value(const char *text, const char *name)
-{
-	struct slice rest = slice_str(text), line, key, value;
-
-	while (rest.len) {
-		(void)slice_cut(rest, '\n', &line, &rest);
-		if (slice_cut(line, ' ', &key, &value) &&
-		    slice_eq(key, slice_str(name)))
-			return value;
-	}
-	return slice_of(NULL, 0);
-}
-
 static bool request_number(const char *text, const char *name, uint64_t *ret)
 {
-	struct slice s = request_value(text, name);
+	struct slice s = lines_value(text, name);
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < s.len; i++) {
@@ -139,7 +126,7 @@ int request_answer_read(const char *dir, struct request_answer *ret)
 	if (!request_number(text, "id", &a.id) ||
 	    !request_number(text, "rows", &a.rows))
 		return ERR_SYNTAX;
-	error = request_value(text, "error");
+	error = lines_value(text, "error");
 	(void)snprintf(a.error, sizeof(a.error), "%.*s", (int)error.len,
 		       error.len ? error.ptr : "");
 	*ret = a;

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit/lines.h"
 #include "base/base.h"
 #include "base/err.h"
 
@@ -95,23 +96,9 @@ static bool pin_key(struct verify *v, const char *key)
 	return true;
 }
 
-/* The value of a line "name value". */
-static struct slice pin_value(const char *text, const char *name)
-{
-	struct slice rest = slice_str(text), line, key, value;
-
-	while (rest.len) {
-		(void)slice_cut(rest, '\n', &line, &rest);
-		if (slice_cut(line, ' ', &key, &value) &&
-		    slice_eq(key, slice_str(name)))
-			return value;
-	}
-	return slice_of(NULL, 0);
-}
-
 static int64_t pin_number(const char *text, const char *name)
 {
-	struct slice s = pin_value(text, name);
+	struct slice s = lines_value(text, name);
 
 	return s.len ? strtoll(s.ptr, NULL, 10) : 0;
 }
@@ -125,7 +112,7 @@ static bool pin_checkpoint(struct verify *v, const char *path)
 
 	if (err)
 		return verify_unsure(v, "%s: %s", path, err_str(err));
-	name = pin_value(text, "instance");
+	name = lines_value(text, "instance");
 	(void)snprintf(instance, sizeof(instance), "%.*s", (int)name.len,
 		       name.len ? name.ptr : "");
 	*st = (struct chain_statement){
@@ -135,9 +122,9 @@ static bool pin_checkpoint(struct verify *v, const char *path)
 		.total = pin_number(text, "rows"),
 		.signed_us = pin_number(text, "time_us"),
 	};
-	if (!chain_hex_parse(pin_value(text, "hash"), st->hash, CHAIN_HASH) ||
-	    !chain_hex_parse(pin_value(text, "key"), st->key, CHAIN_KEY) ||
-	    !chain_hex_parse(pin_value(text, "signature"), st->signature,
+	if (!chain_hex_parse(lines_value(text, "hash"), st->hash, CHAIN_HASH) ||
+	    !chain_hex_parse(lines_value(text, "key"), st->key, CHAIN_KEY) ||
+	    !chain_hex_parse(lines_value(text, "signature"), st->signature,
 			     CHAIN_SIGNATURE) ||
 	    !chain_statement_is_signed(st, instance))
 		return verify_unsure(v, "%s: not a signed checkpoint", path);
