@@ -7,7 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/base.h"
 #include "cli/ask.h"
+#include "cli/cells.h"
 #include "cli/cli.h"
 #include "gateway/control.h"
 #include "policy/policy.h"
@@ -42,18 +44,16 @@ struct asks_list {
 	uint32_t seen; /* questions up to this number are not shown again */
 };
 
-/* What a sandbox sent, on a terminal or in JSON: printable ASCII only. */
-static void asks_text(struct slice s, bool json)
+/* What a sandbox sent, on a terminal: printable ASCII only. */
+static void asks_text(struct slice s)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.ptr[i];
 
-		if (json && (c == '"' || c == '\\'))
-			(void)printf("\\%c", c);
-		else if (c >= ' ' && c < 0x7f)
+		if (c >= ' ' && c < 0x7f)
 			(void)putchar(c);
 		else
-			(void)printf(json ? "\\u%04x" : "\\x%02x", c);
+			(void)printf("\\x%02x", c);
 	}
 }
 
@@ -63,19 +63,27 @@ struct asks_question {
 	struct slice sandbox, line, query, rule;
 };
 
+/* What is not there is "", never null. */
+static struct cell asks_cell(struct slice s)
+{
+	return (struct cell){ .kind = CELL_TEXT, .text = s };
+}
+
 static void asks_json(const struct asks_question *q)
 {
-	(void)printf("{\"question\":%" PRIu32 ",\"sandbox\":\"", q->id);
-	asks_text(q->sandbox, true);
-	(void)printf("\",\"asked\":%" PRIu64 ",\"until\":%" PRIu64
-		     ",\"requests\":%" PRIu32 ",\"request\":\"",
-		     q->asked_s, q->until_s, q->waiters);
-	asks_text(q->line, true);
-	(void)printf("\",\"query\":\"");
-	asks_text(q->query, true);
-	(void)printf("\",\"rule\":\"");
-	asks_text(q->rule, true);
-	(void)puts("\"}");
+	static const char *const names[] = { "question", "sandbox",  "asked",
+					     "until",	 "requests", "request",
+					     "query",	 "rule" };
+	const struct cell row[] = {
+		cell_integer(q->id),	  asks_cell(q->sandbox),
+		cell_integer(q->asked_s), cell_integer(q->until_s),
+		cell_integer(q->waiters), asks_cell(q->line),
+		asks_cell(q->query),	  asks_cell(q->rule),
+	};
+
+	static_assert(ARRAY_SIZE(names) == ARRAY_SIZE(row), "a name each");
+	cells_object(stdout, names, row, ARRAY_SIZE(row));
+	(void)putchar('\n');
 }
 
 static void asks_table(const struct asks_question *q, bool first)
@@ -88,13 +96,13 @@ static void asks_table(const struct asks_question *q, bool first)
 	(void)printf("%8" PRIu32 "  %-14.*s %5" PRId64 "s %8" PRIu32 "  ",
 		     q->id, (int)q->sandbox.len, q->sandbox.ptr,
 		     left > 0 ? left : 0, q->waiters);
-	asks_text(q->line, false);
+	asks_text(q->line);
 	if (q->query.len) {
 		(void)putchar('?');
-		asks_text(q->query, false);
+		asks_text(q->query);
 	}
 	(void)printf("\n%43sasked by: ", "");
-	asks_text(q->rule, false);
+	asks_text(q->rule);
 	(void)putchar('\n');
 }
 
