@@ -74,15 +74,15 @@ static inline ptrdiff_t slice_find(struct slice s, char c)
 static inline bool slice_cut(struct slice s, char c, struct slice *ret_head,
 			     struct slice *ret_tail)
 {
-	ptrdiff_t at = slice_find(s, c);
+	const char *at = s.len ? memchr(s.ptr, c, s.len) : NULL;
 
-	if (at < 0) {
+	if (!at) {
 		*ret_head = s;
 		*ret_tail = slice_of(NULL, 0);
 		return false;
 	}
-	*ret_head = slice_of(s.ptr, (size_t)at);
-	*ret_tail = slice_skip(s, (size_t)at + 1);
+	*ret_head = slice_of(s.ptr, (size_t)(at - s.ptr));
+	*ret_tail = slice_of(at + 1, (size_t)(s.ptr + s.len - at) - 1);
 	return true;
 }
 
