@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""The units, as systemd reads them: no fault, and little left open."""
+"""The units as they are installed and as systemd reads them: each program of
+theirs is there, no fault, and little left open.
+"""
+import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
 
-HERE = pathlib.Path(__file__).resolve().parent
-UNITS = HERE.parent.parent / "systemd"
 # Of 100: what systemd-analyze counts as exposed. `service` has no way to the
 # world but IP; `capture` is root with one capability.
 EXPOSED = {"penstock.service": 20, "penstock-capture.service": 30}
@@ -27,21 +28,28 @@ def tell(what, good, output):
     return good
 
 
+def install(prefix, **env):
+    subprocess.run(["cmake", "--install", sys.argv[1], "--prefix", prefix],
+                   env=dict(os.environ, **env), check=True,
+                   stdout=subprocess.DEVNULL)
+
+
 def main():
     if not shutil.which("systemd-analyze"):
         print("skipped: there is no systemd-analyze")
         sys.exit(77)
-    programs = pathlib.Path(sys.argv[1]).resolve() / "bin"
     with tempfile.TemporaryDirectory(prefix="penstock-units.") as name:
-        where = pathlib.Path(name)
-        for unit in UNITS.iterdir():
-            text = unit.read_text()
-            (where / unit.name).write_text(
-                text.replace("/usr/bin/penstock", f"{programs}/penstock"))
+        prefix = pathlib.Path(name)
+        install(prefix)
+        where = prefix / "lib/systemd/system"
         units = sorted(where.iterdir())
         status, out = analyze("verify", "--man=no", *units)
         ours = [line for line in out.splitlines() if "penstock" in line]
         good = tell("the units verify", status == 0 and not ours, out)
+        # Whatever prefix it was configured with: Debian's zsh looks here.
+        install("/usr", DESTDIR=name)
+        zsh = prefix / "usr/share/zsh/vendor-completions/_penstock"
+        good = tell("zsh finds its completion", zsh.exists(), str(zsh)) and good
         for unit, most in EXPOSED.items():
             status, out = analyze("security", "--offline=true",
                                   f"--threshold={most}", where / unit)
