@@ -172,14 +172,12 @@ void chain_key_free(struct chain_key **k)
 	*k = NULL;
 }
 
-const uint8_t *chain_key_public(const struct chain_key *k)
-{
-	return k->public_key;
-}
-
-size_t chain_statement_print(const struct chain_statement *st,
-			     const char *instance,
-			     char ret[CHAIN_STATEMENT_MAX])
+/* What is signed, as people read it. Returns its length, 0 if instance is too
+ * long.
+ */
+static size_t chain_statement_print(const struct chain_statement *st,
+				    const char *instance,
+				    char ret[CHAIN_STATEMENT_MAX])
 {
 	char hash[CHAIN_HEX(CHAIN_HASH)];
 	int n;

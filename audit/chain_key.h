@@ -45,8 +45,6 @@ struct chain_key;
 int chain_key_open(const char *path, bool make, struct chain_key **ret);
 void chain_key_free(struct chain_key **k);
 
-const uint8_t *chain_key_public(const struct chain_key *k);
-
 /* Fill in key and signature. Returns 0 or -EIO. */
 int chain_key_sign(const struct chain_key *k, const char *instance,
 		   struct chain_statement *statement);
@@ -54,13 +52,6 @@ int chain_key_sign(const struct chain_key *k, const char *instance,
 /* Is the signature the one of statement->key? */
 bool chain_statement_is_signed(const struct chain_statement *statement,
 			       const char *instance);
-
-/* What is signed, as people read it. Returns its length, 0 if instance is too
- * long.
- */
-size_t chain_statement_print(const struct chain_statement *statement,
-			     const char *instance,
-			     char ret[CHAIN_STATEMENT_MAX]);
 
 /* Lower-case digits and a NUL. */
 void chain_hex_print(const uint8_t *octets, size_t len, char *ret);

@@ -222,7 +222,9 @@ int copy_next(struct copy_in *in)
 	return in_object(in) ? 1 : ERR_SYNTAX;
 }
 
-const struct copy_field *copy_find(const struct copy_in *in, const char *name)
+/* NULL when there is none of this name. */
+static const struct copy_field *copy_find(const struct copy_in *in,
+					  const char *name)
 {
 	for (size_t i = 0; i < in->len; i++)
 		if (slice_eq(in->field[i].name, slice_str(name)))

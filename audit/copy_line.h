@@ -49,9 +49,6 @@ struct copy_in {
  */
 int copy_next(struct copy_in *in);
 
-/* NULL when there is none of this name. */
-const struct copy_field *copy_find(const struct copy_in *in, const char *name);
-
 /* Empty or 0 when it is missing or of another kind. */
 struct slice copy_find_text(const struct copy_in *in, const char *name);
 int64_t copy_find_number(const struct copy_in *in, const char *name);

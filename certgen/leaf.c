@@ -123,13 +123,6 @@ static int leaf_name_read(struct slice name, struct leaf_name *ret)
 	return 0;
 }
 
-bool leaf_name_ok(struct slice name)
-{
-	struct leaf_name n;
-
-	return leaf_name_read(name, &n) == 0;
-}
-
 /* A GENERAL_NAME that owns its value, or NULL. */
 static GENERAL_NAME *leaf_general_name(const struct leaf_name *n)
 {

@@ -37,14 +37,11 @@ struct leaf {
 	int64_t until_s; /* notAfter, seconds since 1970 */
 };
 
-/* Could name stand in a certificate? Canonical names as http/authority.h
- * prints them: lower-case LDH or underscore labels, 253 octets, no wildcard;
- * or an address. The gateway has looked already; we do not take its word.
- */
-bool leaf_name_ok(struct slice name);
-
-/* Mint. Returns 0, ERR_SYNTAX (no good name), ERR_STALE (the CA has expired),
- * ERR_LIMIT (past LEAF_DER_MAX) or ERR_TLS; *ret is untouched on failure.
+/* Mint for a canonical name as http/authority.h prints them: lower-case LDH or
+ * underscore labels, 253 octets, no wildcard; or an address. The gateway has
+ * looked already; we do not take its word. Returns 0, ERR_SYNTAX (no good
+ * name), ERR_STALE (the CA has expired), ERR_LIMIT (past LEAF_DER_MAX) or
+ * ERR_TLS; *ret is untouched on failure.
  */
 int leaf_mint(const struct root *root, const struct leaf_key *key,
 	      struct slice name, int64_t now_s, struct leaf *ret);

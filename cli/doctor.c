@@ -135,7 +135,8 @@ static void doctor_json(const char *text)
 	(void)putchar('"');
 }
 
-void doctor_print(const char *name, const struct doctor *d, bool json)
+/* One line of the answer. json: an object, without a comma behind it. */
+static void doctor_print(const char *name, const struct doctor *d, bool json)
 {
 	static const char *const states[] = { "OK", "WARN", "FAIL" };
 

@@ -42,7 +42,4 @@ void doctor_fix(struct doctor *d, const char *fmt, ...)
 #define DOCTOR_WAIT_MS 10000
 int doctor_run(char *const *argv, int inherit, char ret[DOCTOR_TEXT_MAX]);
 
-/* One line of the answer. json: an object, without a comma behind it. */
-void doctor_print(const char *name, const struct doctor *d, bool json);
-
 #endif

@@ -29,7 +29,6 @@ struct instance {
 #define INSTANCE_CONFIG	 "penstock.yaml" /* conf */
 #define INSTANCE_PID	 "penstock.pid"	 /* run; locked while `up` runs */
 #define INSTANCE_LOG	 "penstock.log"	 /* run; of one started by `run` */
-#define INSTANCE_NAMES	 "names"	 /* state */
 
 /* Fill *ret from the environment and the uid. Creates nothing. Returns 0, or
  * -EINVAL / -ENAMETOOLONG with a message on standard error.

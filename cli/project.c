@@ -93,7 +93,11 @@ static bool project_is_plain(const char *text, size_t len)
 	return true;
 }
 
-ssize_t project_read(const char *dir, char **ret)
+/* Read dir's file: *ret is malloc'd, NUL behind it. Only a regular file of
+ * printable ASCII, tabs and line feeds, so that a diff shows all of it.
+ * Returns its length, -ENOENT, ERR_SYNTAX, -EFBIG or another -errno.
+ */
+static ssize_t project_read(const char *dir, char **ret)
 {
 	char path[PATH_MAX];
 	char *text = NULL;

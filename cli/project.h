@@ -28,12 +28,6 @@ bool project_copy(const struct instance *in, const char *dir,
 
 enum project_state project_look(const struct instance *in, const char *dir);
 
-/* Read dir's file: *ret is malloc'd, NUL behind it. Only a regular file of
- * printable ASCII, tabs and line feeds, so that a diff shows all of it.
- * Returns its length, -ENOENT, ERR_SYNTAX, -EFBIG or another -errno.
- */
-ssize_t project_read(const char *dir, char **ret);
-
 /* `penstock policy apply`; argv[0] is "apply". Returns an exit status. */
 int project_apply_cmd(int argc, char **argv);
 

@@ -48,8 +48,7 @@ enum worker_frame {
 	WORKER_SECRET = 12,
 };
 
-#define ASK_LINE_MAX   1024 /* octets; what is longer is not asked */
-#define ASK_QUERY_MAX  512  /* octets; longer ones are not asked either */
-#define ASK_PHRASE_LEN 160  /* octets of an answer's phrase */
+#define ASK_LINE_MAX  1024 /* octets; what is longer is not asked */
+#define ASK_QUERY_MAX 512  /* octets; longer ones are not asked either */
 
 #endif

@@ -437,14 +437,3 @@ int h1_writer_run(struct h1_writer *w, struct buf *out)
 		r = write_end(w, out);
 	return r;
 }
-
-bool h1_writer_pending(const struct h1_writer *w)
-{
-	const struct http_flow *flow = w->flow;
-
-	if (flow->interim)
-		return true;
-	if (!flow->head_written)
-		return flow->head != NULL;
-	return buf_len(&flow->body) || flow->end || flow->cut;
-}

@@ -32,7 +32,4 @@ struct h1_writer {
  */
 int h1_writer_run(struct h1_writer *w, struct buf *out);
 
-/* Would h1_writer_run() do anything? May err on the side of true. */
-bool h1_writer_pending(const struct h1_writer *w);
-
 #endif

@@ -683,7 +683,6 @@ static const struct http_codec_ops h2_ops = {
 	.read = h2_read,
 	.read_end = h2_read_end,
 	.write = h2_write,
-	.pending = h2_pending,
 	.ready = h2_ready,
 	.submit = h2_submit,
 	.resume = h2_resume,

@@ -8,13 +8,6 @@ int sink_open(const struct config_ship *ship, struct sink **ret,
 		       : sink_http_open(ship, ret, ret_what);
 }
 
-void sink_free(struct sink **s)
-{
-	if (*s)
-		(*s)->ops->free(*s);
-	*s = NULL;
-}
-
 void sink_files(const struct sink *s, const char *ret[SINK_FILES_MAX])
 {
 	s->ops->files(s, ret);

@@ -43,7 +43,6 @@ struct sink;
  */
 int sink_open(const struct config_ship *ship, struct sink **ret,
 	      const char **ret_what);
-void sink_free(struct sink **s);
 
 /* Files that it opens later, NULL-terminated. */
 void sink_files(const struct sink *s, const char *ret[SINK_FILES_MAX]);
@@ -53,7 +52,6 @@ void sink_send(struct sink *s, const struct sink_load *load,
 
 /* The two kinds, for sink.c only. */
 struct sink_ops {
-	void (*free)(struct sink *s);
 	void (*files)(const struct sink *s, const char *ret[SINK_FILES_MAX]);
 	void (*send)(struct sink *s, const struct sink_load *load,
 		     struct sink_result *ret);

@@ -49,10 +49,8 @@ static struct sink_http *http_of(struct sink *s)
 	return CONTAINER_OF(s, struct sink_http, base);
 }
 
-static void http_free(struct sink *s)
+static void http_free(struct sink_http *h)
 {
-	struct sink_http *h = http_of(s);
-
 	curl_slist_free_all(h->fields);
 	if (h->curl)
 		curl_easy_cleanup(h->curl);
@@ -328,7 +326,7 @@ static int http_setup(struct sink_http *h, const struct config_ship *ship,
 int sink_http_open(const struct config_ship *ship, struct sink **ret,
 		   const char **ret_what)
 {
-	static const struct sink_ops ops = { http_free, http_files, http_send };
+	static const struct sink_ops ops = { http_files, http_send };
 	struct sink_http *h = calloc(1, sizeof(*h));
 	int err;
 
@@ -341,7 +339,7 @@ int sink_http_open(const struct config_ship *ship, struct sink **ret,
 	h->ca = ship->ca;
 	err = http_setup(h, ship, ret_what);
 	if (err) {
-		http_free(&h->base);
+		http_free(h);
 		return err;
 	}
 	*ret = &h->base;

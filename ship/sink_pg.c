@@ -54,10 +54,8 @@ static void pg_close(struct sink_pg *p)
 	p->conn = NULL;
 }
 
-static void pg_free(struct sink *s)
+static void pg_free(struct sink_pg *p)
 {
-	struct sink_pg *p = pg_of(s);
-
 	pg_close(p);
 	PQconninfoFree(p->options);
 	explicit_bzero(p->password, sizeof(p->password));
@@ -331,7 +329,7 @@ static int pg_setup(struct sink_pg *p, const struct config_ship *ship,
 int sink_pg_open(const struct config_ship *ship, struct sink **ret,
 		 const char **ret_what)
 {
-	static const struct sink_ops ops = { pg_free, pg_files, pg_send };
+	static const struct sink_ops ops = { pg_files, pg_send };
 	struct sink_pg *p = calloc(1, sizeof(*p));
 	int err;
 
@@ -341,7 +339,7 @@ int sink_pg_open(const struct config_ship *ship, struct sink **ret,
 	p->base.ops = &ops;
 	err = pg_setup(p, ship, ret_what);
 	if (err) {
-		pg_free(&p->base);
+		pg_free(p);
 		return err;
 	}
 	*ret = &p->base;

@@ -23,8 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STATUS_FILE "ship/ship.status" /* in the run directory */
-#define STATUS_MAX  8		       /* destinations */
+#define STATUS_MAX 8 /* destinations */
 
 struct status_dest {
 	char name[64];

@@ -34,9 +34,8 @@
 #include "base/jail.h"
 
 /* The child's answers, beside 0 and death. */
-#define REFUSED	    1 /* the call failed as it should */
-#define NO_LANDLOCK 77
-#define TROUBLE	    99
+#define REFUSED 1 /* the call failed as it should */
+#define TROUBLE 99
 
 static char dir[] = "/tmp/jail_test.XXXXXX";
 static char inside[64], outside[64];
