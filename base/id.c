@@ -8,22 +8,36 @@
 #define ID_EPOCH_US    1704067200000000ull /* 2024-01-01T00:00:00Z */
 #define ID_US_END      (1ull << 51)	   /* first count that does not fit */
 #define ID_WRITER_BITS 12
-#define ID_WRITERS     (1u << ID_WRITER_BITS)
+#define ID_EARLY_US    (1ull << 45) /* 407 days */
+
+static_assert(ID_WRITERS == 1u << ID_WRITER_BITS, "the bits of a number");
 
 /* Crockford's base 32: in ASCII order, without I, L, O and U. */
 static const char id_digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+/* A machine without a clock of its own starts before 2024, again and again:
+ * what it counts from differs all the same.
+ */
+static uint64_t id_since_2024(uint64_t wall_us)
+{
+	return wall_us < ID_EPOCH_US ? wall_us % ID_EARLY_US
+				     : wall_us - ID_EPOCH_US;
+}
+
 uint64_t id_next(struct id_source *src, uint64_t wall_us)
 {
-	uint64_t us = wall_us > ID_EPOCH_US ? wall_us - ID_EPOCH_US : 0;
+	uint64_t us = id_since_2024(wall_us);
 
-	assert(src->writer < ID_WRITERS);
-	/* A clock that stands still, went back, or is absurd: count on. */
-	if (us <= src->last_us || us >= ID_US_END)
+	assert(src->writer <= ID_WRITERS - ID_TURNS && src->turn < ID_TURNS);
+	/* A clock that stands still, went back a little, or is absurd. */
+	if (us < src->last_us && src->last_us - us > ID_BACK_US &&
+	    src->turn + 1 < ID_TURNS)
+		src->turn++;
+	else if (us <= src->last_us || us >= ID_US_END)
 		us = src->last_us + 1;
 	assert(us < ID_US_END);
 	src->last_us = us;
-	return us << ID_WRITER_BITS | src->writer;
+	return us << ID_WRITER_BITS | (uint64_t)(src->writer + src->turn);
 }
 
 void id_print(uint64_t id, char ret[ID_TEXT])

@@ -1,11 +1,17 @@
 /* base/id.h - request ids: unique, sortable by time, 63 bits.
  *
  *   bits 62..12  microseconds since 2024-01-01T00:00:00Z (71 years)
- *   bits 11..0   the writer's number, unique among the writers of an instance
+ *   bits 11..0   the writer's number
  *
- * A writer never gives the same microsecond twice, also when the clock is set
- * back. Printed as 13 characters of Crockford's base 32, which sort as the
- * numbers do.
+ * A writer has ID_TURNS numbers that no other writer of the instance has had
+ * for long, and never gives the same microsecond twice under one of them. When
+ * the clock is set back by less than ID_BACK_US it counts on until the clock is
+ * there again. Set back by more, it follows the clock under its next number: a
+ * clock that was years ahead for a minute must not leave ids for years that say
+ * so. When there is no next number it counts on.
+ *
+ * Printed as 13 characters of Crockford's base 32, which sort as the numbers
+ * do.
  */
 #ifndef BASE_ID_H
 #define BASE_ID_H
@@ -16,9 +22,14 @@
 
 #define ID_TEXT 14 /* bytes that id_print() writes, NUL included */
 
+#define ID_WRITERS 4096
+#define ID_TURNS   8
+#define ID_BACK_US 60000000
+
 struct id_source {
 	uint64_t last_us; /* since 2024 */
-	uint16_t writer;  /* 0 to 4095 */
+	uint16_t writer; /* the first number: below ID_WRITERS, and its turns */
+	uint16_t turn;	 /* below ID_TURNS */
 };
 
 uint64_t id_next(struct id_source *src, uint64_t wall_us);

@@ -55,7 +55,7 @@ static void crew_become(struct parent *p, uint32_t index, int door,
 		.spool_dir = p->spool_dir,
 		.ca_pem = slice_of(p->ca_pem, p->ca_pem_len),
 		.durations_ms = p->durations_ms,
-		.writer = p->writer,
+		.writer = p->workers[index].writer,
 		.door = door,
 	};
 
@@ -73,6 +73,25 @@ static void crew_become(struct parent *p, uint32_t index, int door,
 	_exit(worker_run(&setup));
 }
 
+/* Numbers of no worker that lives: others may have been replaced more often
+ * than there are numbers.
+ */
+static uint16_t crew_writer(struct parent *p)
+{
+	uint16_t writer;
+	bool taken;
+
+	static_assert(WORKERS_MAX < WRITERS, "there is always one left");
+	do {
+		writer = writers_next(&p->writers);
+		taken = false;
+		for (size_t i = 0; i < p->workers_len; i++)
+			taken |= p->workers[i].pid &&
+				 p->workers[i].writer == writer;
+	} while (taken);
+	return writer;
+}
+
 static int crew_fork(struct parent *p, uint32_t index)
 {
 	struct parent_worker *w = &p->workers[index];
@@ -83,7 +102,7 @@ static int crew_fork(struct parent *p, uint32_t index)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
-	p->writer = (uint16_t)((p->writer + 1) & 0xfff);
+	w->writer = crew_writer(p);
 	w->pid = fork();
 	if (w->pid == 0) {
 		(void)fcntl(ends[1], F_SETFL, O_NONBLOCK);

@@ -21,6 +21,7 @@
 #include "gateway/questions.h"
 #include "gateway/stats.h"
 #include "gateway/worker.h"
+#include "gateway/writers.h"
 
 #define DOORS_MAX	       1100 /* control connections: one per `run`, and tools */
 #define INSTANCE_LISTENERS_MAX 16
@@ -43,7 +44,8 @@ struct parent_worker {
 	pid_t pid; /* 0: none */
 	int door;  /* -1: none */
 	uint64_t started_ms;
-	uint32_t gen; /* of its door's events */
+	uint16_t writer; /* its first number */
+	uint32_t gen;	 /* of its door's events */
 };
 
 /* One of the instance itself. */
@@ -91,7 +93,7 @@ struct parent {
 	size_t listeners_len;
 	struct parent_worker workers[WORKERS_MAX];
 	uint32_t workers_len;
-	uint16_t writer;
+	struct writers writers;
 	struct member *members;
 	uint32_t member_id;	   /* last given */
 	uint32_t generation;	   /* of the policies */

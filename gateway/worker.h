@@ -30,7 +30,7 @@ struct worker_setup {
 	const char *const *dns; /* resolvers, or none */
 	size_t dns_len;
 	const uint32_t *durations_ms; /* GATE_TIMERS of them */
-	uint16_t writer;	      /* number in the ids it gives */
+	uint16_t writer;	      /* first number in its ids */
 	bool count_lost;
 	int door; /* to the parent */
 };

@@ -70,7 +70,7 @@ WALK = (
     "portal",
     "medium",
     "inject secrets secrets_impl",
-    "control limits login orders quota",
+    "control limits login orders quota writers",
 )
 
 FOREIGN = {                               # library header: its files

@@ -14,11 +14,11 @@
 
 static void test_layout(void **state)
 {
-	struct id_source src = { .writer = 4095 };
+	struct id_source src = { .writer = 4088 };
 
 	(void)state;
-	assert_int_equal(id_next(&src, NEW_YEAR_2024 + 5), 5 << 12 | 4095);
-	assert_int_equal(id_wall_us(5 << 12 | 4095), NEW_YEAR_2024 + 5);
+	assert_int_equal(id_next(&src, NEW_YEAR_2024 + 5), 5 << 12 | 4088);
+	assert_int_equal(id_wall_us(5 << 12 | 4088), NEW_YEAR_2024 + 5);
 }
 
 /* A clock that stands, goes back, or stands before 2024 or after 2095. */
@@ -47,6 +47,47 @@ static void test_monotonic(void **state)
 		last = id;
 	}
 	assert_int_equal(id_wall_us(last), NEW_YEAR_2024 + 2000);
+}
+
+/* Set back by more than a minute: under another number with the clock, until
+ * there is none; no id comes twice, whatever the clock does.
+ */
+static void test_set_back(void **state)
+{
+	const uint64_t hour = 3600000000, noon = NEW_YEAR_2024 + 12 * hour;
+	struct id_source src = { .writer = 16 };
+	uint64_t id[3 * (ID_TURNS + 2)];
+	size_t n = 0;
+
+	(void)state;
+	for (uint64_t i = 0; i < ID_TURNS + 2; i++) {
+		uint64_t from = n ? id[n - 1] : 0;
+
+		/* The same three microseconds each time, then far ahead. */
+		for (uint64_t us = 0; us < 3; us++) {
+			src.last_us += us ? 0 : i < ID_TURNS ? 87600 * hour : 1;
+			id[n++] = id_next(&src, noon + us);
+			assert_true((id[n - 1] & 0xfff) >= 16);
+			assert_true((id[n - 1] & 0xfff) < 16 + ID_TURNS);
+		}
+		if (i + 1 < ID_TURNS)
+			assert_int_equal(id_wall_us(id[n - 1]), noon + 2);
+		else /* it counts on */
+			assert_true(id[n - 3] > from);
+	}
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < i; k++)
+			assert_true(id[i] != id[k]);
+}
+
+/* A machine that starts in 1970 each time. */
+static void test_no_clock(void **state)
+{
+	struct id_source first = { .writer = 8 }, second = { .writer = 8 };
+
+	(void)state;
+	assert_true(id_next(&first, 1000001) != id_next(&second, 1000002));
+	assert_true(id_wall_us(id_next(&first, 2000000)) > NEW_YEAR_2024);
 }
 
 static void test_text(void **state)
@@ -130,6 +171,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_layout),
 		cmocka_unit_test(test_monotonic),
+		cmocka_unit_test(test_set_back),
+		cmocka_unit_test(test_no_clock),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_text_sorts),
 		cmocka_unit_test(test_must_reject),
