@@ -15,7 +15,7 @@ test="curl git git-lfs python3 wget clang libclang-rt-dev ccache libcmocka-dev o
 	nginx nghttp2-client wrk iproute2 nftables python3-h2 sqlite3
 	bsdutils util-linux procps python3-dnspython dnsperf dnsmasq-base
 	gnutls-bin libnss3-tools chromium
-	zsh fish openssh-client openssh-server redis-tools ncat netcat-openbsd
+	iptables zsh fish openssh-client openssh-server redis-tools ncat netcat-openbsd
 	postgresql
 	systemd-container podman runc"
 

@@ -76,17 +76,27 @@ static int divert_add(struct netlink *nl, int family)
 	return rc == -EEXIST ? 0 : rc;
 }
 
-/* What is not there need not be taken away. */
+/* What is not there, or cannot be, need not be taken away. */
+static int divert_taken(int rc)
+{
+	switch (rc) {
+	case -ENOENT:
+	case -ESRCH:
+	case -ENODEV:
+	case -EAFNOSUPPORT: /* a kernel without IPv6: of a rule */
+	case -EOPNOTSUPP:   /* of a route */
+		return 0;
+	default:
+		return rc;
+	}
+}
+
 static int divert_take(struct netlink *nl, int family)
 {
-	int route = divert_route(nl, family, RTM_DELROUTE, 0);
-	int rule = divert_rule(nl, family, RTM_DELRULE, 0);
+	int route = divert_taken(divert_route(nl, family, RTM_DELROUTE, 0));
+	int rule = divert_taken(divert_rule(nl, family, RTM_DELRULE, 0));
 
-	if (route && route != -ESRCH && route != -ENOENT)
-		return route;
-	return rule == -ENOENT || rule == -ESRCH || rule == -EAFNOSUPPORT
-		       ? 0
-		       : rule;
+	return route ? route : rule;
 }
 
 int divert_install(void)
@@ -111,21 +121,18 @@ int divert_install(void)
 	return rc;
 }
 
+/* IPv6 may have been switched off since: its rule stays then. */
 int divert_remove(void)
 {
 	struct netlink nl;
-	bool ipv6 = false;
-	int rc = netlink_open(NETLINK_ROUTE, &nl);
+	int v4, v6, rc = netlink_open(NETLINK_ROUTE, &nl);
 
 	if (rc)
 		return rc;
-	rc = route_has_ipv6(&ipv6);
-	if (!rc)
-		rc = divert_take(&nl, AF_INET);
-	if (!rc && ipv6)
-		rc = divert_take(&nl, AF_INET6);
+	v4 = divert_take(&nl, AF_INET);
+	v6 = divert_take(&nl, AF_INET6);
 	netlink_close(&nl);
-	return rc;
+	return v4 ? v4 : v6;
 }
 
 /* How many of what is dumped are ours, by family. */

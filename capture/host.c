@@ -66,6 +66,8 @@ static int host_explain(const char *step, int rc)
 	else if (rc == -EEXIST)
 		why = "a table 'inet penstock' is there that is not ours; look "
 		      "at it with: nft list table inet penstock";
+	else if (rc == -EINTR)
+		why = "this host's rules change all the time; try again";
 	else if (rc == -ENOENT || rc == -EOPNOTSUPP || rc == -EPROTONOSUPPORT)
 		why = "the kernel lacks a module; as root: modprobe -a "
 		      "nf_tables nft_tproxy nft_fib_inet nft_ct "
@@ -76,17 +78,25 @@ static int host_explain(const char *step, int rc)
 	return CAPTURE_EXIT;
 }
 
-static int host_interfaces(const struct appliance *a)
+/* The name of one that is not there, or NULL. */
+static const char *host_missing(const struct appliance *a)
 {
 	for (size_t i = 0; i < a->interfaces; i++) {
-		if (if_nametoindex(a->interface[i]))
-			continue;
-		(void)fprintf(stderr,
-			      CAPTURE_PROGRAM ": there is no interface '%s'\n",
-			      a->interface[i]);
-		return CAPTURE_EXIT;
+		if (!if_nametoindex(a->interface[i]))
+			return a->interface[i];
 	}
-	return 0;
+	return NULL;
+}
+
+static int host_interfaces(const struct appliance *a)
+{
+	const char *name = host_missing(a);
+
+	if (!name)
+		return 0;
+	(void)fprintf(stderr, CAPTURE_PROGRAM ": there is no interface '%s'\n",
+		      name);
+	return CAPTURE_EXIT;
 }
 
 /* Two that lead the same packets to different listeners cannot both win. */
@@ -144,11 +154,10 @@ static int host_apply(const struct host *h, const struct rules *rules)
 	return rc ? host_say("the rules are not what was asked for", rc) : 0;
 }
 
-static int host_verify(const struct host *h, const struct rules *rules)
+static int host_differs(const struct rules *rules)
 {
 	int rc = host_check(rules);
 
-	(void)h;
 	if (rc == ERR_STALE) {
 		(void)fprintf(stderr, CAPTURE_PROGRAM
 			      ": the capture in the kernel is not what was "
@@ -156,6 +165,14 @@ static int host_verify(const struct host *h, const struct rules *rules)
 		return 1;
 	}
 	return rc ? host_explain("cannot read the capture back", rc) : 0;
+}
+
+/* A device that was renamed is captured by its sources alone. */
+static int host_verify(const struct host *h, const struct rules *rules)
+{
+	int rc = host_differs(rules);
+
+	return rc ? rc : host_interfaces(&h->what) ? 1 : 0;
 }
 
 static void host_line(void *ctx, const char *chain, const char *what,
@@ -196,12 +213,37 @@ static void host_report(const struct host *h)
 		(void)host_say("cannot write the counters, ignoring", rc);
 }
 
+/* Say it once when a device goes, and once when all are there again. */
+static void host_watch(const struct host *h, bool *gone)
+{
+	if (!*gone) {
+		*gone = host_interfaces(&h->what) != 0;
+	} else if (!host_missing(&h->what)) {
+		*gone = false;
+		(void)fprintf(stderr, CAPTURE_PROGRAM
+			      ": all interfaces are there again\n");
+	}
+}
+
+/* One look at the kernel, and what was changed put back. */
+static void host_repair(const struct rules *rules)
+{
+	int rc = host_differs(rules);
+
+	/* What cannot be read is not known to be changed. */
+	if (rc == 1 && host_install(rules) == 0 && host_check(rules) == 0)
+		(void)fprintf(stderr, CAPTURE_PROGRAM
+			      ": the capture was changed and has been "
+			      "restored\n");
+}
+
 /* Ends only with its caller. A rule that somebody removed is back within
  * HOST_KEEP_S; what cannot be repaired is said each time.
  */
 static int host_keep(const struct host *h, const struct rules *rules)
 {
 	const struct timespec nap = { .tv_sec = HOST_KEEP_S };
+	bool gone = false;
 	int rc = host_apply(h, rules);
 
 	if (rc)
@@ -213,12 +255,8 @@ static int host_keep(const struct host *h, const struct rules *rules)
 	for (;;) {
 		host_report(h);
 		(void)nanosleep(&nap, NULL);
-		if (host_verify(h, rules) == 0)
-			continue;
-		if (host_install(rules) == 0 && host_check(rules) == 0)
-			(void)fprintf(stderr, CAPTURE_PROGRAM
-				      ": the capture was changed and has been "
-				      "restored\n");
+		host_watch(h, &gone);
+		host_repair(rules);
 	}
 }
 

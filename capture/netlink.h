@@ -12,6 +12,7 @@
 #include <libmnl/libmnl.h>
 
 #define NETLINK_BATCH_MAX (168 * 1024) /* bytes; a sandbox takes 4 KiB */
+#define NETLINK_DUMP_MAX  (64u << 20)  /* bytes; some 100,000 rules */
 
 struct netlink {
 	struct mnl_socket *sock; /* owned */
@@ -29,7 +30,9 @@ int netlink_ask(struct netlink *nl, const void *messages, size_t len,
 		uint32_t last);
 
 /* Send a dump request and call fn with each message of the answer; fn returns
- * MNL_CB_OK, or MNL_CB_ERROR with errno set. Returns 0 or -errno.
+ * MNL_CB_OK, or MNL_CB_ERROR with errno set. What changes meanwhile makes the
+ * kernel's answer a torn one: it is asked again. Returns 0, -errno or
+ * ERR_LIMIT; -EINTR when each answer was torn: fn has had the last of them.
  */
 int netlink_dump(struct netlink *nl, const struct nlmsghdr *request,
 		 mnl_cb_t fn, void *ctx);

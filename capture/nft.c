@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/base.h"
 #include "base/err.h"
@@ -177,23 +178,27 @@ static int nft_on_table(const struct nlmsghdr *nlh, void *ctx)
 	return MNL_CB_OK;
 }
 
-static int nft_dump(struct netlink *nl, uint16_t type, mnl_cb_t fn, void *ctx)
+/* table: only what is in the tables of this name (rules only); or NULL. */
+static int nft_dump(struct netlink *nl, uint16_t type, const char *table,
+		    mnl_cb_t fn, void *ctx)
 {
 	char buf[256];
 	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(buf, type, NFPROTO_UNSPEC,
 						     NLM_F_DUMP, ++nl->seq);
 
+	if (table)
+		mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, table);
 	return netlink_dump(nl, nlh, fn, ctx);
 }
 
-static int nft_ask(uint16_t type, mnl_cb_t fn, void *ctx)
+static int nft_ask(uint16_t type, const char *table, mnl_cb_t fn, void *ctx)
 {
 	struct netlink nl;
 	int rc = netlink_open(NETLINK_NETFILTER, &nl);
 
 	if (rc)
 		return rc;
-	rc = nft_dump(&nl, type, fn, ctx);
+	rc = nft_dump(&nl, type, table, fn, ctx);
 	netlink_close(&nl);
 	return rc;
 }
@@ -201,7 +206,7 @@ static int nft_ask(uint16_t type, mnl_cb_t fn, void *ctx)
 int nft_whose(const struct rules *rules, bool *ret_there)
 {
 	struct nft_owner o = { .rules = rules };
-	int rc = nft_ask(NFT_MSG_GETTABLE, nft_on_table, &o);
+	int rc = nft_ask(NFT_MSG_GETTABLE, NULL, nft_on_table, &o);
 
 	if (rc)
 		return rc;
@@ -310,9 +315,10 @@ int nft_verify(const struct rules *rules)
 
 	if (rc)
 		return rc;
-	rc = nft_dump(&nl, NFT_MSG_GETCHAIN, nft_on_chain, &look);
+	rc = nft_dump(&nl, NFT_MSG_GETCHAIN, NULL, nft_on_chain, &look);
 	if (!rc)
-		rc = nft_dump(&nl, NFT_MSG_GETRULE, nft_on_rule, &look);
+		rc = nft_dump(&nl, NFT_MSG_GETRULE, RULES_TABLE, nft_on_rule,
+			      &look);
 	if (!rc)
 		rc = look.err;
 	if (!rc && (look.chains != rules->chains || look.seen != rules->len))
@@ -327,12 +333,16 @@ struct nft_foreign {
 	bool here; /* in the rule being looked at */
 };
 
+/* As nft writes it, and as iptables does. */
 static int nft_on_expr(struct nftnl_expr *expr, void *ctx)
 {
 	const char *name = nftnl_expr_get_str(expr, NFTNL_EXPR_NAME);
 	struct nft_foreign *f = ctx;
 
-	f->here = f->here || !strcmp(name, "tproxy") || !strcmp(name, "redir");
+	if (!strcmp(name, "target"))
+		name = nftnl_expr_get_str(expr, NFTNL_EXPR_TG_NAME);
+	f->here = f->here || !strcasecmp(name, "tproxy") ||
+		  !strcmp(name, "redir") || !strcmp(name, "REDIRECT");
 	return 0;
 }
 
@@ -359,9 +369,10 @@ static int nft_on_foreign(const struct nlmsghdr *nlh, void *ctx)
 int nft_foreign(char ret_table[NFT_NAME_MAX])
 {
 	struct nft_foreign f = { .table = ret_table };
-	int rc = nft_ask(NFT_MSG_GETRULE, nft_on_foreign, &f);
+	int rc = nft_ask(NFT_MSG_GETRULE, NULL, nft_on_foreign, &f);
 
-	return rc ? rc : f.found;
+	/* Others' rules may change all the time; one that stays is seen. */
+	return rc && rc != -EINTR ? rc : f.found;
 }
 
 struct nft_show {
@@ -408,5 +419,5 @@ int nft_show(nft_show_fn *fn, void *ctx)
 {
 	struct nft_show s = { .fn = fn, .ctx = ctx };
 
-	return nft_ask(NFT_MSG_GETRULE, nft_on_show, &s);
+	return nft_ask(NFT_MSG_GETRULE, RULES_TABLE, nft_on_show, &s);
 }
