@@ -50,7 +50,7 @@
  */
 #define AUDIT_NICE (-10)
 
-#define PASS_ROWS      500 /* worth a transaction of their own */
+#define PASS_ROWS      1500 /* worth a transaction of their own */
 #define POLL_MIN_MS    5
 #define POLL_MAX_MS    50   /* one sandbox's share of slots, at full load */
 #define SCAN_MS	       200  /* new spools, dead writers */
@@ -303,6 +303,7 @@ static void audit_status(struct audit *a, uint64_t now_ms)
 {
 	struct drain_counts c = drain_counts(a->drain);
 	struct store_chain chain = store_chain(a->store);
+	const struct spent *spent = store_spent(a->store);
 	char path[PATH_LEN_MAX], new_path[PATH_LEN_MAX];
 	FILE *f;
 
@@ -325,6 +326,9 @@ static void audit_status(struct audit *a, uint64_t now_ms)
 		      (unsigned long long)c.bad_records, a->damaged,
 		      (long long)chain.batches, (long long)chain.rows,
 		      (unsigned long long)store_unshipped(a->store));
+	for (int i = 0; i < SPENT_WORKS; i++)
+		(void)fprintf(f, "cpu_%s_us %llu\n", spent_work_str(i),
+			      (unsigned long long)spent_ns(spent, i) / 1000);
 	if (a->retry_ms)
 		(void)fprintf(f, "error %s\n", store_error(a->store));
 	if (!fclose(f))

@@ -70,7 +70,8 @@ struct pending {
 
 struct pending_cursor {
 	sqlite3_vtab_cursor base;
-	uint32_t at; /* index in order */
+	const struct row *row; /* borrowed; which one stands at at */
+	uint32_t at;	       /* index in order */
 };
 
 static int pending_connect(sqlite3 *db, void *rows, int argc,
@@ -134,6 +135,16 @@ static int pending_close(sqlite3_vtab_cursor *base)
 	return SQLITE_OK;
 }
 
+static int pending_go(sqlite3_vtab_cursor *base, uint32_t at)
+{
+	const struct rows *rows = pending_rows(base);
+	struct pending_cursor *c = pending_cursor(base);
+
+	c->at = at;
+	c->row = at < rows->len ? &rows->row[rows->order[at]] : NULL;
+	return SQLITE_OK;
+}
+
 static int pending_filter(sqlite3_vtab_cursor *base, int index, const char *how,
 			  int argc, sqlite3_value **argv)
 {
@@ -141,32 +152,23 @@ static int pending_filter(sqlite3_vtab_cursor *base, int index, const char *how,
 	(void)how;
 	(void)argc;
 	(void)argv;
-	pending_cursor(base)->at = 0;
-	return SQLITE_OK;
+	return pending_go(base, 0);
 }
 
 static int pending_next(sqlite3_vtab_cursor *base)
 {
-	pending_cursor(base)->at++;
-	return SQLITE_OK;
+	return pending_go(base, pending_cursor(base)->at + 1);
 }
 
 static int pending_eof(sqlite3_vtab_cursor *base)
 {
-	return pending_cursor(base)->at >= pending_rows(base)->len;
-}
-
-static const struct row *pending_row(sqlite3_vtab_cursor *base)
-{
-	const struct rows *rows = pending_rows(base);
-
-	return &rows->row[rows->order[pending_cursor(base)->at]];
+	return !pending_cursor(base)->row;
 }
 
 static int pending_column(sqlite3_vtab_cursor *base, sqlite3_context *context,
 			  int column)
 {
-	const struct row *row = pending_row(base);
+	const struct row *row = pending_cursor(base)->row;
 	struct slice s;
 
 	if (column < COLUMN_PATH) {
@@ -181,7 +183,7 @@ static int pending_column(sqlite3_vtab_cursor *base, sqlite3_context *context,
 
 static int pending_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *ret)
 {
-	*ret = pending_row(base)->number[COLUMN_ID];
+	*ret = pending_cursor(base)->row->number[COLUMN_ID];
 	return SQLITE_OK;
 }
 

@@ -106,11 +106,19 @@ static int store_settings(struct store *s)
 
 static int store_prepare(struct store *s)
 {
+	struct {
+		sqlite3_stmt **stmt;
+		const char *sql;
+	} all[] = {
+		{ &s->late, "INSERT INTO late(id) VALUES(?)" },
+		{ &s->begin, "BEGIN IMMEDIATE" },
+		{ &s->commit, "COMMIT" },
+	};
 	int rc = rows_open(s->db, &s->pending);
 
-	if (rc == SQLITE_OK)
-		rc = sqlite3_prepare_v3(s->db, "INSERT INTO late(id) VALUES(?)",
-					-1, SQLITE_PREPARE_PERSISTENT, &s->late,
+	for (size_t i = 0; i < ARRAY_SIZE(all) && rc == SQLITE_OK; i++)
+		rc = sqlite3_prepare_v3(s->db, all[i].sql, -1,
+					SQLITE_PREPARE_PERSISTENT, all[i].stmt,
 					NULL);
 	if (rc == SQLITE_OK)
 		rc = dict_open(s->db, &s->dict);
@@ -209,25 +217,46 @@ void store_free(struct store **s)
 	seal_free(&(*s)->seal);
 	rows_free(&(*s)->pending);
 	(void)sqlite3_finalize((*s)->late);
+	(void)sqlite3_finalize((*s)->begin);
+	(void)sqlite3_finalize((*s)->commit);
 	(void)sqlite3_close((*s)->db);
 	free(*s);
 	*s = NULL;
 }
 
+struct spent *store_spent(struct store *s)
+{
+	return &s->spent;
+}
+
+/* Run a statement of ours that gives no rows. */
+static int store_run(struct store *s, sqlite3_stmt *stmt)
+{
+	int rc;
+
+	(void)sqlite3_step(stmt);
+	rc = sqlite3_reset(stmt);
+	return rc == SQLITE_OK ? 0 : store_fail(s, sqlite3_sql(stmt), rc);
+}
+
 int store_begin(struct store *s)
 {
-	int err = store_exec(s, "BEGIN IMMEDIATE");
+	bool began = spent_begin(&s->spent);
+	int err = store_run(s, s->begin);
 
 	if (!err)
 		s->now_us = store_wall_us();
+	spent_end(&s->spent, began, SPENT_INSERT);
 	return err;
 }
 
 /* Enter what was put since the last time. */
 static int store_enter(struct store *s, int64_t *ret_changed)
 {
+	bool began = spent_begin(&s->spent);
 	int rc = rows_enter(s->pending, ret_changed);
 
+	spent_end(&s->spent, began, SPENT_INSERT);
 	if (rc != SQLITE_OK)
 		return store_fail(s, "enter rows", rc);
 	s->rows_put += (uint64_t)*ret_changed;
@@ -239,7 +268,7 @@ static int store_put_late(struct store *s, const struct record *r,
 			  int64_t facts)
 {
 	int64_t changed;
-	int rc, err = store_enter(s, &changed);
+	int err = store_enter(s, &changed);
 
 	if (err)
 		return err;
@@ -248,9 +277,7 @@ static int store_put_late(struct store *s, const struct record *r,
 	if (err || !changed)
 		return err;
 	(void)sqlite3_bind_int64(s->late, 1, (int64_t)r->id);
-	(void)sqlite3_step(s->late);
-	rc = sqlite3_reset(s->late);
-	return rc == SQLITE_OK ? 0 : store_fail(s, "note a late row", rc);
+	return store_run(s, s->late);
 }
 
 int store_put(struct store *s, const struct record *r)
@@ -272,15 +299,22 @@ int store_put(struct store *s, const struct record *r)
 	return err;
 }
 
-int store_commit(struct store *s)
+static int store_commit_all(struct store *s)
 {
 	int64_t changed;
 	int err = store_enter(s, &changed);
 
 	if (!err)
 		err = summary_settle(s);
-	if (!err)
-		err = store_exec(s, "COMMIT");
+	return err ? err : store_run(s, s->commit);
+}
+
+int store_commit(struct store *s)
+{
+	bool began = spent_begin(&s->spent);
+	int err = store_commit_all(s);
+
+	spent_end(&s->spent, began, SPENT_INSERT);
 	if (err)
 		return err;
 	s->rows += s->rows_put;

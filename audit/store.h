@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "audit/record.h"
+#include "audit/spent.h"
 
 struct store;
 
@@ -91,6 +92,11 @@ int store_prune(struct store *s, const struct store_limits *limits,
 
 /* Rows that were pruned before they were shipped, since store_open(). */
 uint64_t store_unshipped(const struct store *s);
+
+/* What its CPU went on. The store counts SPENT_INSERT by itself: what a
+ * transaction takes that only puts. The rest is its caller's to count.
+ */
+struct spent *store_spent(struct store *s);
 
 /* Rows that were new at the last commits, since store_open(). */
 uint64_t store_rows(const struct store *s);

@@ -10,6 +10,7 @@
 #include "audit/dict.h"
 #include "audit/rows.h"
 #include "audit/seal.h"
+#include "audit/spent.h"
 #include "audit/summary.h"
 
 struct store {
@@ -17,7 +18,10 @@ struct store {
 	struct dict *dict;    /* owned */
 	struct seal *seal;    /* owned */
 	struct rows *pending; /* owned; of this transaction, not entered yet */
-	sqlite3_stmt *late;   /* owned */
+	sqlite3_stmt *late;   /* owned, as these two */
+	sqlite3_stmt *begin;
+	sqlite3_stmt *commit;
+	struct spent spent;
 	struct summary summary;
 	uint64_t now_us;     /* wall clock at store_begin() */
 	uint64_t rows;	     /* committed */

@@ -49,13 +49,17 @@ static void upkeep_warn(const struct upkeep *u, const char *doing)
 /* Each returns 1 when there is more of it to do, 0, or the store's error. */
 static int upkeep_seal(struct upkeep *u, uint64_t now_ms)
 {
+	struct spent *spent = store_spent(u->store);
+	bool began;
 	int n;
 
 	if (!u->seal_due_ms)
 		u->seal_due_ms = now_ms + SEAL_MS;
 	if (!u->caught_up || now_ms < u->seal_due_ms)
 		return 0;
+	began = spent_begin(spent);
 	n = store_seal(u->store, upkeep_wall_us(), STORE_SEAL_ROWS);
+	spent_end(spent, began, SPENT_SEAL);
 	if (n < 0)
 		upkeep_warn(u, "sealing rows");
 	if (n >= STORE_SEAL_ROWS)
@@ -66,11 +70,15 @@ static int upkeep_seal(struct upkeep *u, uint64_t now_ms)
 
 static int upkeep_sign(struct upkeep *u, uint64_t now_ms)
 {
+	struct spent *spent = store_spent(u->store);
+	bool began;
 	int n;
 
 	if (now_ms < u->sign_due_ms)
 		return 0;
+	began = spent_begin(spent);
 	n = store_checkpoint(u->store, upkeep_wall_us());
+	spent_end(spent, began, SPENT_SEAL);
 	if (n < 0)
 		upkeep_warn(u, "signing a checkpoint");
 	u->sign_due_ms = now_ms + SIGN_MS;
@@ -97,6 +105,18 @@ void upkeep_shipped(const char *state_dir, struct store_limits *ret)
 	ret->shipped_id = strtoull(text, NULL, 10);
 }
 
+/* As store_prune(). */
+static int upkeep_take_away(struct upkeep *u, const struct store_limits *limits,
+			    uint32_t rows_max)
+{
+	struct spent *spent = store_spent(u->store);
+	bool began = spent_begin(spent);
+	int n = store_prune(u->store, limits, upkeep_wall_us(), rows_max);
+
+	spent_end(spent, began, SPENT_PRUNE);
+	return n;
+}
+
 static int upkeep_prune(struct upkeep *u, int entered, uint64_t now_ms)
 {
 	uint32_t rows = PRUNE_ROWS + 2 * (uint32_t)entered;
@@ -105,7 +125,7 @@ static int upkeep_prune(struct upkeep *u, int entered, uint64_t now_ms)
 	if (now_ms < u->prune_due_ms)
 		return 0;
 	upkeep_shipped(u->state_dir, &u->limits);
-	n = store_prune(u->store, &u->limits, upkeep_wall_us(), rows);
+	n = upkeep_take_away(u, &u->limits, rows);
 	if (n < 0)
 		upkeep_warn(u, "taking old rows away");
 	/* Something went: more may have to, so stay at it between passes. */
@@ -115,11 +135,15 @@ static int upkeep_prune(struct upkeep *u, int entered, uint64_t now_ms)
 
 static int upkeep_sum(struct upkeep *u, uint64_t now_ms)
 {
+	struct spent *spent = store_spent(u->store);
+	bool began;
 	int n;
 
 	if (!u->caught_up || now_ms < u->sum_due_ms)
 		return 0;
+	began = spent_begin(spent);
 	n = store_summarise(u->store, upkeep_wall_us());
+	spent_end(spent, began, SPENT_SUM);
 	if (n < 0)
 		upkeep_warn(u, "summing up rows");
 	u->sum_due_ms = now_ms + (n > 0 ? SUM_BUSY_MS : SUM_MS);
@@ -177,7 +201,7 @@ static int upkeep_request(struct upkeep *u, uint64_t now_ms)
 	limits = u->limits;
 	limits.keep_s = u->request.keep_s;
 	limits.bytes_max = u->request.bytes_max;
-	n = store_prune(u->store, &limits, upkeep_wall_us(), PRUNE_ROWS);
+	n = upkeep_take_away(u, &limits, PRUNE_ROWS);
 	if (n > 0) {
 		u->request_rows += (uint64_t)n;
 		return 1;

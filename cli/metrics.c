@@ -30,7 +30,9 @@ struct metrics_row {
 	const char *help;
 };
 
-/* Names that end in _total are counters, the others gauges. */
+/* Names that end in _total are counters, the others gauges. Facts that end in
+ * _us are shown in seconds.
+ */
 static const struct metrics_row metrics_rows[] = {
 	{ "workers", "workers", NULL, "Worker processes." },
 	{ "workers_replaced", "worker_restarts_total", NULL,
@@ -88,6 +90,15 @@ static const struct metrics_row metrics_rows[] = {
 	  "Rows that the chain has sealed." },
 	{ "audit_pruned_unshipped", "ledger_pruned_unshipped_total", NULL,
 	  "Rows that were too old to keep and had not been shipped." },
+	{ "audit_cpu_insert_us", "ledger_cpu_seconds_total", "work=\"insert\"",
+	  "What penstock-audit spent CPU time on." },
+	{ "audit_cpu_seal_us", "ledger_cpu_seconds_total", "work=\"seal\"",
+	  "" },
+	{ "audit_cpu_sum_us", "ledger_cpu_seconds_total", "work=\"sum\"", "" },
+	{ "audit_cpu_prune_us", "ledger_cpu_seconds_total", "work=\"prune\"",
+	  "" },
+	{ "audit_cpu_other_us", "ledger_cpu_seconds_total", "work=\"other\"",
+	  "" },
 	{ "ledger_bytes", "ledger_bytes", NULL,
 	  "Size of the ledger, its write-ahead log included." },
 	{ "audit_damaged", "ledgers_damaged", NULL,
@@ -116,24 +127,34 @@ static const char *metrics_type(const char *name)
 							    : "gauge";
 }
 
+static void metrics_value(FILE *to, const struct vitals *v, const char *fact)
+{
+	unsigned long long n = vitals_number(v, fact);
+
+	if (slice_ends(slice_str(fact), SLICE("_us")))
+		(void)fprintf(to, " %llu.%06llu\n", n / 1000000, n % 1000000);
+	else
+		(void)fprintf(to, " %llu\n", n);
+}
+
 static void metrics_table(FILE *to, const struct vitals *v)
 {
 	const char *last = "";
 
 	for (size_t i = 0; i < ARRAY_SIZE(metrics_rows); i++) {
 		const struct metrics_row *row = &metrics_rows[i];
-		struct slice value = vitals_get(v, row->fact);
 
-		if (!vitals_is_number(value))
+		if (!vitals_is_number(vitals_get(v, row->fact)))
 			continue;
 		if (strcmp(last, row->name) != 0)
 			metrics_head(to, row->name, metrics_type(row->name),
 				     row->help);
 		last = row->name;
-		(void)fprintf(to, "penstock_%s%s%s%s %.*s\n", row->name,
+		(void)fprintf(to, "penstock_%s%s%s%s", row->name,
 			      row->label ? "{" : "",
 			      row->label ? row->label : "",
-			      row->label ? "}" : "", (int)value.len, value.ptr);
+			      row->label ? "}" : "");
+		metrics_value(to, v, row->fact);
 	}
 }
 

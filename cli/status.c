@@ -39,6 +39,11 @@ static const struct {
 	{ "audit_sealed", "rows that the chain has sealed" },
 	{ "audit_pruned_unshipped", "rows too old to keep, not shipped" },
 	{ "audit_age_s", "seconds since penstock-audit said so" },
+	{ "audit_cpu_insert_us", "CPU of penstock-audit, µs: entering rows" },
+	{ "audit_cpu_seal_us", "… sealing and signing them" },
+	{ "audit_cpu_sum_us", "… summing them up" },
+	{ "audit_cpu_prune_us", "… taking old ones away" },
+	{ "audit_cpu_other_us", "… reading spools, and the rest" },
 	{ "ledger_bytes", "size of the ledger" },
 #define STATUS_WORD(name, what) { #name, what },
 	STATS_EACH(STATUS_WORD)

@@ -74,6 +74,8 @@ def counted(stage):
     assert found["penstock_sandbox_requests_total", name] == 3
     assert found["penstock_sandbox_denied_total", name] == 1
     assert found["penstock_unrecorded_total", "lost"] == 0
+    for work in "insert", "other":
+        assert 0 < found["penstock_ledger_cpu_seconds_total", work] < 60, work
     assert status["requests"] == found["penstock_requests_total", None] == 3
     assert status["refused.denied"] == 1
     assert status["audit_state"] == "ok"
