@@ -20,9 +20,8 @@
 
 #define APPROVE_TIMEOUT_S 60	   /* unless the configuration says another */
 #define APPROVE_FOR_MAX_S 31536000 /* a year */
-#define APPROVE_CLAIM_S                                                        \
-	60 /* a sandbox that comes back after a restart
-			      * has come by then */
+/* A sandbox that comes back after a restart has come by then. */
+#define APPROVE_CLAIM_MS 60000
 
 static uint64_t approve_now_s(const struct parent *p)
 {
@@ -35,9 +34,10 @@ int approve_open(struct parent *p, struct config_error *ret_err)
 {
 	int rc = grants_open(&p->grants, p->grants_path, ret_err);
 
-	p->started_s = approve_now_s(p);
+	p->started_ms = loop_now_ms(p->loop);
 	if (rc == 0)
-		(void)grants_expire(&p->grants, p->started_s);
+		(void)grants_expire(&p->grants, approve_now_s(p),
+				    p->started_ms);
 	return rc;
 }
 
@@ -95,11 +95,12 @@ static void approve_expire(struct parent *p)
 	struct config_error err;
 	struct pending *op;
 
-	if (!p->claimed && approve_now_s(p) >= p->started_s + APPROVE_CLAIM_S) {
+	if (!p->claimed &&
+	    loop_now_ms(p->loop) >= p->started_ms + APPROVE_CLAIM_MS) {
 		p->claimed = true;
 		approve_unclaimed(p);
 	}
-	if (!grants_expire(&p->grants, approve_now_s(p)))
+	if (!grants_expire(&p->grants, approve_now_s(p), loop_now_ms(p->loop)))
 		return;
 	op = parent_begin(p, "grants have ended");
 	if (!op)

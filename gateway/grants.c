@@ -376,14 +376,39 @@ static bool grants_sift(struct grants *g,
 	return any;
 }
 
-static bool grant_in_time(const struct grant *g, const void *now_s)
+struct grants_now {
+	uint64_t s, ms;
+};
+
+static bool grant_in_time(const struct grant *g, const void *ctx)
 {
-	return !g->until_s || g->until_s > *(const uint64_t *)now_s;
+	const struct grants_now *now = ctx;
+	bool by_clock = g->until_s > now->s, by_count = g->ends_ms > now->ms;
+
+	if (!g->until_s)
+		return true;
+	return g->verdict == VERDICT_ALLOW ? by_clock && by_count
+					   : by_clock || by_count;
 }
 
-bool grants_expire(struct grants *g, uint64_t now_s)
+/* It never counts longer than it was given for, whatever the clock says. */
+static void grant_count(struct grant *g, const struct grants_now *now)
 {
-	return grants_sift(g, grant_in_time, &now_s);
+	uint64_t left_s = g->until_s > now->s ? g->until_s - now->s : 0;
+
+	if (g->until_s > g->made_s)
+		left_s = MIN(left_s, g->until_s - g->made_s);
+	g->ends_ms = now->ms + left_s * 1000;
+}
+
+bool grants_expire(struct grants *g, uint64_t now_s, uint64_t now_ms)
+{
+	struct grants_now now = { .s = now_s, .ms = now_ms };
+
+	for (struct grant *at = g->first; at; at = at->next)
+		if (at->until_s && !at->ends_ms)
+			grant_count(at, &now);
+	return grants_sift(g, grant_in_time, &now);
 }
 
 static bool grant_outlives(const struct grant *g, const void *sandbox)

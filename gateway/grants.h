@@ -23,7 +23,9 @@ struct grant {
 	char sandbox[SANDBOX_NAME_MAX + 1];
 	uint64_t made_s;  /* since 1970 */
 	uint64_t until_s; /* 0: no end */
-	char *line;	  /* a rule in its canonical text, or a question's */
+	uint64_t
+		ends_ms; /* the same by a clock that is never set; 0: not seen */
+	char *line;	 /* a rule in its canonical text, or a question's */
 	struct grant *next;
 };
 
@@ -60,8 +62,12 @@ int grants_remove(struct grants *g, uint32_t id,
 
 /* Those that have ended by now go, and so do those of a sandbox that has, kept
  * ones apart. Each returns true if there were any.
+ *
+ * What ends is told by two clocks: now_ms is never set, and counts from the
+ * first call that sees a grant. Where they differ the clock was set; an allow
+ * then ends by the one that is first, and anything else by the one that is last.
  */
-bool grants_expire(struct grants *g, uint64_t now_s);
+bool grants_expire(struct grants *g, uint64_t now_s, uint64_t now_ms);
 bool grants_leave(struct grants *g, struct slice sandbox);
 
 /* The rules of one sandbox, in a new ruleset. Returns 0 or -ENOMEM. */

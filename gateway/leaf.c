@@ -5,6 +5,9 @@
  * in a hash by name and in one list, most recently used first; when LEAVES_MAX
  * is reached the last one that nobody waits for goes.
  *
+ * What was settled under a clock that was ahead, and is right now, is asked
+ * again: clients would find such a leaf not valid yet.
+ *
  * Certgen may die and be replaced at any time. The door is opened when there is
  * something to ask, closed at the first fault, and while questions are open a
  * timer asks them all again.
@@ -29,6 +32,11 @@
 #include "certgen/certgen.h"
 #include "gateway/tls.h"
 
+/* From so long before its end on a leaf is good also for a client whose clock
+ * is half a day behind ours.
+ */
+#define LEAF_BACK_S (CERTGEN_LEAF_S + CERTGEN_BACKDATE_S / 2)
+
 enum leaf_state {
 	LEAF_ASKED,
 	LEAF_READY,
@@ -40,7 +48,8 @@ struct leaf {
 	struct leaf *newer, *older;
 	struct leaf_wait *waits;
 	struct tls_cert *cert; /* owned; with LEAF_READY */
-	uint64_t renew_s;      /* wall clock: too old from here on */
+	uint64_t from_s;       /* wall clock: too new before */
+	uint64_t renew_s;      /* too old from here on */
 	enum leaf_state state;
 	int err; /* with LEAF_FAILED */
 	unsigned int tries;
@@ -197,8 +206,10 @@ static void leaf_settle(struct leaves *l, struct leaf *leaf,
 	l->asked--;
 	leaf->state = state;
 	leaf->err = err;
-	if (state == LEAF_FAILED) /* all who wait hear the same */
-		leaf->renew_s = loop_wall_us(l->gate->loop) / 1000000 + 1;
+	if (state == LEAF_FAILED) { /* all who wait hear the same */
+		leaf->from_s = loop_wall_us(l->gate->loop) / 1000000;
+		leaf->renew_s = leaf->from_s + 1;
+	}
 	leaf_wake(l, leaf);
 	if (!l->asked)
 		timer_stop(l->gate->loop, &l->timer);
@@ -259,7 +270,8 @@ int leaf_ask(struct leaves *l, struct slice name, struct leaf_wait *wait,
 	struct leaf *leaf;
 
 	HASH_FIND(hh, l->by_name, name.ptr, name.len, leaf);
-	if (leaf && leaf->state != LEAF_ASKED && now_s >= leaf->renew_s) {
+	if (leaf && leaf->state != LEAF_ASKED &&
+	    (now_s < leaf->from_s || now_s >= leaf->renew_s)) {
 		leaf_free(l, leaf);
 		leaf = NULL;
 	}
@@ -336,6 +348,7 @@ static bool leaves_answer(struct leaves *l, struct frame_in *in)
 		return true; /* asked twice, and answered already */
 	if (tls_cert_new(first, key, &leaf->cert) < 0)
 		return false;
+	leaf->from_s = until_s > LEAF_BACK_S ? until_s - LEAF_BACK_S : 0;
 	leaf->renew_s = until_s > LEAF_RENEW_S ? until_s - LEAF_RENEW_S : 0;
 	if (leaf->renew_s < soon_s)
 		leaf->renew_s = soon_s; /* all who wait get it */

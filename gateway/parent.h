@@ -100,10 +100,10 @@ struct parent {
 	bool slots[SANDBOXES_MAX]; /* in use */
 	struct table doors;
 	struct pending *pending;
-	uint32_t serial;    /* last given */
-	uint32_t idle_s;    /* for so long there has been nobody */
-	uint32_t respawns;  /* workers replaced */
-	uint64_t started_s; /* since 1970 */
+	uint32_t serial;     /* last given */
+	uint32_t idle_s;     /* for so long there has been nobody */
+	uint32_t respawns;   /* workers replaced */
+	uint64_t started_ms; /* by the loop */
 	bool claimed; /* grants of sandboxes that did not come back went */
 	bool stopping;
 	uint32_t stopping_s;

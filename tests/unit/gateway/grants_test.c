@@ -149,8 +149,8 @@ static void test_end(void **state)
 			 0);
 	assert_int_equal(add("ci", VERDICT_ALLOW, "b.example", 0, false), 0);
 	assert_int_equal(add("ci", VERDICT_ALLOW, "c.example", 0, true), 0);
-	assert_false(grants_expire(&g, NOW + 9));
-	assert_true(grants_expire(&g, NOW + 10));
+	assert_false(grants_expire(&g, NOW + 9, 9000));
+	assert_true(grants_expire(&g, NOW + 10, 10000));
 	assert_int_equal(g.len, 2);
 	assert_false(grants_leave(&g, SLICE("dev")));
 	assert_true(grants_leave(&g, SLICE("ci")));
@@ -159,6 +159,35 @@ static void test_end(void **state)
 	assert_int_equal(grants_remove(&g, g.first->id, sandbox), 0);
 	assert_string_equal(sandbox, "ci");
 	again();
+	assert_int_equal(g.len, 0);
+}
+
+/* Both given for ten seconds, while the clock is set back, or forward: an allow
+ * is never in force for longer, a deny never for less.
+ */
+static void test_clock_set(void **state)
+{
+	const uint64_t hour = 3600;
+
+	(void)state;
+	assert_int_equal(add("ci", VERDICT_ALLOW, "a.example", NOW + 10, true),
+			 0);
+	assert_int_equal(add("ci", VERDICT_DENY, "b.example", NOW + 10, true),
+			 0);
+	assert_false(grants_expire(&g, NOW, 5000));
+	assert_false(grants_expire(&g, NOW - hour, 14000));
+	assert_true(grants_expire(&g, NOW - hour, 15000));
+	assert_int_equal(g.len, 1);
+	assert_int_equal(g.first->verdict, VERDICT_DENY);
+	/* After a restart no more than what it was given for is left. */
+	again();
+	assert_false(grants_expire(&g, NOW - hour, 1000));
+	assert_false(grants_expire(&g, NOW + hour, 10999));
+	assert_true(grants_expire(&g, NOW + hour, 11000));
+	assert_int_equal(add("ci", VERDICT_ALLOW, "a.example", NOW + 10, true),
+			 0);
+	assert_false(grants_expire(&g, NOW, 5000));
+	assert_true(grants_expire(&g, NOW + hour, 5001));
 	assert_int_equal(g.len, 0);
 }
 
@@ -240,6 +269,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rules, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_clock_set, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_file, setup, teardown),

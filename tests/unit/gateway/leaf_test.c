@@ -227,6 +227,22 @@ static void test_denied(void **state)
 	assert_int_equal(ask(0, "a.example"), 0);
 }
 
+/* A leaf of a clock that was a year ahead and is right again. */
+static void test_clock_set_back(void **state)
+{
+	const uint64_t year_s = UINT64_C(365) * 86400;
+
+	(void)state;
+	assert_int_equal(ask(0, "a.example"), 0);
+	give(question("a.example"), CERTGEN_LEAF_S);
+	assert_int_equal(ask(0, "a.example"), 1);
+	assert_int_equal(ask(0, "b.example"), 0);
+	give(question("b.example"), year_s + CERTGEN_LEAF_S);
+	assert_int_equal(ask(0, "b.example"), 0); /* asked again */
+	give(question("b.example"), CERTGEN_LEAF_S);
+	assert_int_equal(ask(0, "b.example"), 1);
+}
+
 /* Certgen dies with the question; its successor is asked. */
 static void test_replaced(void **state)
 {
@@ -351,6 +367,7 @@ int main(void)
 		TEST(test_silent),	   TEST(test_absent),
 		TEST(test_nonsense),	   TEST(test_forget),
 		TEST(test_old_on_arrival), TEST(test_evict),
+		TEST(test_clock_set_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
