@@ -25,5 +25,5 @@ if [ "$(id -u)" != 0 ]; then
 	exit 0
 fi
 # The chain follows some seconds behind: a short run would not show its cost.
-export SECS="${SECS:-20}" ROUNDS="${ROUNDS:-2}" WORKLOADS="h1 h2"
+export SECS="${SECS:-20}" ROUNDS="${ROUNDS:-2}" WORKLOADS="h1 h2 conn10"
 PENSTOCK_BIN="$build/bin" "$here/bench.sh" penstock

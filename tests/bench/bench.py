@@ -322,10 +322,11 @@ def in_client(peer, script):
     return peer.lab.client.run("/usr/bin/python3", __file__, script)
 
 
-def connections(peer):
+def connections(requests):
     """Full handshakes; load generators would resume their sessions."""
-    return rate(peer, ["/usr/bin/python3", __file__, "--connections"],
-                lambda out: (int(out), int(out) / SECS, 0))
+    return lambda peer: rate(
+        peer, ["/usr/bin/python3", __file__, "--connections", str(requests)],
+        lambda out: (int(out), int(out) / SECS, 0))
 
 
 def latency(peer):
@@ -352,7 +353,8 @@ WORKLOADS = {
     "h1": ("HTTP/1.1, 32 connections, 1 kB", wrk(32)),
     "h1c256": ("HTTP/1.1, 256 connections, 1 kB", wrk(256)),
     "h2": ("HTTP/2, 32 connections of 10 streams, 1 kB", h2load(32, 10)),
-    "conn": ("a new TLS connection for each request", connections),
+    "conn": ("a new TLS connection for each request", connections(1)),
+    "conn10": ("a new TLS connection for each ten requests", connections(10)),
     "down": ("1 GiB down", transfer(GIB, f"https://{HOST}/1g")),
     "up": ("256 MiB up", transfer(
         GIB // 4, "-H", "Expect:", "-X", "POST", "-T", "up",
@@ -384,18 +386,19 @@ def ask(sock):
         got += piece
 
 
-def count_connections(_):
+def count_connections(requests):
     end, count = time.monotonic() + SECS, 0
     while time.monotonic() < end:
         with connect() as sock:
-            ask(sock)
-        count += 1
+            for _ in range(requests):
+                ask(sock)
+                count += 1
     return count
 
 
 def client_connections():
     with multiprocessing.Pool(4) as pool:
-        print(sum(pool.map(count_connections, range(4))))
+        print(sum(pool.map(count_connections, [int(sys.argv[-1])] * 4)))
 
 
 def client_latency():
