@@ -9,11 +9,11 @@
 #include "audit/query.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "audit/find.h"
 #include "audit/query_private.h"
 #include "base/base.h"
+#include "base/clock.h"
 
 #define FOLLOW_BACK_US 6000000ull /* what comes after 2 s is in `late` */
 
@@ -70,15 +70,6 @@ int query_find(struct query *q, const struct query_filter *filter)
 	return query_end(q, err);
 }
 
-static uint64_t query_back_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 -
-	       FOLLOW_BACK_US;
-}
-
 /* How far `late` goes. */
 static int query_late_seq(struct query *q, int64_t *ret)
 {
@@ -94,7 +85,8 @@ static int query_late_seq(struct query *q, int64_t *ret)
 
 int query_follow(struct query *q)
 {
-	struct query_filter all = { .since_us = query_back_us(),
+	struct query_filter all = { .since_us = clock_us(CLOCK_REALTIME) -
+						FOLLOW_BACK_US,
 				    .first = true };
 	struct ids t;
 	int n = query_late_seq(q, &q->late_seq);
@@ -171,7 +163,7 @@ int query_find_new(struct query *q, const struct query_filter *filter)
 
 	if (err)
 		return err;
-	recent.since_us = query_back_us();
+	recent.since_us = clock_us(CLOCK_REALTIME) - FOLLOW_BACK_US;
 	recent.until_us = recent.after_id = 0;
 	recent.first = true;
 	err = find_begin(&f);

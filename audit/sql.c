@@ -13,11 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "audit/schema.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/err.h"
 
 #define PROGRESS_OPS 10000 /* steps of SQLite's machine: some 0.1 ms */
@@ -32,19 +32,12 @@ struct sql {
 	char error[400];
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static int sql_progress(void *ctx)
 {
 	const struct sql *s = ctx;
 
-	return (s->stop && *s->stop) || (s->end_ms && now_ms() > s->end_ms);
+	return (s->stop && *s->stop) ||
+	       (s->end_ms && clock_ms(CLOCK_MONOTONIC) > s->end_ms);
 }
 
 static bool word_in(const char *word, const char *const *words)
@@ -221,7 +214,7 @@ int sql_begin(struct sql *s, const char *text, const char **ret_rest)
 	(void)sqlite3_finalize(s->stmt);
 	s->stmt = NULL;
 	s->refused = NULL;
-	s->end_ms = s->limit_ms ? now_ms() + s->limit_ms : 0;
+	s->end_ms = s->limit_ms ? clock_ms(CLOCK_MONOTONIC) + s->limit_ms : 0;
 	rc = sqlite3_prepare_v2(s->db, text, -1, &s->stmt, ret_rest);
 	if (rc == SQLITE_OK)
 		return s->stmt != NULL;

@@ -18,10 +18,10 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 
 #define LOOP_EVENTS_MAX 256  /* taken from the kernel in a turn */
 #define LOOP_POSTS_MAX	4096 /* looked at in a turn, before descriptors again */
@@ -40,22 +40,10 @@ struct loop {
 	bool stopping;
 };
 
-static uint64_t loop_read_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static void loop_read_clocks(struct loop *loop)
 {
-	struct timespec t;
-
-	loop->now_ms = loop_read_ms();
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	loop->wall_us =
-		(uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+	loop->now_ms = clock_ms(CLOCK_MONOTONIC);
+	loop->wall_us = clock_us(CLOCK_REALTIME);
 }
 
 int loop_new(const struct loop_handlers *handlers, void *ctx,
@@ -248,7 +236,7 @@ static int loop_sleep_ms(const struct loop *loop, int max_ms)
 		return 0;
 	if (!t)
 		return max_ms;
-	now_ms = loop_read_ms();
+	now_ms = clock_ms(CLOCK_MONOTONIC);
 	wait_ms = t->due_ms > now_ms ? t->due_ms - now_ms : 0;
 	if (max_ms >= 0 && wait_ms > (uint64_t)max_ms)
 		return max_ms;

@@ -12,10 +12,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "cli/cli.h"
 
 static const char doctor_usage[] =
@@ -43,22 +43,14 @@ void doctor_fix(struct doctor *d, const char *fmt, ...)
 	va_end(ap);
 }
 
-static uint64_t doctor_now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 /* Until the program has closed its output; false when the time is up. */
 static bool doctor_gather(int fd, char *to, size_t room)
 {
-	uint64_t end = doctor_now_ms() + DOCTOR_WAIT_MS, now;
+	uint64_t end = clock_ms(CLOCK_MONOTONIC) + DOCTOR_WAIT_MS, now;
 	char piece[256];
 	size_t len = 0;
 
-	while ((now = doctor_now_ms()) < end) {
+	while ((now = clock_ms(CLOCK_MONOTONIC)) < end) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 		ssize_t n;
 

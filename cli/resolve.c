@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 
 struct resolve {
 	struct gaicb requests[RESOLVE_MAX];
@@ -49,14 +50,6 @@ void resolve_add(struct resolve *r, struct slice name)
 	r->list[r->len++] = g;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static bool is_pending(const struct resolve *r)
 {
 	for (size_t i = 0; i < r->len; i++)
@@ -68,7 +61,8 @@ static bool is_pending(const struct resolve *r)
 void resolve_run(struct resolve *r)
 {
 	struct sigevent quiet = { .sigev_notify = SIGEV_NONE };
-	int64_t end = now_ms() + RESOLVE_MS, left = RESOLVE_MS;
+	int64_t end = (int64_t)clock_ms(CLOCK_MONOTONIC) + RESOLVE_MS;
+	int64_t left = RESOLVE_MS;
 
 	if (!r->len ||
 	    getaddrinfo_a(GAI_NOWAIT, r->list, (int)r->len, &quiet) != 0)
@@ -83,7 +77,7 @@ void resolve_run(struct resolve *r)
 			if (gai_error(r->list[i]) == EAI_INPROGRESS)
 				wait[len++] = r->list[i];
 		(void)gai_suspend(wait, len, &t);
-		left = end - now_ms();
+		left = end - (int64_t)clock_ms(CLOCK_MONOTONIC);
 	}
 	for (size_t i = 0; i < r->len; i++)
 		if (gai_error(r->list[i]) == EAI_INPROGRESS &&

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/signals.h"
@@ -92,14 +93,6 @@ struct up {
 	int lock;
 	bool stopping;
 };
-
-static uint64_t up_now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* How long rows are kept, as the configuration says it now. */
 static void up_audit_words(const struct up *u, struct words *w)
@@ -198,7 +191,7 @@ static int up_start(struct up *u, enum up_process which)
 	int ready[2];
 	bool good;
 
-	u->started_ms[which] = up_now_ms();
+	u->started_ms[which] = clock_ms(CLOCK_MONOTONIC);
 	if (pipe(ready) < 0)
 		return -errno;
 	u->pid[which] = fork();
@@ -227,13 +220,13 @@ static void up_signal(const struct up *u, enum up_process which, int sig)
 static void up_end(struct up *u, enum up_process which)
 {
 	struct timespec step = { .tv_nsec = 10 * 1000000L };
-	uint64_t until = up_now_ms() + UP_END_MS;
+	uint64_t until = clock_ms(CLOCK_MONOTONIC) + UP_END_MS;
 
 	if (u->pid[which] <= 0)
 		return;
 	up_signal(u, which, SIGTERM);
 	while (waitpid(u->pid[which], NULL, WNOHANG) == 0) {
-		if (up_now_ms() > until) {
+		if (clock_ms(CLOCK_MONOTONIC) > until) {
 			log_error("%s does not end: killed", up_program[which]);
 			up_signal(u, which, SIGKILL);
 			(void)waitpid(u->pid[which], NULL, 0);
@@ -318,7 +311,7 @@ static int up_replace(struct up *u)
 	int wait_ms = -1;
 
 	for (int i = 0; i < UP_PROCESSES && !u->stopping; i++) {
-		uint64_t since = up_now_ms() - u->started_ms[i];
+		uint64_t since = clock_ms(CLOCK_MONOTONIC) - u->started_ms[i];
 
 		if (u->pid[i] || !up_has(u, (enum up_process)i))
 			continue;

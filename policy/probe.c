@@ -17,10 +17,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "policy/rule.h"
 #include "policy/text.h"
 
@@ -88,14 +88,6 @@ void probe_add(struct probe_bases *ret, struct slice url)
 	ret->len += !t.cut && is_ruled(text_since(&t, 0));
 }
 
-static uint64_t clock_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 /* Read until the end, size, or the time is over; false for that. */
 static bool read_until(int fd, struct text *t, uint64_t deadline_ms)
 {
@@ -103,7 +95,7 @@ static bool read_until(int fd, struct text *t, uint64_t deadline_ms)
 
 	for (;;) {
 		struct pollfd pfd = { .fd = fd, .events = POLLIN };
-		uint64_t now = clock_ms();
+		uint64_t now = clock_ms(CLOCK_MONOTONIC);
 		ssize_t n;
 
 		if (now >= deadline_ms)
@@ -170,7 +162,8 @@ bool probe_ask(const char *const *argv, struct text *ret)
 	pid = spawn_tool(argv, fds[1]);
 	(void)close(fds[1]);
 	if (pid > 0) {
-		whole = read_until(fds[0], ret, clock_ms() + TOOL_WAIT_MS);
+		whole = read_until(fds[0], ret,
+				   clock_ms(CLOCK_MONOTONIC) + TOOL_WAIT_MS);
 		if (!whole)
 			(void)kill(-pid, SIGKILL);
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)

@@ -23,11 +23,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "audit/outbox.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/jail.h"
 #include "base/log.h"
@@ -66,14 +66,6 @@ struct reader {
 	bool done_known;
 	uint64_t status_due_ms;
 };
-
-static uint64_t reader_ms(clockid_t id)
-{
-	struct timespec t;
-
-	(void)clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 static const char *reader_name(const struct reader_dest *d)
 {
@@ -329,7 +321,7 @@ static int reader_give(struct reader *r, struct reader_dest *d)
 static void reader_status(struct reader *r, uint64_t now_ms)
 {
 	static const char *const none[] = { NULL };
-	struct status status = { .time_us = reader_ms(CLOCK_REALTIME) * 1000 };
+	struct status status = { .time_us = clock_us(CLOCK_REALTIME) };
 
 	if (now_ms < r->status_due_ms || r->ship->status < 0)
 		return;
@@ -381,7 +373,7 @@ static int reader_turn(struct reader *r)
 		outbox_free(&r->outbox);
 		has = false;
 	}
-	reader_status(r, reader_ms(CLOCK_MONOTONIC));
+	reader_status(r, clock_ms(CLOCK_MONOTONIC));
 	return n;
 }
 

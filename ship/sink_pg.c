@@ -17,10 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "audit/outbox.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "ship/secret.h"
 #include "ship/sink.h"
@@ -99,26 +99,18 @@ static void pg_fail(struct sink_pg *p, enum sink_answer answer,
 	secret_phrase(what, p->secrets, ret->phrase, sizeof(ret->phrase));
 }
 
-static uint64_t pg_now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* Until the socket can do one of events; false when the time is over. */
 static bool pg_wait(const struct sink_pg *p, short events, uint64_t until_ms)
 {
 	struct pollfd fd = { .fd = PQsocket(p->conn), .events = events };
-	uint64_t now = pg_now_ms();
+	uint64_t now = clock_ms(CLOCK_MONOTONIC);
 
 	while (now < until_ms) {
 		int n = poll(&fd, 1, (int)(until_ms - now));
 
 		if (n > 0 || (n < 0 && errno != EINTR))
 			return n > 0;
-		now = pg_now_ms();
+		now = clock_ms(CLOCK_MONOTONIC);
 	}
 	return false;
 }
@@ -163,7 +155,7 @@ static PGconn *pg_start(const struct sink_pg *p)
 /* Returns whether there is a connection; if not, ret says why. */
 static bool pg_connect(struct sink_pg *p, struct sink_result *ret)
 {
-	uint64_t until_ms = pg_now_ms() + SINK_CONNECT_MS;
+	uint64_t until_ms = clock_ms(CLOCK_MONOTONIC) + SINK_CONNECT_MS;
 	PostgresPollingStatusType step = PGRES_POLLING_WRITING;
 	bool in_time = true;
 
@@ -288,7 +280,7 @@ static void pg_send(struct sink *s, const struct sink_load *load,
 	value = p->json;
 	if (PQsendQueryParams(p->conn, p->sql, 1, &type, &value, &len, &binary,
 			      0) &&
-	    pg_exchange(p, pg_now_ms() + SINK_SEND_MS)) {
+	    pg_exchange(p, clock_ms(CLOCK_MONOTONIC) + SINK_SEND_MS)) {
 		pg_take(p, ret);
 		return;
 	}

@@ -128,6 +128,8 @@ def local_fault(name, room, inc):
         return f'"{inc}" does not name its room'
     if not (tree.ROOT / inc).is_file():
         return f'"{inc}" does not exist'
+    if inc == "base/clock.h" and room in PURE and name not in PURE_EXCEPT:
+        return f"{room}/ is pure and has no clock"
     if there != room and there not in MAY[room]:
         return f"{room}/ may not include {there}/"
     if room == there == "gateway":

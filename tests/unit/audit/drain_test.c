@@ -67,8 +67,7 @@ static void prompt_and_late(void **state)
 		assert_int_equal(spool_write(s[i % 2], &begin, &end), 0);
 	}
 	for (int again = 0; again < 2; again++) {
-		assert_int_equal(drain_scan(f->drain), 0);
-		assert_int_equal(drain_all(f->drain, 1), 0);
+		fixture_drain(f, 1);
 		assert_int_equal(fixture_number(f, "SELECT count(*) FROM"
 						   " requests"),
 				 3000);

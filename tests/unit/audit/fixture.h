@@ -40,6 +40,13 @@ static inline void fixture_close(struct fixture *f)
 	store_free(&f->store);
 }
 
+/* All that stands in the spools comes into the ledger. */
+static inline void fixture_drain(struct fixture *f, uint64_t now_us)
+{
+	assert_int_equal(drain_scan(f->drain), 0);
+	assert_int_equal(drain_all(f->drain, now_us), 0);
+}
+
 static inline int fixture_setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));

@@ -5,25 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "audit/query.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/err.h"
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static void drain(struct fixture *f)
-{
-	assert_int_equal(drain_scan(f->drain), 0);
-	assert_int_equal(drain_all(f->drain, now_us()), 0);
-}
 
 /* 3000 rows, 100 ms apart: host h0 to h9, every 10th denied, every 25th
  * failed, sandbox a or b, path by number.
@@ -72,9 +58,9 @@ static void seed(struct fixture *f)
 		}
 		assert_int_equal(spool_write(s, &begin, &end), 0);
 		if (i % 500 == 499)
-			drain(f);
+			fixture_drain(f, clock_us(CLOCK_REALTIME));
 	}
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	spool_close(&s);
 }
 
@@ -333,7 +319,7 @@ static void write_one(struct fixture *f, uint64_t id)
 
 	assert_int_equal(spool_open(f->spools, 1, &s), 0);
 	assert_int_equal(spool_write(s, &begin, &end), 0);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	spool_close(&s);
 }
 
@@ -522,7 +508,7 @@ static void fields(void **state)
 static uint64_t write_now(struct spool *s, uint64_t age_us, uint32_t *ret_slot)
 {
 	static uint64_t n;
-	uint64_t wall = now_us() - age_us;
+	uint64_t wall = clock_us(CLOCK_REALTIME) - age_us;
 	struct audit_begin begin =
 		fixture_begin(((wall - EPOCH_US) << 12) | (n++ & 0xfff));
 	struct audit_end end = fixture_end();
@@ -561,22 +547,23 @@ static void follow(void **state)
 	fixture_open(f);
 	assert_int_equal(spool_open(f->spools, 1, &s), 0);
 	(void)write_now(s, 0, NULL);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(query_open(f->ledger, &q), 0);
 	assert_int_equal(query_follow(q), 0);
 	expect_new(q, NULL, 0);
 	ids[0] = write_now(s, 1000000, NULL); /* begun before we came */
 	ids[1] = write_now(s, 0, NULL);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	expect_new(q, ids, 2);
 	expect_new(q, ids, 0);
 	ids[0] = write_now(s, 3600000000, NULL); /* ran for an hour */
 	ids[1] = write_now(s, 3000000, &slot);	 /* and one still does */
-	assert_int_equal(drain_all(f->drain, now_us() + 1500000), 0);
+	assert_int_equal(
+		drain_all(f->drain, clock_us(CLOCK_REALTIME) + 1500000), 0);
 	expect_new(q, ids, 2);
 	expect_new(q, ids, 0);
 	spool_end(s, slot, &end);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	expect_new(q, ids + 1, 1); /* once more, now that it has ended */
 	expect_new(q, ids, 0);
 	spool_close(&s);

@@ -8,10 +8,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "audit/spool_read.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/id.h"
 #include "base/log.h"
@@ -24,20 +24,6 @@
 #define WORKERS_KILLED 300
 #define AUDITS_KILLED  60
 #endif
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static void drain(struct fixture *f)
-{
-	assert_int_equal(drain_scan(f->drain), 0);
-	assert_int_equal(drain_all(f->drain, now_us()), 0);
-}
 
 /* How many files in the spool directory end so. */
 static int files(struct fixture *f, const char *end)
@@ -66,7 +52,7 @@ static void one_row(void **state)
 	fixture_open(f);
 	assert_int_equal(spool_open(f->spools, 1, &s), 0);
 	assert_int_equal(spool_write(s, &begin, &end), 0);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM requests"), 1);
 	assert_string_equal(
 		fixture_text(
@@ -93,7 +79,7 @@ static void one_row(void **state)
 		"\"application/json\",\"git/2.39.5\",\"h2\",\"TLSv1.3\","
 		"\"140.82.121.6:443\",\"h2\",\"TLSv1.3\",0]");
 	spool_close(&s);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(files(f, ".spool"), 0);
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM requests"), 1);
 }
@@ -128,18 +114,18 @@ static void shares(void **state)
 	begin.owner = 0;
 	begin.id = fixture_id(++n);
 	assert_int_equal(spool_begin(s, &begin, &slot), 0);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	begin.owner = AUDIT_OWNERS - 1;
 	for (uint32_t i = 0; i < 2 * SPOOL_SLOTS; i++) {
 		begin.id = fixture_id(++n);
 		assert_int_equal(spool_write(s, &begin, &end), 0);
 		if (i % 1000 == 0)
-			drain(f);
+			fixture_drain(f, clock_us(CLOCK_REALTIME));
 	}
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	spool_end(s, slot, &end);
 	spool_close(&s);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), n);
 }
 
@@ -179,14 +165,14 @@ static void full_then_free(void **state)
 	spool_load(s, &waiting, &open);
 	assert_int_equal(waiting, SPOOL_SLOTS / 2);
 	assert_int_equal(open, SPOOL_SLOTS / 2);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	begin = fixture_begin(fixture_id(SPOOL_SLOTS));
 	assert_int_equal(spool_begin(s, &begin, &slot), 0);
 	spool_load(s, &waiting, &open);
 	assert_int_equal(waiting, 0);
 	assert_int_equal(open, SPOOL_SLOTS / 2 + 1);
 	spool_close(&s);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"),
 			 SPOOL_SLOTS + 1);
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM requests"
@@ -206,7 +192,7 @@ static void wraps(void **state)
 
 	fixture_open(f);
 	assert_int_equal(spool_open(f->spools, 7, &s), 0);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	for (int round = 0; round < 300; round++) {
 		for (int i = 0; i < 50; i++) {
 			struct audit_begin begin =
@@ -259,7 +245,7 @@ static void drained_twice(void **state)
 		spool_reader_free(&r);
 		(void)close(dir);
 	}
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), 100);
 	assert_int_equal(store_rows(f->store), 100);
 	spool_close(&s);
@@ -271,7 +257,7 @@ static void open_row(void **state)
 {
 	struct fixture *f = *state;
 	struct audit_end end = fixture_end();
-	uint64_t now = now_us();
+	uint64_t now = clock_us(CLOCK_REALTIME);
 	struct audit_begin begin =
 		fixture_begin(((now - 3000000 - EPOCH_US) << 12) | 1);
 	struct spool *s;
@@ -282,7 +268,7 @@ static void open_row(void **state)
 	fixture_open(f);
 	assert_int_equal(spool_open(f->spools, 1, &s), 0);
 	assert_int_equal(spool_begin(s, &begin, &slot), 0);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_string_equal(
 		fixture_text(f, "SELECT outcome FROM requests", text), "open");
 	/* A new audit: the row has a writer after all. */
@@ -294,7 +280,7 @@ static void open_row(void **state)
 			    "interrupted api.github.com");
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM troubled"), 1);
 	spool_end(s, slot, &end);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_string_equal(fixture_text(f,
 					 "SELECT outcome || duration_us FROM"
 					 " requests",
@@ -319,7 +305,7 @@ static void interrupted(void **state)
 	assert_int_equal(spool_open(f->spools, 1, &s), 0);
 	assert_int_equal(spool_begin(s, &begin, &slot), 0);
 	spool_close(&s);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_string_equal(fixture_text(f,
 					 "SELECT outcome || ' ' || verdict ||"
 					 " ' ' || path FROM requests",
@@ -429,11 +415,11 @@ static void killed_worker(void **state)
 		(void)close(p[1]);
 		(void)usleep((useconds_t)(round * 7919u % 1500));
 		if (round % 3 == 0)
-			drain(f);
+			fixture_drain(f, clock_us(CLOCK_REALTIME));
 		(void)kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFSIGNALED(status));
-		drain(f);
+		fixture_drain(f, clock_us(CLOCK_REALTIME));
 		check_notes(f, p[0]);
 		(void)close(p[0]);
 	}
@@ -459,7 +445,7 @@ static void auditor(const struct fixture *f)
 		_exit(1);
 	for (;;) {
 		(void)drain_scan(mine.drain);
-		(void)drain_pass(mine.drain, now_us());
+		(void)drain_pass(mine.drain, clock_us(CLOCK_REALTIME));
 	}
 }
 
@@ -488,7 +474,7 @@ static void killed_audit(void **state)
 		assert_true(WIFSIGNALED(status));
 	}
 	fixture_open(f);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), n);
 	assert_int_equal(fixture_number(f, "PRAGMA integrity_check"), 0);
 	spool_close(&s);
@@ -538,11 +524,11 @@ static void garbage(void **state)
 	head.version++;
 	put_file(f, "1-7.spool", &head, sizeof(head),
 		 sizeof(struct spool_file));
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(drain_counts(f->drain).bad_spools, 7);
 	assert_int_equal(files(f, ".bad"), 7);
 	assert_int_equal(files(f, ".spool"), 0);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(drain_counts(f->drain).bad_spools, 7);
 }
 
@@ -579,7 +565,7 @@ static void damaged(void **state)
 	(void)munmap(file, sizeof(*file));
 	(void)close(fd);
 	spool_close(&s);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), 3);
 	assert_int_equal(drain_counts(f->drain).bad_records, 7);
 	assert_int_equal(files(f, ".bad"), 1);
@@ -598,7 +584,7 @@ static void mad_writer(void **state)
 
 	fixture_open(f);
 	assert_int_equal(spool_open(f->spools, 1, &s), 0);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(spool_write(s, &begin, &end), 0);
 	(void)snprintf(path, sizeof(path), "%s/1-%d.spool", f->spools,
 		       (int)getpid());
@@ -609,19 +595,19 @@ static void mad_writer(void **state)
 	file->ring[1] = 123456;
 	file->head.produced = 2;
 	assert_null(spool_fault(s));
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), 1);
 	/* It is told to end; what it writes until then is not lost. */
 	assert_int_equal(files(f, ".bad"), 0);
 	assert_non_null(spool_fault(s));
 	begin = fixture_begin(fixture_id(2));
 	assert_int_equal(spool_write(s, &begin, &end), 0);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), 1);
 	(void)munmap(file, sizeof(*file));
 	(void)close(fd);
 	spool_close(&s);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), 2);
 	assert_int_equal(files(f, ".bad"), 1);
 	assert_int_equal(files(f, ".spool"), 0);
@@ -638,7 +624,7 @@ static void cut_short(void **state)
 	fixture_open(f);
 	assert_int_equal(drain_guard(), 0);
 	assert_int_equal(spool_open(f->spools, 1, &s), 0);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	for (uint64_t i = 0; i < 20; i++) {
 		struct audit_begin begin = fixture_begin(fixture_id(i));
 
@@ -649,12 +635,12 @@ static void cut_short(void **state)
 	assert_int_equal(truncate(path, offsetof(struct spool_file, slot) +
 						10 * RECORD_SIZE),
 			 0);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_non_null(spool_fault(s));
 	assert_int_equal(truncate(path, 0), 0);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	spool_close(&s);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), 10);
 	assert_int_equal(files(f, ".bad"), 1);
 	assert_int_equal(files(f, ".spool"), 0);
@@ -669,7 +655,7 @@ static void clock_set_back(void **state)
 	struct audit_begin begin = fixture_begin(1);
 	struct audit_end end = fixture_end();
 	struct id_source ids = { .writer = 1 };
-	uint64_t wall_us = now_us();
+	uint64_t wall_us = clock_us(CLOCK_REALTIME);
 	struct spool *s;
 	uint32_t slot;
 
@@ -679,8 +665,7 @@ static void clock_set_back(void **state)
 		begin.id = id_next(&ids, wall_us);
 		begin.wall_us = wall_us;
 		assert_int_equal(spool_write(s, &begin, &end), 0);
-		assert_int_equal(drain_scan(f->drain), 0);
-		assert_int_equal(drain_all(f->drain, wall_us), 0);
+		fixture_drain(f, wall_us);
 	}
 	wall_us += 3600000000;
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM requests"),
@@ -716,14 +701,14 @@ static void deleted(void **state)
 
 	fixture_open(f);
 	assert_int_equal(spool_open(f->spools, 1, &s), 0);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	(void)snprintf(path, sizeof(path), "%s/1-%d.spool", f->spools,
 		       (int)getpid());
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(spool_write(s, &begin, &end), 0);
 	assert_non_null(spool_fault(s));
 	spool_close(&s);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), 1);
 }
 
@@ -743,7 +728,7 @@ static void same_pid(void **state)
 	}
 	assert_int_equal(files(f, ".spool"), 3);
 	fixture_open(f);
-	drain(f);
+	fixture_drain(f, clock_us(CLOCK_REALTIME));
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), 3);
 	assert_int_equal(files(f, ".spool"), 0);
 }

@@ -19,8 +19,7 @@ static struct sql *seed(struct fixture *f)
 	fixture_open(f);
 	assert_int_equal(spool_open(f->spools, 1, &s), 0);
 	assert_int_equal(spool_write(s, &begin, &end), 0);
-	assert_int_equal(drain_scan(f->drain), 0);
-	assert_int_equal(drain_all(f->drain, 1), 0);
+	fixture_drain(f, 1);
 	spool_close(&s);
 	assert_int_equal(sql_open(f->ledger, &q), 0);
 	return q;
