@@ -15,6 +15,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/hex.h"
 
 #define KEY_PATH_MAX 512
 
@@ -22,41 +23,6 @@ struct chain_key {
 	EVP_PKEY *pkey; /* owned */
 	uint8_t public_key[CHAIN_KEY];
 };
-
-void chain_hex_print(const uint8_t *octets, size_t len, char *ret)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < len; i++) {
-		*ret++ = digits[octets[i] >> 4];
-		*ret++ = digits[octets[i] & 15];
-	}
-	*ret = '\0';
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-bool chain_hex_parse(struct slice text, uint8_t *ret, size_t len)
-{
-	if (text.len != 2 * len)
-		return false;
-	for (size_t i = 0; i < text.len; i++)
-		if (hex_digit(text.ptr[i]) < 0)
-			return false;
-	for (size_t i = 0; i < len; i++) {
-		unsigned int high = (unsigned int)hex_digit(text.ptr[2 * i]);
-		unsigned int low = (unsigned int)hex_digit(text.ptr[2 * i + 1]);
-
-		ret[i] = (uint8_t)(high << 4 | low);
-	}
-	return true;
-}
 
 static int key_check(EVP_PKEY *pkey, struct chain_key *k)
 {
@@ -179,10 +145,10 @@ static size_t chain_statement_print(const struct chain_statement *st,
 				    const char *instance,
 				    char ret[CHAIN_STATEMENT_MAX])
 {
-	char hash[CHAIN_HEX(CHAIN_HASH)];
+	char hash[HEX_TEXT(CHAIN_HASH)];
 	int n;
 
-	chain_hex_print(st->hash, CHAIN_HASH, hash);
+	hex_print(st->hash, CHAIN_HASH, hash);
 	n = snprintf(
 		ret, CHAIN_STATEMENT_MAX,
 		"penstock %s 1\ninstance %s\nbatch %" PRId64 "\nlast %" PRId64

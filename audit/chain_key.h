@@ -15,9 +15,8 @@
 
 #include "audit/chain.h"
 
-#define CHAIN_KEY	    32 /* octets of a public key */
-#define CHAIN_SIGNATURE	    64 /* octets */
-#define CHAIN_HEX(octets)   (2 * (octets) + 1)
+#define CHAIN_KEY	    32	 /* octets of a public key */
+#define CHAIN_SIGNATURE	    64	 /* octets */
 #define CHAIN_STATEMENT_MAX 1024 /* octets of its text */
 
 enum chain_kind {
@@ -52,11 +51,5 @@ int chain_key_sign(const struct chain_key *k, const char *instance,
 /* Is the signature the one of statement->key? */
 bool chain_statement_is_signed(const struct chain_statement *statement,
 			       const char *instance);
-
-/* Lower-case digits and a NUL. */
-void chain_hex_print(const uint8_t *octets, size_t len, char *ret);
-
-/* Exactly len octets. Returns false for anything else. */
-bool chain_hex_parse(struct slice text, uint8_t *ret, size_t len);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/hex.h"
 
 static void out_put(struct copy_out *o, const char *p, size_t len)
 {
@@ -76,10 +77,10 @@ void copy_bool(struct copy_out *o, const char *name, bool b)
 void copy_octets(struct copy_out *o, const char *name, const uint8_t *p,
 		 size_t len)
 {
-	char hex[CHAIN_HEX(CHAIN_SIGNATURE)];
+	char hex[HEX_TEXT(CHAIN_SIGNATURE)];
 
 	assert(len <= CHAIN_SIGNATURE);
-	chain_hex_print(p, len, hex);
+	hex_print(p, len, hex);
 	copy_text(o, name, slice_str(hex));
 }
 
@@ -95,14 +96,6 @@ void copy_end(struct copy_out *o)
 static char *in_expect(char *p, char c)
 {
 	return p && *p == c ? p + 1 : NULL;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* What stands behind a backslash, into *to. Of \u those below 80, which is all
@@ -121,7 +114,7 @@ static char *in_escape(char *p, char *to)
 	if (*p++ != 'u')
 		return NULL;
 	for (int i = 0; i < 4; i++) {
-		int digit = hex_digit(*p++);
+		int digit = hex_value(*p++);
 
 		if (digit < 0)
 			return NULL;
@@ -249,5 +242,5 @@ int64_t copy_find_number(const struct copy_in *in, const char *name)
 bool copy_find_octets(const struct copy_in *in, const char *name, uint8_t *ret,
 		      size_t len)
 {
-	return chain_hex_parse(copy_find_text(in, name), ret, len);
+	return hex_parse(copy_find_text(in, name), ret, len);
 }

@@ -21,6 +21,7 @@
 #include "audit/lines.h"
 #include "base/base.h"
 #include "base/err.h"
+#include "base/hex.h"
 
 #define PIN_TEXT_MAX 2048
 
@@ -79,7 +80,7 @@ static bool pin_key(struct verify *v, const char *key)
 	int err;
 
 	v->pinned = true;
-	if (chain_hex_parse(slice_str(key), v->pin, CHAIN_KEY))
+	if (hex_parse(slice_str(key), v->pin, CHAIN_KEY))
 		return true;
 	err = pin_read(key, text);
 	if (err)
@@ -88,7 +89,7 @@ static bool pin_key(struct verify *v, const char *key)
 				     "hexadecimal digits) nor a file: %s",
 				     key, err_str(err));
 	(void)slice_cut(slice_str(text), '\n', &line, &rest);
-	if (!chain_hex_parse(slice_trim(line), v->pin, CHAIN_KEY))
+	if (!hex_parse(slice_trim(line), v->pin, CHAIN_KEY))
 		return verify_unsure(v,
 				     "%s: line 1: no public key (64 "
 				     "hexadecimal digits)",
@@ -122,10 +123,10 @@ static bool pin_checkpoint(struct verify *v, const char *path)
 		.total = pin_number(text, "rows"),
 		.signed_us = pin_number(text, "time_us"),
 	};
-	if (!chain_hex_parse(lines_value(text, "hash"), st->hash, CHAIN_HASH) ||
-	    !chain_hex_parse(lines_value(text, "key"), st->key, CHAIN_KEY) ||
-	    !chain_hex_parse(lines_value(text, "signature"), st->signature,
-			     CHAIN_SIGNATURE) ||
+	if (!hex_parse(lines_value(text, "hash"), st->hash, CHAIN_HASH) ||
+	    !hex_parse(lines_value(text, "key"), st->key, CHAIN_KEY) ||
+	    !hex_parse(lines_value(text, "signature"), st->signature,
+		       CHAIN_SIGNATURE) ||
 	    !chain_statement_is_signed(st, instance))
 		return verify_unsure(v, "%s: not a signed checkpoint", path);
 	v->has_kept = true;
@@ -202,7 +203,7 @@ static void verify_keys(struct verify *v)
 			v->report->signed_us = st->signed_us;
 	}
 	if (last)
-		chain_hex_print(last->key, CHAIN_KEY, v->report->key);
+		hex_print(last->key, CHAIN_KEY, v->report->key);
 }
 
 /* Where pruning has left the beginning. */

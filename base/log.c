@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/hex.h"
 
 #define LOG_LINE    1024 /* octets, newline included */
 #define LOG_SLICES  4	 /* results of log_slice() alive at a time */
@@ -122,7 +123,6 @@ void log_write(struct log_site *site, enum log_level level, const char *fmt,
 
 const char *log_slice(struct slice s)
 {
-	static const char hex[] = "0123456789abcdef";
 	static char mem[LOG_SLICES][LOG_SLICE_N];
 	static unsigned int turn;
 	char *text = mem[turn++ % LOG_SLICES];
@@ -143,8 +143,8 @@ const char *log_slice(struct slice s)
 		}
 		text[len++] = '\\';
 		text[len++] = 'x';
-		text[len++] = hex[c >> 4];
-		text[len++] = hex[c & 15];
+		text[len++] = hex_digit(c >> 4);
+		text[len++] = hex_digit(c);
 	}
 	text[len] = '\0';
 	return text;

@@ -4,30 +4,9 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/uri.h"
 
 #define PATH_MAX_LEN 16384 /* octets; the codecs' limit of a target */
-
-static int hex_value(char c)
-{
-	c = ascii_lower(c);
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
-/* The octet that the escape at p means, or -1 if it is none. */
-static int escape_value(const char *p)
-{
-	int high, low;
-
-	if (p[0] != '%')
-		return -1;
-	high = hex_value(p[1]);
-	low = hex_value(p[2]);
-	return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
 
 /* Visible ASCII without '#'. */
 static bool octets_ok(struct slice s)
@@ -38,70 +17,18 @@ static bool octets_ok(struct slice s)
 	return true;
 }
 
-/* "." or "..", also with parameters behind it: some servers take ";x" off
- * before they resolve dots.
- */
-static bool is_dot_segment(struct slice segment)
-{
-	struct slice name, params;
-
-	(void)slice_cut(segment, ';', &name, &params);
-	return slice_eq(name, SLICE(".")) || slice_eq(name, SLICE(".."));
-}
-
-/* A backslash parts segments too: once decoded, some servers take it for a
- * slash.
- */
-static bool has_dot_segment(struct slice path)
-{
-	size_t start = 0;
-
-	for (size_t i = 0; i <= path.len; i++) {
-		if (i < path.len && path.ptr[i] != '/' && path.ptr[i] != '\\')
-			continue;
-		if (is_dot_segment(slice_of(path.ptr + start, i - start)))
-			return true;
-		start = i + 1;
-	}
-	return false;
-}
-
-/* Decode path until no escape is left, in one pass: whenever the last three
- * octets of the result are an escape, they become what it means. Escapes
- * can't overlap, so the order of decoding makes no difference. Returns the
- * length of what stands in ret, which never exceeds path.len.
- */
-static size_t decode_fully(struct slice path, char *ret)
-{
-	size_t len = 0;
-
-	for (size_t i = 0; i < path.len; i++) {
-		ret[len++] = path.ptr[i];
-		while (len >= 3) {
-			int c = escape_value(ret + len - 3);
-
-			if (c < 0)
-				break;
-			len -= 2;
-			ret[len - 1] = (char)c;
-		}
-	}
-	return len;
-}
-
 static const char *check_escapes(struct slice path)
 {
 	char plain[PATH_MAX_LEN];
 	size_t len;
 
 	for (size_t i = 0; i < path.len; i++)
-		if (path.ptr[i] == '%' &&
-		    (path.len - i < 3 || escape_value(path.ptr + i) < 0))
+		if (path.ptr[i] == '%' && uri_escape(slice_skip(path, i)) < 0)
 			return "malformed percent-encoding in the path";
-	len = decode_fully(path, plain);
+	len = uri_decode_fully(path, plain);
 	if (slice_find(slice_of(plain, len), '\0') >= 0)
 		return "encoded NUL in the path";
-	if (has_dot_segment(slice_of(plain, len)))
+	if (uri_has_dots(slice_of(plain, len)))
 		return "encoded dot segment in the path";
 	return NULL;
 }
@@ -116,7 +43,7 @@ const char *target_check_path(struct slice path)
 		return "octet not allowed in the path";
 	if (slice_find(path, '\\') >= 0)
 		return "backslash in the path";
-	if (has_dot_segment(path))
+	if (uri_has_dots(path))
 		return "dot segment in the path";
 	if (slice_find(path, '%') >= 0)
 		return check_escapes(path);

@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "base/base.h"
+#include "base/uri.h"
 
 #define QUERY_PART_MAX 2048 /* octets of a key or value that are looked at */
 
@@ -42,7 +43,7 @@ static bool bad_escape(struct slice text, size_t i)
 		return false;
 	if (text.len - i < 3)
 		return true;
-	return path_decode(slice_of(text.ptr + i, 3), value) != 1 || !value[0];
+	return uri_decode(slice_of(text.ptr + i, 3), value) != 1 || !value[0];
 }
 
 const char *glob_check_query(struct slice text, size_t *ret_at)
@@ -83,8 +84,7 @@ static bool decode_pattern(struct arena *arena, struct slice text,
 		return false;
 	for (size_t i = 0; i < text.len; i++) {
 		if (text.ptr[i] == '%') {
-			len += path_decode(slice_of(text.ptr + i, 3),
-					   mem + len);
+			len += uri_decode(slice_of(text.ptr + i, 3), mem + len);
 			i += 2;
 		} else {
 			mem[len++] =
@@ -274,7 +274,7 @@ static bool key_eq(struct slice key, struct slice raw)
 
 	if (raw.len > sizeof(mem))
 		return false;
-	return slice_eq(key, slice_of(mem, path_decode(raw, mem)));
+	return slice_eq(key, slice_of(mem, uri_decode(raw, mem)));
 }
 
 static bool value_match(struct slice pattern, struct slice raw, bool permit)
@@ -284,7 +284,7 @@ static bool value_match(struct slice pattern, struct slice raw, bool permit)
 
 	if (raw.len > sizeof(mem))
 		return !permit;
-	value = slice_of(mem, path_decode(raw, mem));
+	value = slice_of(mem, uri_decode(raw, mem));
 	if (glob_text_match(pattern, value))
 		return true;
 	if (permit)

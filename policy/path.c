@@ -3,63 +3,7 @@
 #include "policy/path.h"
 
 #include "base/base.h"
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The octet that %xx at ptr means, or -1. */
-static int escape_value(const char *ptr, size_t left)
-{
-	int high, low;
-
-	if (left < 3 || ptr[0] != '%')
-		return -1;
-	high = hex_value(ptr[1]);
-	low = hex_value(ptr[2]);
-	return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
-
-size_t path_decode(struct slice text, char *ret)
-{
-	size_t len = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		int value = -1;
-
-		if (text.ptr[i] == '%')
-			value = escape_value(text.ptr + i, text.len - i);
-		if (value >= 0)
-			i += 2;
-		ret[len++] = value >= 0 ? (char)value : text.ptr[i];
-	}
-	return len;
-}
-
-/* Decode until nothing is left to decode. An octet that completes an escape
- * replaces it at once, so this is one pass whatever the depth.
- */
-static size_t decode_fully(struct slice text, char *ret)
-{
-	size_t len = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		ret[len++] = text.ptr[i];
-		while (len >= 3) {
-			int value = escape_value(ret + len - 3, 3);
-
-			if (value < 0)
-				break;
-			len -= 2;
-			ret[len - 1] = (char)value;
-		}
-	}
-	return len;
-}
+#include "base/uri.h"
 
 static const char *check_octets(struct slice text, size_t *ret_at)
 {
@@ -78,7 +22,7 @@ static const char *check_octets(struct slice text, size_t *ret_at)
 			return "the path has a raw \\, # or ?";
 		if (c != '%')
 			continue;
-		switch (escape_value(text.ptr + i, text.len - i)) {
+		switch (uri_escape(slice_skip(text, i))) {
 		case -1:
 			return "the path has a % without two hex digits";
 		case 0:
@@ -96,29 +40,9 @@ static bool is_splitter(char c)
 	return c == '/' || c == '\\';
 }
 
-/* ".", "..", or one with parameters: "..;v=1" is ".." to some servers. */
-static bool is_dots(struct slice seg)
-{
-	size_t dots = 0;
-
-	while (dots < seg.len && dots < 3 && seg.ptr[dots] == '.')
-		dots++;
-	return (dots == 1 || dots == 2) &&
-	       (dots == seg.len || seg.ptr[dots] == ';');
-}
-
 static const char *check_dots(struct slice text)
 {
-	size_t start = 0;
-
-	for (size_t i = 0; i <= text.len; i++) {
-		if (i < text.len && !is_splitter(text.ptr[i]))
-			continue;
-		if (is_dots(slice_of(text.ptr + start, i - start)))
-			return "the path has a dot segment";
-		start = i + 1;
-	}
-	return NULL;
+	return uri_has_dots(text) ? "the path has a dot segment" : NULL;
 }
 
 /* The same in what is left after decoding for ever. Out of line for its
@@ -127,7 +51,7 @@ static const char *check_dots(struct slice text)
 static __attribute__((noinline)) const char *check_deep(struct slice once)
 {
 	PATH_BARE char deep[PATH_OCTETS_MAX];
-	size_t len = decode_fully(once, deep);
+	size_t len = uri_decode_fully(once, deep);
 
 	if (memchr(deep, '\0', len))
 		return "the path has an encoded NUL";
@@ -175,7 +99,7 @@ const char *path_read_plain(struct slice text, struct path *ret)
 	for (size_t i = 1; i <= text.len; i++) {
 		if (i < text.len && text.ptr[i] != '/')
 			continue;
-		if (is_dots(slice_of(text.ptr + start, i - start)))
+		if (uri_is_dots(slice_of(text.ptr + start, i - start)))
 			return "the path has a dot segment";
 		if (!add_segment(&ret->opaque, start, i))
 			return too_many;
@@ -224,7 +148,7 @@ const char *path_read(struct slice text, char *scratch, struct path *ret)
 	why = check_octets(text, &at);
 	if (why)
 		return why;
-	once = slice_of(scratch, path_decode(text, scratch));
+	once = slice_of(scratch, uri_decode(text, scratch));
 	why = slice_find(once, '%') >= 0 ? check_deep(once) : check_dots(once);
 	if (why)
 		return why;

@@ -70,11 +70,6 @@ const char *path_read_plain(struct slice text, struct path *ret);
  */
 const char *path_read(struct slice text, char *scratch, struct path *ret);
 
-/* Decode %xx once from text into ret (text.len octets at most). What is no
- * %xx stays as it is. Returns the length.
- */
-size_t path_decode(struct slice text, char *ret);
-
 /* What path_read() would say, and in *ret_at the octet where (0 when it is not
  * one octet's fault).
  */

@@ -13,6 +13,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/hex.h"
 
 #define CURSOR_NAME_MAX 128
 #define CURSOR_TEXT_MAX 160
@@ -80,30 +81,11 @@ static int cursor_store(int dir, const char *file, const char *text)
 	return err;
 }
 
-static int cursor_digit(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-				      : -1;
-}
-
-static bool cursor_parse_hash(const char *text, uint8_t ret[OUTBOX_HASH_LEN])
-{
-	for (size_t i = 0; i < OUTBOX_HASH_LEN; i++, text += 2) {
-		int high = cursor_digit(text[0]);
-		int low = high < 0 ? -1 : cursor_digit(text[1]);
-
-		if (low < 0)
-			return false;
-		ret[i] = (uint8_t)(high << 4 | low);
-	}
-	return !strcmp(text, "\n");
-}
-
 int cursor_read(int dir, const char *name, struct cursor *ret)
 {
 	char file[CURSOR_NAME_MAX], text[CURSOR_TEXT_MAX] = "";
 	struct cursor c = { 0 };
+	struct slice hash, rest;
 	char *end;
 	int err = cursor_name(name, ".cursor", file);
 
@@ -114,7 +96,8 @@ int cursor_read(int dir, const char *name, struct cursor *ret)
 	errno = 0;
 	c.batch = strtoull(text, &end, 10);
 	if (errno || !isdigit((unsigned char)*text) || *end != ' ' ||
-	    !cursor_parse_hash(end + 1, c.hash))
+	    !slice_cut(slice_str(end + 1), '\n', &hash, &rest) || rest.len ||
+	    !hex_parse(hash, c.hash, sizeof(c.hash)))
 		return ERR_SYNTAX;
 	*ret = c;
 	return 0;
@@ -123,15 +106,13 @@ int cursor_read(int dir, const char *name, struct cursor *ret)
 int cursor_write(int dir, const char *name, const struct cursor *c)
 {
 	char file[CURSOR_NAME_MAX], text[CURSOR_TEXT_MAX];
+	char hash[HEX_TEXT(OUTBOX_HASH_LEN)];
 	int err = cursor_name(name, ".cursor", file);
-	int n = snprintf(text, sizeof(text), "%" PRIu64 " ", c->batch);
 
 	if (err)
 		return err;
-	for (size_t i = 0; i < OUTBOX_HASH_LEN; i++)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "%02x",
-			      c->hash[i]);
-	(void)snprintf(text + n, sizeof(text) - (size_t)n, "\n");
+	hex_print(c->hash, sizeof(c->hash), hash);
+	(void)snprintf(text, sizeof(text), "%" PRIu64 " %s\n", c->batch, hash);
 	return cursor_store(dir, file, text);
 }
 

@@ -1,4 +1,5 @@
 /* Each kind of tampering is found and named; exports carry their proof. */
+#include "base/hex.h"
 #include "tests/unit/audit/fixture.h"
 
 #include <errno.h>
@@ -529,7 +530,7 @@ static void golden(void **state)
 				 .sealed_us = 1700000000000000 };
 	uint8_t of_facts[CHAIN_HASH], mark[CHAIN_MARK];
 	const uint8_t none[CHAIN_HASH] = { 0 };
-	char text[CHAIN_HEX(CHAIN_HASH)];
+	char text[HEX_TEXT(CHAIN_HASH)];
 	struct chain *c;
 
 	(void)state;
@@ -541,7 +542,7 @@ static void golden(void **state)
 	chain_row(c, &row, of_facts, mark);
 	chain_rows_end(c, b.content);
 	chain_batch_hash(c, &b, none, b.hash);
-	chain_hex_print(b.hash, CHAIN_HASH, text);
+	hex_print(b.hash, CHAIN_HASH, text);
 	assert_string_equal(text, hash);
 	chain_free(&c);
 }
