@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -49,13 +50,14 @@ struct options {
 };
 
 static const char *const wait_name[] = {
-	[TIMER_HELLO] = "hello",   [TIMER_PEEK] = "peek",
-	[TIMER_HEAD] = "head",	   [TIMER_IDLE] = "idle",
-	[TIMER_LINGER] = "linger", [TIMER_STALL] = "stall",
-	[TIMER_LEAF] = "leaf",	   [TIMER_RESOLVE] = "resolve",
-	[TIMER_DIAL] = "dial",	   [TIMER_RESPONSE] = "response",
-	[TIMER_POOL] = "pool",	   [TIMER_DRAIN] = "drain",
-	[TIMER_ASK] = "ask",	   [TIMER_TICK] = "tick",
+	[TIMER_HELLO] = "hello",       [TIMER_PEEK] = "peek",
+	[TIMER_HEAD] = "head",	       [TIMER_IDLE] = "idle",
+	[TIMER_LINGER] = "linger",     [TIMER_STALL] = "stall",
+	[TIMER_LEAF] = "leaf",	       [TIMER_RESOLVE] = "resolve",
+	[TIMER_DIAL] = "dial",	       [TIMER_PAUSE] = "pause",
+	[TIMER_RESPONSE] = "response", [TIMER_POOL] = "pool",
+	[TIMER_DRAIN] = "drain",       [TIMER_ASK] = "ask",
+	[TIMER_TICK] = "tick",
 };
 static_assert(ARRAY_SIZE(wait_name) == GATE_TIMERS, "a wait without a name");
 
@@ -392,16 +394,6 @@ static int main_sandboxes(struct parent *p)
 	return rc;
 }
 
-static void main_writers(struct parent *p, const char *path)
-{
-	int rc = writers_open(&p->writers, path);
-
-	if (rc < 0)
-		log_warn("%s: %s; should the clock be set back, an id might be "
-			 "given twice",
-			 path, err_str(rc));
-}
-
 /* Say that the doors answer. */
 static void main_ready(int fd)
 {
@@ -455,7 +447,6 @@ int main(int argc, char **argv)
 	static struct parent parent;
 	char control[PATH_LEN], certgen[PATH_LEN], spool[PATH_LEN];
 	char names[PATH_LEN], good[PATH_LEN], ca[PATH_LEN], grants[PATH_LEN];
-	char writers[PATH_LEN];
 	struct options o;
 
 	if (!main_options(&o, argc, argv)) {
@@ -473,7 +464,6 @@ int main(int argc, char **argv)
 	    !main_path(o.run, CONFIG_GOOD, good) ||
 	    !main_path(o.state, CERTGEN_CA_CERT, ca) ||
 	    !main_path(o.state, GRANTS_FILE, grants) ||
-	    !main_path(o.state, WRITERS_FILE, writers) ||
 	    !main_path(o.state, "names", names)) {
 		log_error("the directories' paths are too long");
 		return EXIT_FAILURE;
@@ -487,7 +477,8 @@ int main(int argc, char **argv)
 	parent.grants_path = grants;
 	parent.idle_exit_s = o.idle_exit_s;
 	memcpy(parent.durations_ms, o.durations_ms, sizeof(o.durations_ms));
-	main_writers(&parent, writers);
+	if (getrandom(&parent.writer, sizeof(parent.writer), 0) < 0)
+		parent.writer = (uint16_t)getpid();
 	table_init(&parent.doors, DOORS_MAX);
 	return main_run(&parent, &o, control, names);
 }

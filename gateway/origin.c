@@ -3,9 +3,14 @@
  * A request waits in its pool's queue until a connection has room. How many
  * connections are made depends on what the origin speaks: as long as that is
  * unknown, one at a time; HTTP/2, one more only when the others are full;
- * HTTP/1, one for each waiting request. The name is resolved each time a
- * connection is made (the resolver caches), every address is vetted, and the
- * good ones are tried in turn; when none is left, all that wait are told why.
+ * HTTP/1, one for each waiting request. For dials the name is resolved (the
+ * resolver caches), every address is vetted, and the good ones are tried in
+ * turn.
+ *
+ * When none is left and no dial is under way, or the last one ran out of time,
+ * those who came before it began are told why; for those who came later it is
+ * dialled again. Beside a connection that will have room again a dial that
+ * fails fails nobody: they wait for that, and a while later it is dialled again.
  *
  * An idle pool stays for what it knows (protocol, session ticket) until
  * ORIGINS_MAX asks for its place.
@@ -49,6 +54,8 @@ struct origin {
 	struct up_request *wait_head, *wait_tail;
 	uint32_t waits_len;
 	struct resolve_wait resolve;
+	uint64_t arrivals;  /* requests that ever came */
+	struct timer pause; /* a dial failed beside a connection */
 	union resolve_addr addrs[RESOLVE_ADDRS]; /* vetted, still to be tried */
 	size_t addrs_len;
 	struct tls_session session;
@@ -121,6 +128,7 @@ static void origin_free(struct origins *os, struct origin *o)
 {
 	assert(!o->links && !o->wait_head);
 	resolve_forget(os->gate->resolver, &o->resolve);
+	timer_stop(os->gate->loop, &o->pause);
 	loop_unpost(os->gate->loop, &o->post);
 	tls_session_done(&o->session);
 	if (!o->unhashed)
@@ -227,29 +235,57 @@ static void origin_unwait(struct origin *o, struct up_request *req)
 	o->waits_len--;
 }
 
-/* Nothing can be reached: tell all that wait. address is what was dialled
- * last, or "".
- */
-static void origin_fail_at(struct origin *o, enum refusal_kind why,
-			   const char *detail, const char *address)
+static void origin_tell_failed(struct origin *o, struct up_request *req,
+			       enum refusal_kind why, const char *detail,
+			       const char *address)
 {
-	while (o->wait_head) {
-		struct up_request *req = o->wait_head;
+	origin_unwait(o, req);
+	req->state = UP_FAILED;
+	req->why = why;
+	(void)snprintf(req->detail, sizeof(req->detail), "%s", detail);
+	(void)snprintf(req->address, sizeof(req->address), "%s", address);
+	loop_post(o->gate->loop, req->post, req->ref);
+}
 
-		origin_unwait(o, req);
-		req->state = UP_FAILED;
-		req->why = why;
-		(void)snprintf(req->detail, sizeof(req->detail), "%s", detail);
-		(void)snprintf(req->address, sizeof(req->address), "%s",
-			       address);
-		loop_post(o->gate->loop, req->post, req->ref);
+/* Does a connection stand that will have room again? A tunnel's has not. */
+static bool origin_lives(const struct origin *o)
+{
+	const struct uplink *u = o->links;
+
+	if (o->key.raw || o->key.upgrade)
+		return false;
+	while (u && !uplink_lives(u))
+		u = u->next;
+	return u != NULL;
+}
+
+/* Nothing can be reached: tell those that came before the attempt began, the
+ * last of them being arrival. address is what was dialled, or "".
+ */
+static void origin_fail_at(struct origin *o, uint64_t arrival,
+			   enum refusal_kind why, const char *detail,
+			   const char *address)
+{
+	struct up_request *next;
+
+	if (origin_lives(o)) {
+		timer_start(o->gate->loop, &o->pause, origin_ref(o),
+			    TIMER_PAUSE);
+		return;
 	}
+	for (struct up_request *req = o->wait_head; req; req = next) {
+		next = req->next;
+		if (req->arrival <= arrival)
+			origin_tell_failed(o, req, why, detail, address);
+	}
+	if (o->wait_head)
+		origin_post(o);
 }
 
 static void origin_fail(struct origin *o, enum refusal_kind why,
 			const char *detail)
 {
-	origin_fail_at(o, why, detail, "");
+	origin_fail_at(o, o->arrivals, why, detail, "");
 }
 
 /* May this address be dialled for this pool? ret_why gets a phrase if not. */
@@ -343,7 +379,7 @@ static void origin_host(struct origin *o)
 	o->addrs_len = 1;
 }
 
-/* Have addresses to try. False: not yet, or all that wait have been told. */
+/* Have addresses to try. False: not yet, or those that wait have been told. */
 static bool origin_addresses(struct origin *o)
 {
 	struct resolve_answer answer;
@@ -351,6 +387,8 @@ static bool origin_addresses(struct origin *o)
 
 	if (o->addrs_len)
 		return true;
+	if (o->dialling) /* all were tried, and one may still answer */
+		return false;
 	if (slice_eq(authority_host(&o->key.host), SLICE(GUARD_HOST_NAME))) {
 		origin_host(o);
 		return o->addrs_len > 0;
@@ -397,6 +435,7 @@ static bool origin_dial(struct origin *o)
 			origin_fail(o, REFUSAL_CONNECT, detail);
 		return false;
 	}
+	u->arrival = o->arrivals;
 	u->next = o->links;
 	if (o->links)
 		o->links->prev = u;
@@ -412,7 +451,7 @@ static uint32_t origin_wanted(const struct origin *o)
 	uint32_t room = ORIGIN_LINKS_MAX -
 			MIN(o->links_len, (uint32_t)ORIGIN_LINKS_MAX);
 
-	if (!o->waits_len)
+	if (!o->waits_len || o->pause.running)
 		return 0;
 	if (o->speaks != ORIGIN_H1)
 		return o->dialling ? 0 : MIN(1u, room);
@@ -449,6 +488,8 @@ static void origin_serve(struct origin *o)
 	wanted = origin_wanted(o);
 	while (wanted-- && origin_dial(o))
 		;
+	if (!o->wait_head) /* an answer that nobody fetches stays */
+		resolve_forget(o->gate->resolver, &o->resolve);
 	if (!o->dialling && !o->resolve.query)
 		o->addrs_len = 0; /* resolve and vet anew next time */
 }
@@ -459,6 +500,11 @@ void origin_on_post(struct gate *gate, struct loop_ref ref)
 
 	if (o)
 		origin_serve(o);
+}
+
+void origin_on_timer(struct gate *gate, struct loop_ref ref)
+{
+	origin_on_post(gate, ref);
 }
 
 void origin_on_open(struct origin *o, struct uplink *u)
@@ -502,6 +548,9 @@ static void origin_next_address(struct origin *o, const struct uplink *u)
 
 void origin_on_closed(struct origin *o, struct uplink *u)
 {
+	bool late = u->why == REFUSAL_CONNECT_TIMEOUT ||
+		    u->why == REFUSAL_TLS_TIMEOUT;
+
 	if (u->prev)
 		u->prev->next = u->next;
 	else
@@ -514,8 +563,9 @@ void origin_on_closed(struct origin *o, struct uplink *u)
 		assert(o->dialling > 0);
 		o->dialling--;
 		origin_next_address(o, u);
-		if (!o->addrs_len && !o->dialling)
-			origin_fail_at(o, u->why, u->detail, u->address);
+		if (!o->addrs_len && (!o->dialling || late))
+			origin_fail_at(o, u->arrival, u->why, u->detail,
+				       u->address);
 	}
 	if (o->wait_head)
 		origin_post(o);
@@ -539,6 +589,7 @@ int up_begin(struct gate *gate, const struct origin_key *key,
 	req->state = UP_WAITING;
 	req->news = 0;
 	req->origin = o;
+	req->arrival = ++o->arrivals;
 	req->next = NULL;
 	req->prev = o->wait_tail;
 	if (o->wait_tail)

@@ -353,10 +353,15 @@ static void uplink_step(struct uplink *u)
 	}
 }
 
+bool uplink_lives(const struct uplink *u)
+{
+	return u->state == UPLINK_OPEN && !u->link.failed &&
+	       !u->link.wire.ended;
+}
+
 bool uplink_ready(const struct uplink *u)
 {
-	return u->state == UPLINK_OPEN && !u->link.wire.ended &&
-	       !u->link.failed && http_codec_ready(u->link.codec);
+	return uplink_lives(u) && http_codec_ready(u->link.codec);
 }
 
 int uplink_submit(struct uplink *u, struct up_request *req)

@@ -36,6 +36,7 @@ struct uplink {
 	struct timer timer;
 	struct up_request *requests; /* in work here */
 	uint64_t served;	     /* requests ever submitted */
+	uint64_t arrival;	     /* the pool's last before it was dialled */
 	bool idle;		     /* none in work; set by the pool */
 	bool cut;		     /* it ended, not in good order */
 	union resolve_addr addr;     /* that is dialled */
@@ -62,6 +63,9 @@ int uplink_new(struct gate *gate, const struct uplink_target *to,
 
 /* May a request be given to it now? */
 bool uplink_ready(const struct uplink *u);
+
+/* May one be given to it some time, if not now? */
+bool uplink_lives(const struct uplink *u);
 
 /* Give it one. Returns 0 or < 0, then req is untouched. */
 int uplink_submit(struct uplink *u, struct up_request *req);

@@ -67,6 +67,7 @@ struct up_request {
 	bool reused; /* the connection had served another request before */
 
 	struct origin *origin; /* while WAITING */
+	uint64_t arrival;      /* there, counted */
 	struct uplink *link;   /* while SENT */
 	struct up_request *next, *prev;
 };
@@ -92,6 +93,7 @@ void origins_forget(struct gate *gate, uint32_t sandbox);
 
 /* For the dispatch. */
 void origin_on_post(struct gate *gate, struct loop_ref ref);
+void origin_on_timer(struct gate *gate, struct loop_ref ref);
 void uplink_on_event(struct gate *gate, struct loop_ref ref,
 		     unsigned int events);
 void uplink_on_post(struct gate *gate, struct loop_ref ref);

@@ -132,6 +132,9 @@ static void worker_on_timer(void *ctx, struct loop_ref ref, uint8_t name)
 	case GATE_LINK:
 		uplink_on_timer(g, ref, name);
 		break;
+	case GATE_ORIGIN:
+		origin_on_timer(g, ref);
+		break;
 	case GATE_DNS:
 		dnsd_on_timer(g, ref);
 		break;

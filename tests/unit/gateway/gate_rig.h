@@ -127,6 +127,7 @@ int resolve_ask(struct resolver *r, struct slice host,
 		rig.asking = wait;
 		return 0;
 	}
+	wait->query = NULL;
 	*ret = rig.answer;
 	return 1;
 }
@@ -139,7 +140,7 @@ void resolve_forget(struct resolver *r, struct resolve_wait *wait)
 	wait->query = NULL;
 }
 
-/* The answer that was asked for is there. */
+/* The answer that was asked for is there; it is kept until it is fetched. */
 static inline void rig_resolved(void)
 {
 	struct resolve_wait *wait = rig.asking;
@@ -147,7 +148,6 @@ static inline void rig_resolved(void)
 	assert_non_null(wait);
 	rig.resolve_later = false;
 	rig.asking = NULL;
-	wait->query = NULL;
 	loop_post(rig.gate.loop, wait->post, wait->ref);
 }
 
@@ -238,6 +238,8 @@ static inline void rig_on_timer(void *ctx, struct loop_ref ref, uint8_t name)
 		exchange_on_timer(g, ref, name);
 	else if (ref.kind == GATE_LINK)
 		uplink_on_timer(g, ref, name);
+	else if (ref.kind == GATE_ORIGIN)
+		origin_on_timer(g, ref);
 	else
 		leaves_on_timer(g->leaves);
 }
@@ -398,22 +400,27 @@ static inline int rig_teardown(void **state)
 	return 0;
 }
 
+/* A client has connected; fd is our end. */
+static inline void rig_begin(int fd)
+{
+	const struct in_addr peer = { htonl(0x0a070009) };
+	const struct in_addr to = { htonl(0x5db8d801) };
+	const union resolve_addr at[] = {
+		{ .v4 = { AF_INET, htons(40000), peer, { 0 } } },
+		{ .v4 = { AF_INET, htons(80), to, { 0 } } },
+	};
+
+	conn_begin(&rig.gate, fd, rig.sb, &at[0], &at[1]);
+}
+
 /* A client connects; returns its end. */
 static inline int rig_client(void)
 {
-	union resolve_addr peer = { .v4 = { .sin_family = AF_INET,
-					    .sin_port = htons(40000) } };
-	union resolve_addr to = { .v4 = { .sin_family = AF_INET,
-					  .sin_port = htons(80) } };
 	int fds[2];
 
-	peer.v4.sin_addr.s_addr = htonl(0x0a070009);
-	to.v4.sin_addr.s_addr = htonl(0x5db8d801);
-	assert_int_equal(socketpair(AF_UNIX,
-				    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-				    0, fds),
-			 0);
-	conn_begin(&rig.gate, fds[1], rig.sb, &peer, &to);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	rig_begin(fds[1]);
 	return fds[0];
 }
 

@@ -50,18 +50,21 @@ static void asker_done(struct asker *a)
 	arena_done(&a->arena);
 }
 
-static int ask_as(struct asker *a, uint32_t sandbox)
+static void ask_by(struct asker *a, struct origin_key key)
 {
-	struct origin_key key = { .sandbox = sandbox, .port = 80 };
-
 	asker_init(a);
 	assert_int_equal(host_parse(SLICE("good.example"), &key.host), 0);
-	return up_begin(&rig.gate, &key, &a->up);
+	assert_int_equal(up_begin(&rig.gate, &key, &a->up), 0);
+}
+
+static void ask_as(struct asker *a, uint32_t sandbox)
+{
+	ask_by(a, (struct origin_key){ .sandbox = sandbox, .port = 80 });
 }
 
 static void ask(struct asker *a)
 {
-	assert_int_equal(ask_as(a, 1), 0);
+	ask_as(a, 1);
 }
 
 static void until(const struct asker *a, enum up_state state)
@@ -154,7 +157,7 @@ static void test_reuse(void **state)
 	assert_true(b.up.reused);
 	assert_int_equal(rig.dialled[0], 1);
 	asker_done(&b);
-	assert_int_equal(ask_as(&c, 2), 0);
+	ask_as(&c, 2);
 	other = rig_accept();
 	answer(other);
 	until(&c, UP_OVER);
@@ -190,24 +193,42 @@ static void test_cancel(void **state)
 	(void)close(origin);
 }
 
+/* Nobody answers at address 0: the queue of its listener is full. */
+struct silence {
+	int listener;
+	int queue[2];
+};
+
+static void silence_begin(struct silence *s)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	uint16_t port;
+
+	s->listener = rig_listen(&port);
+	assert_int_equal(listen(s->listener, 0), 0);
+	rig.port[0] = port;
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	to.sin_port = htons(port);
+	for (int i = 0; i < 2; i++) {
+		s->queue[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)connect(s->queue[i], (struct sockaddr *)&to, sizeof(to));
+	}
+}
+
+static void silence_end(struct silence *s)
+{
+	for (int i = 0; i < 2; i++)
+		(void)close(s->queue[i]);
+	(void)close(s->listener);
+}
+
 static void test_dial_timeout(void **state)
 {
+	struct silence silence;
 	struct asker a;
-	uint16_t port;
-	int full = rig_listen(&port);
-	int queue[2];
 
 	(void)state;
-	/* A listener whose queue is full does not answer. */
-	assert_int_equal(listen(full, 0), 0);
-	rig.port[0] = port;
-	for (int i = 0; i < 2; i++) {
-		struct sockaddr_in to = rig.answer.addrs[0].v4;
-
-		to.sin_port = htons(port);
-		queue[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-		(void)connect(queue[i], (struct sockaddr *)&to, sizeof(to));
-	}
+	silence_begin(&silence);
 	ask(&a);
 	rig_turns(5);
 	assert_int_equal(a.up.state, UP_WAITING);
@@ -215,9 +236,152 @@ static void test_dial_timeout(void **state)
 	until(&a, UP_FAILED);
 	assert_int_equal(a.up.why, REFUSAL_CONNECT_TIMEOUT);
 	asker_done(&a);
-	for (int i = 0; i < 2; i++)
-		(void)close(queue[i]);
-	(void)close(full);
+	silence_end(&silence);
+}
+
+/* Dials overlap, and none succeeds: each request is told in the end, also while
+ * others come.
+ */
+static void test_dials_overlap(void **state)
+{
+	struct silence silence;
+	struct asker a[8];
+
+	(void)state;
+	silence_begin(&silence);
+	for (size_t i = 0; i < ARRAY_SIZE(a); i++) {
+		ask(&a[i]);
+		rig_pass(7 * 1000);
+	}
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(a[i].up.state, UP_FAILED);
+	rig_pass(11 * 1000);
+	rig_pass(11 * 1000);
+	for (size_t i = 0; i < ARRAY_SIZE(a); i++) {
+		until(&a[i], UP_FAILED);
+		asker_done(&a[i]);
+	}
+	silence_end(&silence);
+}
+
+/* It came while a dial that fails was under way: it gets one of its own. */
+static void test_dial_of_another(void **state)
+{
+	const struct origin_key key = { .sandbox = 1,
+					.port = 443,
+					.tls = true };
+	struct silence silence;
+	struct asker a, b;
+
+	(void)state;
+	silence_begin(&silence);
+	ask_by(&a, key);
+	rig_turns(3);
+	ask_by(&b, key);
+	rig_pass(11 * 1000);
+	until(&a, UP_FAILED);
+	assert_string_equal(a.up.address, "93.184.216.1:443");
+	assert_int_equal(b.up.state, UP_WAITING);
+	assert_int_equal(rig.dialled[0], 2);
+	asker_done(&a);
+	asker_done(&b);
+	silence_end(&silence);
+}
+
+/* A dial fails while a connection stands: who waits is served by that, or by
+ * the next dial; and the dead address is not hammered.
+ */
+static void test_dial_beside_living(void **state)
+{
+	uint16_t port = rig.port[0];
+	struct asker a, b, c;
+	int origin, other;
+
+	(void)state;
+	ask(&a);
+	origin = rig_accept();
+	rig_expect(origin, "\r\n\r\n");
+	rig.port[0] = 0;
+	ask(&b);
+	ask(&c);
+	rig_turns(20);
+	assert_int_equal(b.up.state, UP_WAITING);
+	assert_int_equal(c.up.state, UP_WAITING);
+	assert_in_range(rig.dialled[0], 2, 4);
+	rig_send(origin, OK_5);
+	until(&a, UP_OVER);
+	until(&b, UP_SENT);
+	assert_int_equal(c.up.state, UP_WAITING);
+	rig.port[0] = port;
+	rig_pass(1000);
+	other = rig_accept();
+	answer(other);
+	until(&c, UP_OVER);
+	answer(origin);
+	until(&b, UP_OVER);
+	asker_done(&a);
+	asker_done(&b);
+	asker_done(&c);
+	(void)close(origin);
+	(void)close(other);
+}
+
+/* The connection that it waited for goes, and there is no other. */
+static void test_living_dies(void **state)
+{
+	struct asker a, b;
+	int origin;
+
+	(void)state;
+	ask(&a);
+	origin = rig_accept();
+	rig_expect(origin, "\r\n\r\n");
+	rig.port[0] = 0;
+	ask(&b);
+	rig_turns(5);
+	assert_int_equal(b.up.state, UP_WAITING);
+	(void)close(origin);
+	rig_pass(1000);
+	until(&b, UP_FAILED);
+	assert_int_equal(b.up.why, REFUSAL_CONNECT);
+	asker_done(&a);
+	asker_done(&b);
+}
+
+/* A tunnel serves nobody else. */
+static void test_dial_beside_tunnel(void **state)
+{
+	const struct origin_key key = { .sandbox = 1, .port = 22, .raw = true };
+	struct asker a, b;
+	int origin;
+
+	(void)state;
+	ask_by(&a, key);
+	origin = rig_accept();
+	until(&a, UP_SENT);
+	rig.port[0] = 0;
+	ask_by(&b, key);
+	until(&b, UP_FAILED);
+	asker_done(&a);
+	asker_done(&b);
+	(void)close(origin);
+}
+
+/* Who asked has gone before its name was known: the answer is let go of. */
+static void test_resolved_for_nobody(void **state)
+{
+	struct resolve_wait *wait;
+	struct asker a;
+
+	(void)state;
+	rig.resolve_later = true;
+	ask(&a);
+	rig_turns(2);
+	wait = rig.asking;
+	asker_done(&a);
+	rig_resolved();
+	rig_turns(2);
+	assert_null(wait->query);
 }
 
 /* The table of connections is full: told, and nothing is left behind. */
@@ -308,6 +472,12 @@ int main(void)
 		TEST(test_reuse),
 		TEST(test_cancel),
 		TEST(test_dial_timeout),
+		TEST(test_dials_overlap),
+		TEST(test_dial_of_another),
+		TEST(test_dial_beside_living),
+		TEST(test_living_dies),
+		TEST(test_dial_beside_tunnel),
+		TEST(test_resolved_for_nobody),
 		TEST(test_links_full),
 		TEST(test_nonsense),
 		TEST(test_idle_links),
