@@ -49,6 +49,10 @@ static int link_give(struct link *l)
 	size_t before;
 	int rc;
 
+	if (l->wire.broken) {
+		buf_consume(&l->out, buf_len(&l->out));
+		return 0;
+	}
 	if (http_codec_write(l->codec, &l->out) < 0)
 		l->failed = true;
 	before = buf_len(&l->out);

@@ -26,7 +26,8 @@ void link_done(struct link *l);
 
 /* Read, let the codec take and give, and write: once each. Returns 1 when
  * something moved, 0 when nothing did, ERR_CUT or ERR_TLS when the wire is
- * lost (the codec's streams have not been told).
+ * lost (the codec's streams have not been told). If it is broken and has not
+ * ended, further calls read what had come.
  */
 int link_turn(struct link *l);
 

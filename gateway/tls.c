@@ -3,7 +3,9 @@
  * The SSL object reads and writes through a BIO of ours: it first gives the
  * octets that were read to find the ClientHello, then those of the socket, and
  * it never raises SIGPIPE. An end of the stream without close_notify is told
- * apart from one with it: a truncated answer must not look whole.
+ * apart from one with it: a truncated answer must not look whole. When the
+ * socket takes nothing any more the library is not told, as it may not be used
+ * after an error, and what the peer said before it closed is still to be read.
  */
 
 #include "gateway/tls_impl.h"
@@ -19,7 +21,7 @@
 #include "base/base.h"
 #include "base/err.h"
 
-static struct tls *tls_of(const SSL *ssl)
+struct tls *tls_of(const SSL *ssl)
 {
 	return SSL_get_app_data(ssl);
 }
@@ -65,9 +67,14 @@ int tls_bio_write(BIO *bio, const char *from, int len)
 	do {
 		n = send(t->fd, from, (size_t)len, MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
-	if (n < 0 && errno == EAGAIN)
+	if (n >= 0)
+		return (int)n;
+	if (errno == EAGAIN) {
 		BIO_set_retry_write(bio);
-	return (int)n;
+		return -1;
+	}
+	t->broken = true;
+	return len;
 }
 
 long tls_bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
@@ -337,7 +344,7 @@ ssize_t tls_write(struct tls *t, const void *from, size_t len)
 	ERR_clear_error();
 	rc = SSL_write_ex(t->ssl, from, len, &n);
 	if (rc == 1)
-		return (ssize_t)n;
+		return t->broken ? ERR_CUT : (ssize_t)n;
 	rc = tls_outcome(t, rc);
 	return rc == ERR_CLOSED ? ERR_CUT : rc;
 }

@@ -63,7 +63,9 @@ int tls_handshake(struct tls *t);
  */
 ssize_t tls_read(struct tls *t, void *to, size_t len);
 
-/* Octets taken (> 0), 0 not now, ERR_CUT, ERR_TLS. */
+/* Octets taken (> 0), 0 not now, ERR_CUT, ERR_TLS. After ERR_CUT what had come
+ * can still be read.
+ */
 ssize_t tls_write(struct tls *t, const void *from, size_t len);
 
 /* Send close_notify, as far as the socket takes it. */

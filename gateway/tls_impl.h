@@ -23,7 +23,11 @@ struct tls {
 	struct buf *prefix;	    /* borrowed; NULL once consumed */
 	struct tls_session *resume; /* borrowed, or NULL */
 	struct tls_failure failure;
+	bool broken; /* nothing can be sent any more */
 };
+
+/* The struct tls of an SSL object. */
+struct tls *tls_of(const SSL *ssl);
 
 /* The BIO's calls (tls.c). */
 int tls_bio_read(BIO *bio, char *to, int len);

@@ -3,7 +3,9 @@
  * Octets come in by uplink_on_event() and go out in the post phase. A request
  * is submitted by the pool; from then on the codec's news go into the request
  * and its owner is posted. When the connection is lost, each request in work
- * is told so, and what was half received is marked as cut.
+ * is told so, and what was half received is marked as cut. An origin may answer
+ * a request that it does not read and close: writing fails then, and what it
+ * said is read before the connection counts as lost.
  *
  * A connection that could not be opened says why in the words of the check
  * that failed: connect, handshake, certificate.
@@ -311,14 +313,17 @@ static void uplink_settle(struct uplink *u)
 
 static void uplink_pump(struct uplink *u)
 {
+	const struct wire *wire = &u->link.wire;
 	int rounds = PUMP_ROUNDS;
 	int rc;
 
 	do {
 		rc = link_turn(&u->link);
 		uplink_news(u);
+		if (rc == ERR_CUT && wire->broken && !wire->ended)
+			rc = 1;
 	} while (rc > 0 && --rounds);
-	if (rc == ERR_CUT && u->link.wire.ended && !u->link.failed) {
+	if (rc == ERR_CUT && wire->ended && !u->link.failed) {
 		/* What came before is still good, once there is room for it.
 		 * The codec is not told of this end: it is none of a body's.
 		 */
@@ -355,8 +360,10 @@ static void uplink_step(struct uplink *u)
 
 bool uplink_lives(const struct uplink *u)
 {
-	return u->state == UPLINK_OPEN && !u->link.failed &&
-	       !u->link.wire.ended;
+	const struct link *l = &u->link;
+
+	return u->state == UPLINK_OPEN && !l->failed && !l->wire.ended &&
+	       !l->wire.broken;
 }
 
 bool uplink_ready(const struct uplink *u)

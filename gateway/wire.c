@@ -65,7 +65,7 @@ static ssize_t wire_recv(struct wire *w, void *to, size_t len)
 	if (n > 0)
 		return n;
 	if (n == 0)
-		return ERR_CLOSED;
+		return w->reset ? ERR_CUT : ERR_CLOSED;
 	return errno == EAGAIN ? 0 : ERR_CUT;
 }
 
@@ -78,8 +78,10 @@ int wire_read(struct wire *w, struct buf *in)
 	if (!w->readable || w->ended || !len)
 		return 0;
 	to = buf_reserve(in, len);
-	if (!to)
-		return ERR_CUT; /* out of memory: this connection ends */
+	if (!to) { /* out of memory: this connection ends */
+		w->ended = true;
+		return ERR_CUT;
+	}
 	n = w->tls ? tls_read(w->tls, to, len) : wire_recv(w, to, len);
 	if (n > 0)
 		buf_commit(in, (size_t)n);
@@ -101,7 +103,13 @@ static ssize_t wire_send(struct wire *w, const void *from, size_t len)
 	} while (n < 0 && errno == EINTR);
 	if (n >= 0)
 		return n;
-	return errno == EAGAIN ? 0 : ERR_CUT;
+	if (errno == EAGAIN)
+		return 0;
+	/* Sending has taken the socket's error, and a read would find a good
+	 * end. EPIPE alone says that the peer's end came before its reset.
+	 */
+	w->reset = errno != EPIPE;
+	return ERR_CUT;
 }
 
 int wire_write(struct wire *w, struct buf *out)
@@ -113,6 +121,8 @@ int wire_write(struct wire *w, struct buf *out)
 			return 0;
 		n = w->tls ? tls_write(w->tls, buf_data(out), buf_len(out))
 			   : wire_send(w, buf_data(out), buf_len(out));
+		if (n == ERR_CUT)
+			w->broken = w->readable = true;
 		if (n < 0)
 			return (int)n;
 		if (n == 0)

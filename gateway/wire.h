@@ -18,7 +18,10 @@ struct wire {
 	struct tls *tls; /* owned; NULL: clear */
 	bool readable;	 /* worth a try */
 	bool writable;
-	bool ended; /* the peer has closed its sending side */
+	bool ended;  /* the peer has closed its sending side */
+	bool broken; /* nothing can be sent any more; what had come can still
+		      * be read */
+	bool reset;  /* and the peer had not closed its side before */
 };
 
 /* Takes fd (non-blocking, close-on-exec) and sets TCP_NODELAY. */
@@ -43,7 +46,8 @@ int wire_shake(struct wire *w);
 int wire_read(struct wire *w, struct buf *in);
 
 /* Send what out holds, as far as it goes. Returns 1 if out is empty now, 0 if
- * not, ERR_CUT or ERR_TLS.
+ * not, ERR_CUT or ERR_TLS. After ERR_CUT the wire is broken: an answer may have
+ * come before, so reading is worth a try.
  */
 int wire_write(struct wire *w, struct buf *out);
 

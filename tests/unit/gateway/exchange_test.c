@@ -314,6 +314,71 @@ static void test_early_answer(void **state)
 	(void)close(client);
 }
 
+/* The client sends until nothing of it moves on. */
+static void fill(int client)
+{
+	static const char octets[32768];
+
+	for (int stuck = 0; stuck < 5; stuck++) {
+		while (send(client, octets, sizeof(octets), MSG_NOSIGNAL) > 0)
+			stuck = 0;
+		rig_turns(2);
+	}
+}
+
+/* The origin answers a request that it does not read, and closes: a reset. */
+static void answer_and_reset(int client, const char *head, size_t body)
+{
+	static char octets[60000];
+	int one = 4096;
+	int origin;
+
+	assert_true(body <= sizeof(octets));
+	memset(octets, 'x', sizeof(octets));
+	assert_int_equal(setsockopt(rig.origin, SOL_SOCKET, SO_RCVBUF, &one,
+				    sizeof(one)),
+			 0);
+	rig_send(client, "POST / HTTP/1.1\r\nhost: good.example\r\n"
+			 "content-length: 100000000\r\n\r\n");
+	origin = rig_accept();
+	fill(client);
+	assert_int_equal(send(origin, head, strlen(head), MSG_NOSIGNAL),
+			 (ssize_t)strlen(head));
+	assert_int_equal(send(origin, octets, body, MSG_NOSIGNAL),
+			 (ssize_t)body);
+	(void)close(origin);
+	rig_expect_end(client);
+}
+
+/* Its reset does not take along what had come before. */
+static void test_early_answer_reset(void **state)
+{
+	int client = rig_client();
+
+	(void)state;
+	answer_and_reset(client,
+			 "HTTP/1.1 413 No\r\ncontent-length: 60000\r\n\r\n",
+			 60000);
+	assert_memory_equal(rig.seen, "HTTP/1.1 413", 12);
+	assert_int_equal(strlen(strstr(rig.seen, "\r\n\r\n") + 4), 60000);
+	rig_row(0, AUDIT_DONE, 413, "rule");
+	(void)close(client);
+}
+
+/* And what has no end but the reset does not look whole. */
+static void test_early_answer_cut(void **state)
+{
+	int client = rig_client();
+
+	(void)state;
+	answer_and_reset(client, "HTTP/1.1 413 No\r\n\r\n", 50000);
+	assert_memory_equal(rig.seen, "HTTP/1.1 413", 12);
+	assert_non_null(strstr(rig.seen, "xxx"));
+	assert_null(strstr(rig.seen, "\r\n0\r\n"));
+	rig_row(0, AUDIT_CUT, 413, "origin-cut");
+	(void)close(client);
+}
+
 static void test_response_timeout(void **state)
 {
 	int client = rig_client();
@@ -603,6 +668,8 @@ int main(void)
 		TEST(test_origin_gone),
 		TEST(test_retry),
 		TEST(test_early_answer),
+		TEST(test_early_answer_reset),
+		TEST(test_early_answer_cut),
 		TEST(test_response_timeout),
 		TEST(test_answer_with_timeout),
 		TEST(test_slow_reader),

@@ -287,6 +287,27 @@ static void test_untrusting(void **state)
 	tls_cert_free(&cert);
 }
 
+/* The server speaks and is gone: who finds that by writing can still read. */
+static void test_last_words(void **state)
+{
+	struct tls_cert *cert = leaf("DNS:a.example", -60, 3600);
+	char text[64];
+	struct pair p;
+
+	(void)state;
+	pair_open(&p, w.ctx, "a.example", cert, NULL);
+	pair_shake(&p);
+	assert_int_equal(tls_write(p.server, "last words", 10), 10);
+	assert_int_equal(shutdown(p.fds[0], SHUT_RDWR), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(tls_write(p.client, "more", 4), ERR_CUT);
+	assert_int_equal(tls_read(p.client, text, sizeof(text)), 10);
+	assert_memory_equal(text, "last words", 10);
+	assert_int_equal(tls_read(p.client, text, sizeof(text)), ERR_CUT);
+	pair_done(&p);
+	tls_cert_free(&cert);
+}
+
 static void test_resume(void **state)
 {
 	struct tls_cert *cert = leaf("DNS:a.example", -60, 3600);
@@ -402,6 +423,7 @@ int main(void)
 		cmocka_unit_test(test_octets_and_ends),
 		cmocka_unit_test(test_verification),
 		cmocka_unit_test(test_untrusting),
+		cmocka_unit_test(test_last_words),
 		cmocka_unit_test(test_resume),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_slow_peer),

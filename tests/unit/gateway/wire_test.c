@@ -152,6 +152,40 @@ static void test_gone(void **state)
 	assert_true(wire.readable && wire.writable);
 	assert_int_equal(buf_append(&buf, "x", 1), 0);
 	assert_int_equal(wire_write(&wire, &buf), ERR_CUT);
+	assert_true(wire.broken);
+}
+
+/* The peer speaks, and resets what it does not read; sending finds it first. */
+static void test_reset(void **state)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	socklen_t len = sizeof(a);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct wire w;
+	int origin;
+
+	(void)state;
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(listener, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&a, &len), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, len), 0);
+	origin = accept(listener, NULL, NULL);
+	wire_init(&w, fd);
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(send(fd, "unread", 6, 0), 6);
+	assert_int_equal(send(origin, "hello", 5, 0), 5);
+	(void)close(origin);
+	wire_ready(&w, LOOP_WRITE);
+	assert_int_equal(buf_append(&buf, "more", 4), 0);
+	assert_int_equal(wire_write(&w, &buf), ERR_CUT);
+	buf_consume(&buf, buf_len(&buf));
+	assert_int_equal(wire_read(&w, &buf), 5);
+	assert_memory_equal(buf_data(&buf), "hello", 5);
+	assert_int_equal(wire_read(&w, &buf), ERR_CUT);
+	wire_done(&w);
+	(void)close(listener);
 }
 
 static void test_no_delay(void **state)
@@ -178,7 +212,7 @@ int main(void)
 		TEST(test_readiness),	TEST(test_tls_readiness),
 		TEST(test_full_buffer), TEST(test_ends),
 		TEST(test_slow_peer),	TEST(test_gone),
-		TEST(test_no_delay),
+		TEST(test_reset),	TEST(test_no_delay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
