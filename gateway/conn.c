@@ -117,6 +117,11 @@ static bool conn_news(struct conn *c)
 /* All is said: send the end, and wait for the peer's. */
 static void conn_linger(struct conn *c)
 {
+	if (http_codec_cut(c->link.codec)) {
+		wire_abort(&c->link.wire);
+		conn_end(c);
+		return;
+	}
 	wire_finish(&c->link.wire);
 	if (c->link.wire.ended) {
 		conn_end(c);

@@ -305,7 +305,9 @@ static void uplink_settle(struct uplink *u)
 		uplink_timer(u, TIMER_POOL);
 	}
 	if (over || (u->state == UPLINK_DRAIN && !u->requests)) {
-		if (!buf_len(&u->link.out))
+		if (http_codec_cut(u->link.codec))
+			wire_abort(&u->link.wire);
+		else if (!buf_len(&u->link.out))
 			wire_finish(&u->link.wire);
 		uplink_lost(u);
 	}

@@ -133,6 +133,13 @@ int wire_write(struct wire *w, struct buf *out)
 	return 1;
 }
 
+void wire_abort(struct wire *w)
+{
+	const struct linger none = { .l_onoff = 1 };
+
+	(void)setsockopt(w->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+}
+
 void wire_finish(struct wire *w)
 {
 	if (w->tls)

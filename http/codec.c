@@ -121,6 +121,11 @@ int http_codec_write(struct http_codec *codec, struct buf *out)
 	return codec->ops->write(codec, out);
 }
 
+bool http_codec_pending(const struct http_codec *codec)
+{
+	return codec->ops->pending(codec);
+}
+
 bool http_codec_ready(const struct http_codec *codec)
 {
 	return codec->ops->ready(codec);
@@ -161,6 +166,11 @@ bool http_codec_over(const struct http_codec *codec)
 bool http_codec_finished(const struct http_codec *codec)
 {
 	return codec->finished;
+}
+
+bool http_codec_cut(const struct http_codec *codec)
+{
+	return codec->cut;
 }
 
 void http_codec_slim(struct http_codec *codec)

@@ -118,6 +118,11 @@ void http_codec_read_end(struct http_codec *codec);
  */
 int http_codec_write(struct http_codec *codec, struct buf *out);
 
+/* Is there something that http_codec_write() would append? May err on the side
+ * of true.
+ */
+bool http_codec_pending(const struct http_codec *codec);
+
 /* The next stream with news, its bits moved to *ret_news; NULL if none. After
  * HTTP_NEWS_CLOSED the stream is the owner's alone.
  */
@@ -163,6 +168,12 @@ bool http_codec_over(const struct http_codec *codec);
  * direction of the connection.
  */
 bool http_codec_finished(const struct http_codec *codec);
+
+/* What was written has no end of its own (HTTP/1.0, a tunnel) and breaks off: the
+ * owner must not end the connection in good order, which would make it look
+ * whole.
+ */
+bool http_codec_cut(const struct http_codec *codec);
 
 /* Give back what an idle connection does not need. */
 void http_codec_slim(struct http_codec *codec);

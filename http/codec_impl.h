@@ -9,6 +9,7 @@ struct http_codec_ops {
 	int (*read)(struct http_codec *c, struct buf *in);
 	void (*read_end)(struct http_codec *c);
 	int (*write)(struct http_codec *c, struct buf *out);
+	bool (*pending)(const struct http_codec *c);
 	bool (*ready)(const struct http_codec *c);
 	int (*submit)(struct http_codec *c, struct http_stream *s);
 	void (*resume)(struct http_codec *c, struct http_stream *s);
@@ -30,6 +31,7 @@ struct http_codec {
 	http_open_fn *open;
 	void *ctx;
 	bool finished; /* see http_codec_finished() */
+	bool cut;      /* see http_codec_cut() */
 	struct http_stream *ready_head, *ready_tail; /* those with news */
 };
 

@@ -206,11 +206,21 @@ static bool h1_may_keep(const struct h1 *h1)
 	return !waits && !s->out->end;
 }
 
+/* What is being written ends here, before its end. */
+static void h1_cut(struct h1 *h1)
+{
+	const struct http_flow *out = h1->stream->out;
+
+	if (out->head_written && !out->done && h1->writer.framing == HTTP_CLOSE)
+		h1->codec.cut = true;
+}
+
 /* Writing failed: what was written must not look whole. */
 static void h1_write_failed(struct h1 *h1, int err)
 {
 	struct http_stream *s = h1->stream;
 
+	h1_cut(h1);
 	s->out_over = true;
 	h1_fault(h1, err == ERR_CUT ? HTTP_FAULT_CUT : HTTP_FAULT_OURS,
 		 err == ERR_CUT ? "the message was cut at its source"
@@ -251,6 +261,14 @@ static int h1_write(struct http_codec *c, struct buf *out)
 	return 0;
 }
 
+static bool h1_pending(const struct http_codec *c)
+{
+	const struct h1 *h1 = h1_of_const(c);
+
+	return !h1->dead && h1->stream && !h1->stream->out_over &&
+	       h1_writer_pending(&h1->writer);
+}
+
 static bool h1_ready(const struct http_codec *c)
 {
 	const struct h1 *h1 = h1_of_const(c);
@@ -288,6 +306,7 @@ static void h1_reset(struct http_codec *c, struct http_stream *s,
 	if (!s->attached)
 		return;
 	assert(s == h1->stream);
+	h1_cut(h1);
 	s->attached = false;
 	h1->stream = NULL;
 	h1->state = H1_STOP;
@@ -334,6 +353,7 @@ static const struct http_codec_ops h1_ops = {
 	.read = h1_read,
 	.read_end = h1_read_end,
 	.write = h1_write,
+	.pending = h1_pending,
 	.ready = h1_ready,
 	.submit = h1_submit,
 	.resume = h1_resume,

@@ -191,23 +191,32 @@ static int raw_write(struct http_codec *c, struct buf *out)
 
 	if (raw->dead || !s || s->out_over || !s->out->head)
 		return raw->dead;
-	if (s->out->cut) {
-		raw->dead = ERR_CUT;
-		return raw->dead;
-	}
 	if (!s->out->head_written && !raw_granted(raw)) {
 		s->in_over = s->out_over = s->out->done = true;
 		raw_settle(raw);
 		return raw->dead;
 	}
 	raw_give(raw, out);
-	if (!raw->dead && s->out->end && !buf_len(&s->out->body)) {
+	if (raw->dead || buf_len(&s->out->body))
+		return raw->dead;
+	if (s->out->cut) {
+		raw->dead = ERR_CUT;
+		c->cut = true;
+	} else if (s->out->end) {
 		s->out_over = true;
 		s->out->done = true;
 		c->finished = true;
 		raw_settle(raw);
 	}
 	return raw->dead;
+}
+
+static bool raw_pending(const struct http_codec *c)
+{
+	const struct http_stream *s = raw_of_const(c)->stream;
+
+	return s && !s->out_over &&
+	       (buf_len(&s->out->body) || s->out->end || s->out->cut);
 }
 
 static bool raw_ready(const struct http_codec *c)
@@ -250,6 +259,7 @@ static void raw_reset(struct http_codec *c, struct http_stream *s,
 	if (raw->stream != s)
 		return;
 	http_codec_untell(c, s);
+	c->cut = s->out->head_written && !s->out->done;
 	raw->stream = NULL;
 	s->attached = false;
 	raw->dead = ERR_CUT;
@@ -282,6 +292,7 @@ static const struct http_codec_ops raw_ops = {
 	.read = raw_read,
 	.read_end = raw_read_end,
 	.write = raw_write,
+	.pending = raw_pending,
 	.ready = raw_ready,
 	.submit = raw_submit,
 	.resume = raw_resume,

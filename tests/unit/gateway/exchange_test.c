@@ -379,6 +379,71 @@ static void test_early_answer_cut(void **state)
 	(void)close(client);
 }
 
+/* A client that comes by TCP, which knows resets. */
+static int client_tcp(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	int client = socket(AF_INET, SOCK_STREAM, 0);
+	uint16_t port;
+	int listener = rig_listen(&port);
+	int fd;
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	to.sin_port = htons(port);
+	assert_int_equal(connect(client, (struct sockaddr *)&to, sizeof(to)),
+			 0);
+	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(client, F_SETFL, O_NONBLOCK), 0);
+	(void)close(listener);
+	rig_begin(fd);
+	return client;
+}
+
+/* It ends without an end that could be taken for that of the body. */
+static void expect_reset(int fd)
+{
+	char octets[256];
+	ssize_t n;
+
+	do {
+		rig_turns(1);
+		n = recv(fd, octets, sizeof(octets), 0);
+	} while (n > 0 || (n < 0 && errno == EAGAIN));
+	assert_int_equal(n, -1);
+	assert_int_equal(errno, ECONNRESET);
+	(void)close(fd);
+}
+
+/* A client that knows no chunks takes the end of the connection for the end of
+ * the body. An answer that breaks off, or is broken off, must not show it one.
+ */
+static void test_cut_until_close(void **state)
+{
+	for (int i = 0; i < 2; i++) {
+		int client = client_tcp();
+		int origin;
+
+		(void)state;
+		rig_send(client,
+			 "GET / HTTP/1.0\r\nhost: good.example\r\n\r\n");
+		origin = rig_accept();
+		rig_expect(origin, "\r\n\r\n");
+		rig_send(origin,
+			 "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n"
+			 "\r\n3\r\nhel\r\n");
+		rig_expect(client, "hel");
+		if (i)
+			rig_pass(3601 * 1000);
+		else
+			(void)shutdown(origin, SHUT_WR);
+		rig_row((size_t)i, AUDIT_CUT, 200,
+			i ? "stalled" : "origin-cut");
+		expect_reset(client);
+		(void)close(origin);
+	}
+}
+
 static void test_response_timeout(void **state)
 {
 	int client = rig_client();
@@ -670,6 +735,7 @@ int main(void)
 		TEST(test_early_answer),
 		TEST(test_early_answer_reset),
 		TEST(test_early_answer_cut),
+		TEST(test_cut_until_close),
 		TEST(test_response_timeout),
 		TEST(test_answer_with_timeout),
 		TEST(test_slow_reader),

@@ -158,8 +158,13 @@ static void test_client(void **state)
 	assert_int_equal(http_codec_submit(t.codec, &t.stream), -EBUSY);
 	assert_int_equal(tunnel_read(&t, "banner"), 0);
 	assert_true(slice_eq(buf_slice(&t.in.body), SLICE("banner")));
+	/* What came before the cut goes out, and then no end. */
+	assert_int_equal(buf_append(&t.out.body, "last", 4), 0);
 	t.out.cut = true;
 	assert_int_equal(tunnel_write(&t), ERR_CUT);
+	assert_true(slice_eq(buf_slice(&t.outbuf), SLICE("last")));
+	assert_true(http_codec_cut(t.codec));
+	assert_false(http_codec_finished(t.codec));
 	http_codec_reset(t.codec, &t.stream, HTTP_FAULT_CUT);
 	assert_false(t.stream.attached);
 	tunnel_done(&t);
