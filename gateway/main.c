@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -394,6 +393,16 @@ static int main_sandboxes(struct parent *p)
 	return rc;
 }
 
+static void main_writers(struct parent *p, const char *path)
+{
+	int rc = writers_open(&p->writers, path);
+
+	if (rc < 0)
+		log_warn("%s: %s; should the clock be set back, an id might be "
+			 "given twice",
+			 path, err_str(rc));
+}
+
 /* Say that the doors answer. */
 static void main_ready(int fd)
 {
@@ -447,6 +456,7 @@ int main(int argc, char **argv)
 	static struct parent parent;
 	char control[PATH_LEN], certgen[PATH_LEN], spool[PATH_LEN];
 	char names[PATH_LEN], good[PATH_LEN], ca[PATH_LEN], grants[PATH_LEN];
+	char writers[PATH_LEN];
 	struct options o;
 
 	if (!main_options(&o, argc, argv)) {
@@ -464,6 +474,7 @@ int main(int argc, char **argv)
 	    !main_path(o.run, CONFIG_GOOD, good) ||
 	    !main_path(o.state, CERTGEN_CA_CERT, ca) ||
 	    !main_path(o.state, GRANTS_FILE, grants) ||
+	    !main_path(o.state, WRITERS_FILE, writers) ||
 	    !main_path(o.state, "names", names)) {
 		log_error("the directories' paths are too long");
 		return EXIT_FAILURE;
@@ -477,8 +488,7 @@ int main(int argc, char **argv)
 	parent.grants_path = grants;
 	parent.idle_exit_s = o.idle_exit_s;
 	memcpy(parent.durations_ms, o.durations_ms, sizeof(o.durations_ms));
-	if (getrandom(&parent.writer, sizeof(parent.writer), 0) < 0)
-		parent.writer = (uint16_t)getpid();
+	main_writers(&parent, writers);
 	table_init(&parent.doors, DOORS_MAX);
 	return main_run(&parent, &o, control, names);
 }

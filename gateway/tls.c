@@ -21,7 +21,7 @@
 #include "base/base.h"
 #include "base/err.h"
 
-struct tls *tls_of(const SSL *ssl)
+static struct tls *tls_of(const SSL *ssl)
 {
 	return SSL_get_app_data(ssl);
 }

@@ -26,9 +26,6 @@ struct tls {
 	bool broken; /* nothing can be sent any more */
 };
 
-/* The struct tls of an SSL object. */
-struct tls *tls_of(const SSL *ssl);
-
 /* The BIO's calls (tls.c). */
 int tls_bio_read(BIO *bio, char *to, int len);
 int tls_bio_write(BIO *bio, const char *from, int len);

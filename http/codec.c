@@ -121,11 +121,6 @@ int http_codec_write(struct http_codec *codec, struct buf *out)
 	return codec->ops->write(codec, out);
 }
 
-bool http_codec_pending(const struct http_codec *codec)
-{
-	return codec->ops->pending(codec);
-}
-
 bool http_codec_ready(const struct http_codec *codec)
 {
 	return codec->ops->ready(codec);

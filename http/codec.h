@@ -118,11 +118,6 @@ void http_codec_read_end(struct http_codec *codec);
  */
 int http_codec_write(struct http_codec *codec, struct buf *out);
 
-/* Is there something that http_codec_write() would append? May err on the side
- * of true.
- */
-bool http_codec_pending(const struct http_codec *codec);
-
 /* The next stream with news, its bits moved to *ret_news; NULL if none. After
  * HTTP_NEWS_CLOSED the stream is the owner's alone.
  */

@@ -9,7 +9,6 @@ struct http_codec_ops {
 	int (*read)(struct http_codec *c, struct buf *in);
 	void (*read_end)(struct http_codec *c);
 	int (*write)(struct http_codec *c, struct buf *out);
-	bool (*pending)(const struct http_codec *c);
 	bool (*ready)(const struct http_codec *c);
 	int (*submit)(struct http_codec *c, struct http_stream *s);
 	void (*resume)(struct http_codec *c, struct http_stream *s);

@@ -261,14 +261,6 @@ static int h1_write(struct http_codec *c, struct buf *out)
 	return 0;
 }
 
-static bool h1_pending(const struct http_codec *c)
-{
-	const struct h1 *h1 = h1_of_const(c);
-
-	return !h1->dead && h1->stream && !h1->stream->out_over &&
-	       h1_writer_pending(&h1->writer);
-}
-
 static bool h1_ready(const struct http_codec *c)
 {
 	const struct h1 *h1 = h1_of_const(c);
@@ -353,7 +345,6 @@ static const struct http_codec_ops h1_ops = {
 	.read = h1_read,
 	.read_end = h1_read_end,
 	.write = h1_write,
-	.pending = h1_pending,
 	.ready = h1_ready,
 	.submit = h1_submit,
 	.resume = h1_resume,

@@ -211,14 +211,6 @@ static int raw_write(struct http_codec *c, struct buf *out)
 	return raw->dead;
 }
 
-static bool raw_pending(const struct http_codec *c)
-{
-	const struct http_stream *s = raw_of_const(c)->stream;
-
-	return s && !s->out_over &&
-	       (buf_len(&s->out->body) || s->out->end || s->out->cut);
-}
-
 static bool raw_ready(const struct http_codec *c)
 {
 	const struct raw *raw = raw_of_const(c);
@@ -292,7 +284,6 @@ static const struct http_codec_ops raw_ops = {
 	.read = raw_read,
 	.read_end = raw_read_end,
 	.write = raw_write,
-	.pending = raw_pending,
 	.ready = raw_ready,
 	.submit = raw_submit,
 	.resume = raw_resume,
