@@ -279,7 +279,7 @@ static bool limits_in_group(struct limits_hold *hold, const char *name,
 	if (!rc)
 		rc = group_verify(GROUP_ROOT, hold->text, &hold->limits);
 	if (rc)
-		(void)snprintf(why, DOCTOR_TEXT_MAX, "%s: %s", dir,
+		(void)snprintf(why, DOCTOR_TEXT_MAX, "%.400s: %s", dir,
 			       err_str(rc));
 	return !rc;
 }

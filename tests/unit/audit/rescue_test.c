@@ -45,7 +45,7 @@ static void wanted(void **state)
 static void move(void **state)
 {
 	struct fixture *f = *state;
-	char to[300] = "untouched", wal[300], want[300];
+	char to[300] = "untouched", wal[304], want[300];
 
 	(void)snprintf(wal, sizeof(wal), "%s-wal", f->ledger);
 	(void)snprintf(want, sizeof(want), "%s.damaged-20261122T120000Z",

@@ -755,6 +755,6 @@ int main(void)
 		T(clock_set_back), T(no_directory),
 	};
 
-	log_init("test", LOG_LEVEL_ERROR - 1, 0);
+	log_init("test", LOG_LEVEL_ERROR, 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
