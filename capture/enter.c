@@ -201,7 +201,7 @@ static int enter_walk(int sock, char **command, const struct enter_step *steps,
 	(void)execvp(command[0], command);
 	(void)fprintf(stderr, CAPTURE_PROGRAM ": cannot run %s: %s\n",
 		      command[0], strerror(errno));
-	return errno == ENOENT ? 127 : 126;
+	return CAPTURE_EXIT;
 }
 
 int enter_main(int sock, char **command)

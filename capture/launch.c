@@ -57,8 +57,9 @@ int launch_main(int sock, char **command)
 	(void)close_range(3, ~0u, 0);
 	launch_set_signals(SIG_DFL);
 	(void)execvp(command[0], command);
+	rc = errno; /* nobody may be there to read the message */
 	(void)fprintf(stderr, "penstock run: cannot run %s: %s\n", command[0],
-		      strerror(errno));
+		      strerror(rc));
 	/* At once: a sanitizer's look for leaks at the exit needs ptrace. */
-	_exit(errno == ENOENT ? 127 : 126);
+	_exit(rc == ENOENT ? 127 : 126);
 }

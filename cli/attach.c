@@ -149,8 +149,11 @@ static int attach_knock(struct attach *a, bool loud)
 	struct slice phrase;
 	int rc;
 
-	if (door < 0)
+	if (door < 0) {
+		if (loud)
+			(void)attach_say("the gateway", err_str(door));
 		return door;
+	}
 	memcpy(fds + 1, a->fds, a->fds_len * sizeof(fds[0]));
 	frame_begin(&out, CONTROL_ADD);
 	frame_put_str(&out, slice_str(a->sb.name));
@@ -168,7 +171,8 @@ static int attach_knock(struct attach *a, bool loud)
 		a->door = door;
 		return 0;
 	}
-	phrase = rc == 1 ? bytes_str(&in.body) : SLICE("");
+	phrase = rc == 1 ? bytes_str(&in.body)
+			 : slice_str(rc ? err_str(rc) : "it does not listen");
 	if (loud)
 		(void)fprintf(stderr,
 			      "penstock attach: the gateway did not take the "

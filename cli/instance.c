@@ -263,7 +263,8 @@ int instance_lock(const struct instance *in)
 		return -errno;
 	if (fcntl(fd, F_SETLK, &lock) < 0)
 		rc = errno == EACCES ? -EAGAIN : -errno;
-	else if (ftruncate(fd, 0) < 0 || dprintf(fd, "%d\n", getpid()) < 0)
+	else if (ftruncate(fd, 0) < 0 ||
+		 dprintf(fd, "%d\n%s\n", getpid(), in->state_dir) < 0)
 		rc = -errno;
 	else
 		return fd;
@@ -306,6 +307,39 @@ static bool instance_answers(const struct instance *in)
 		return false;
 	(void)close(fd);
 	return true;
+}
+
+/* Another environment may give the same run directory and another state: its
+ * CA is not the one that the instance signs with, nor its ledger the one that
+ * it writes.
+ */
+static bool instance_agrees(const struct instance *in)
+{
+	char path[INSTANCE_PATH_MAX], text[INSTANCE_PATH_MAX + 32];
+	char *state;
+	ssize_t n;
+	int fd;
+
+	if (!instance_path(in->run_dir, INSTANCE_PID, path))
+		return true;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return true;
+	n = read(fd, text, sizeof(text) - 1);
+	(void)close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	state = strchr(text, '\n');
+	if (!state || !strchr(state + 1, '\n'))
+		return true;
+	*strchr(++state, '\n') = '\0';
+	if (!strcmp(state, in->state_dir))
+		return true;
+	(void)fprintf(stderr,
+		      "penstock: the instance in %s keeps its state in %s, not "
+		      "in %s; set PENSTOCK_STATE_DIR to that, or "
+		      "PENSTOCK_RUN_DIR to another directory\n",
+		      in->run_dir, state, in->state_dir);
+	return false;
 }
 
 /* The child that becomes `penstock up`: a session of its own, so that the
@@ -382,14 +416,31 @@ static int instance_wait(const struct instance *in, pid_t child,
 	return -ETIMEDOUT;
 }
 
+/* One that is starting or ending has the lock and does not answer: until it
+ * does, or is gone.
+ */
+static bool instance_settled(const struct instance *in)
+{
+	const struct timespec nap = { .tv_nsec = INSTANCE_POLL_MS * 1000000L };
+
+	for (int ms = 0; ms < INSTANCE_START_MS; ms += INSTANCE_POLL_MS) {
+		if (instance_answers(in))
+			return true;
+		if (!instance_pid(in))
+			return false;
+		(void)nanosleep(&nap, NULL);
+	}
+	return false;
+}
+
 int instance_start(const struct instance *in)
 {
 	char path[INSTANCE_PATH_MAX];
 	pid_t child;
 	int log, rc;
 
-	if (instance_answers(in))
-		return 0;
+	if (instance_settled(in))
+		return instance_agrees(in) ? 0 : -EXDEV;
 	rc = instance_make(in);
 	if (rc)
 		return rc;

@@ -45,7 +45,7 @@ bool instance_path(const char *dir, const char *file,
 		   char ret[INSTANCE_PATH_MAX]);
 
 /* Become the process that runs `penstock up`: lock the pid file and write our
- * pid into it. The lock is the process's own (fcntl), not inherited by fork,
+ * pid into it, and on a second line where the state is. The lock is the process's own (fcntl), not inherited by fork,
  * and lasts until the process ends or the descriptor is closed. Returns the
  * descriptor, -EAGAIN when another process has it, or -errno; no message.
  */
@@ -60,9 +60,10 @@ pid_t instance_pid(const struct instance *in);
 int instance_connect(const struct instance *in);
 
 /* Start `penstock up --idle-exit 30` in the background, unless one runs; wait
- * until its control door answers, INSTANCE_START_MS at most. What it has to
- * say goes to INSTANCE_LOG. Returns 0 or -errno, with a message on standard
- * error.
+ * until its control door answers, INSTANCE_START_MS at most. One that ends is
+ * waited for before, as long. What it has to say goes to INSTANCE_LOG. Returns
+ * 0 or -errno, with a message on standard error; -EXDEV: the one that runs has
+ * another state directory.
  */
 #define INSTANCE_START_MS 10000
 int instance_start(const struct instance *in);

@@ -128,7 +128,7 @@ static _Noreturn void join_become(const char *who, struct words *env,
 }
 
 /* The terminal's own signals reach the command without us; what somebody sent
- * to us is handed on.
+ * to us is handed on, and the HUP that only a session's leader gets.
  */
 static int join_wait(pid_t child, const sigset_t *set)
 {
@@ -138,7 +138,9 @@ static int join_wait(pid_t child, const sigset_t *set)
 	for (;;) {
 		int sig = sigwaitinfo(set, &si);
 
-		if (sig > 0 && sig != SIGCHLD && si.si_code <= 0)
+		bool alone = sig == SIGHUP && getsid(0) == getpid();
+
+		if (sig > 0 && sig != SIGCHLD && (si.si_code <= 0 || alone))
 			(void)kill(child, sig);
 		if (waitpid(child, &status, WNOHANG) == child)
 			break;

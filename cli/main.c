@@ -6,6 +6,7 @@
 #include "base/base.h"
 #include "cli/cli.h"
 #include "cli/complete.h"
+#include "policy/near.h"
 
 static const struct command commands[] = {
 	{ "run", cmd_run, "run a command in a sandbox" },
@@ -54,6 +55,18 @@ static void main_help(FILE *to)
 		    to);
 }
 
+static int main_unknown(const char *word)
+{
+	struct near near = near_begin(word);
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		near_try(&near, commands[i].name);
+	(void)fprintf(stderr, "penstock: there is no command '%s'; %s%s\n",
+		      word, near.found ? "did you mean: penstock " : "see: ",
+		      near.found ? near.found : "penstock --help");
+	return EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -75,9 +88,5 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].run(argc - 1, argv + 1);
 	}
-	(void)fprintf(stderr,
-		      "penstock: there is no command '%s'; see: penstock "
-		      "--help\n",
-		      argv[1]);
-	return EXIT_USAGE;
+	return main_unknown(argv[1]);
 }

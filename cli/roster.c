@@ -159,12 +159,20 @@ static int roster_read(int dir, const char *name, struct roster *ret)
 	return 0;
 }
 
+static void roster_ignore(void *ctx, const struct roster *r)
+{
+	(void)ctx;
+	(void)r;
+}
+
 int roster_add(const struct instance *in, const struct roster *r)
 {
 	struct roster other;
-	int dir = roster_dir(in);
-	int rc;
+	int dir, rc;
 
+	/* Takes away the files of those that were killed. */
+	(void)roster_each(in, roster_ignore, NULL);
+	dir = roster_dir(in);
 	if (dir < 0)
 		return dir;
 	if (roster_read(dir, r->name, &other) == -ENOENT)

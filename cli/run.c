@@ -365,10 +365,26 @@ static void run_project(struct run *run)
 		words_add(&run->policies, copy);
 }
 
+/* The filter of one sandbox keeps another from being made in it. */
+static bool run_inside(void)
+{
+	const char *name = getenv("PENSTOCK_SANDBOX");
+
+	if (access(SANDBOX_LAUNCH, F_OK) < 0)
+		return false;
+	(void)fprintf(stderr,
+		      "penstock run: this is the sandbox %s already, and there "
+		      "is none within another; run the command as it is\n",
+		      name ? name : "of a command");
+	return true;
+}
+
 static int run_all(struct run *run)
 {
 	int rules, rc;
 
+	if (run_inside())
+		return EXIT_BROKEN;
 	if (instance_find(&run->sb.in))
 		return EXIT_USAGE;
 	rc = run_place(run);

@@ -56,6 +56,8 @@ int sandbox_args_file(struct sandbox_args *args, const void *data, size_t len)
 			 ? sandbox_memfile("penstock", data, len)
 			 : -ENOBUFS;
 
+	if (fd < 0 && !args->failed)
+		args->failed = fd;
 	if (fd < 0)
 		args->options.bad = true;
 	else

@@ -55,6 +55,7 @@ struct sandbox_args {
 	char path[SANDBOX_PATH_MAX];  /* PATH inside */
 	int files[SANDBOX_FILES_MAX]; /* owned; inherited by bubblewrap */
 	size_t files_len;
+	int failed;	   /* why there is no further file; or 0 */
 	bool java_options; /* a Java must be told where its store is */
 };
 

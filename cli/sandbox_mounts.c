@@ -227,15 +227,18 @@ static int mounts_on_etc(const char *path, const struct stat *st, int type,
 
 static int mounts_hide_etc(struct sandbox_args *args)
 {
+	int rc;
+
 	mounts_walk.options = &args->options;
 	mounts_walk.seen = 0;
-	if (nftw("/etc", mounts_on_etc, MOUNTS_ETC_FDS,
-		 FTW_PHYS | FTW_ACTIONRETVAL)) {
-		(void)fprintf(stderr, "penstock run: /etc is too large to be "
-				      "looked through\n");
-		return ERR_LIMIT;
-	}
-	return 0;
+	rc = nftw("/etc", mounts_on_etc, MOUNTS_ETC_FDS,
+		  FTW_PHYS | FTW_ACTIONRETVAL);
+	if (!rc)
+		return 0;
+	rc = rc < 0 ? -errno : ERR_LIMIT;
+	(void)fprintf(stderr, "penstock run: cannot look through /etc: %s\n",
+		      rc == ERR_LIMIT ? "it is too large" : err_str(rc));
+	return rc;
 }
 
 /* Settings in /proc look at the number of their writer and not at what it may

@@ -39,8 +39,15 @@ static int start_options(struct sandbox_args *args)
 	char *text;
 	int fd;
 
-	if (!words_ok(w) || !words_ok(&args->env) || !words_ok(&args->bound))
-		return -ENOBUFS;
+	if (args->failed)
+		return args->failed;
+	if (!words_ok(w) || !words_ok(&args->env) || !words_ok(&args->bound)) {
+		(void)fprintf(stderr,
+			      "penstock run: what is to be seen or passed is "
+			      "more than %d paths and variables, or %d MiB\n",
+			      WORDS_MAX, WORDS_TEXT_MAX >> 20);
+		return ERR_LIMIT;
+	}
 	for (size_t i = 0; i < w->len; i++)
 		len += strlen(w->ptr[i]) + 1;
 	assert(len);
@@ -98,6 +105,29 @@ static _Noreturn void start_exec(const struct sandbox_args *args, int sock,
 	(void)fprintf(stderr, "penstock run: cannot run %s: %s\n", w->ptr[0],
 		      strerror(errno));
 	_exit(CAPTURE_EXIT);
+}
+
+static int start_fork(const struct sandbox_args *args, int sock,
+		      const struct words *w, pid_t *ret)
+{
+	pid_t pid;
+
+	if (!words_ok(w)) {
+		(void)fprintf(stderr,
+			      "penstock run: the command is longer than %d "
+			      "words or %d MiB; xargs makes several of it\n",
+			      WORDS_MAX, WORDS_TEXT_MAX >> 20);
+		return ERR_LIMIT;
+	}
+	pid = fork();
+	if (!pid)
+		start_exec(args, sock, w);
+	if (pid < 0) {
+		(void)fprintf(stderr, "penstock run: %s\n", strerror(errno));
+		return -errno;
+	}
+	*ret = pid;
+	return 0;
 }
 
 static int start_take(struct sandbox_child *child, struct frame_in *in)
@@ -162,21 +192,17 @@ int sandbox_start(const struct sandbox *sb, struct sandbox_args *args,
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		rc = -errno;
 	if (rc < 0) {
-		(void)fprintf(stderr, "penstock run: %s\n", err_str(rc));
+		if (rc != ERR_LIMIT)
+			(void)fprintf(stderr, "penstock run: %s\n",
+				      err_str(rc));
 		return rc;
 	}
-	start_words(sb, ends[1], rc, &w);
-	rc = 0;
 	child.sock = ends[0];
-	child.pid = words_ok(&w) ? fork() : -1;
-	if (!child.pid)
-		start_exec(args, ends[1], &w);
-	if (child.pid < 0)
-		rc = words_ok(&w) ? -errno : -ENOBUFS;
+	start_words(sb, ends[1], rc, &w);
+	rc = start_fork(args, ends[1], &w, &child.pid);
 	(void)close(ends[1]);
 	words_done(&w);
-	if (child.pid < 0) {
-		(void)fprintf(stderr, "penstock run: %s\n", err_str(rc));
+	if (rc) {
 		(void)close(child.sock);
 		return rc;
 	}

@@ -174,12 +174,15 @@ static void watch_on_child(struct watch *w)
 	}
 }
 
-/* Signals that the kernel makes for a terminal reach the command by itself.
- * Before it has started there is nobody to hand one on to.
+/* Signals that the kernel makes for a terminal reach the command by itself, but
+ * for the HUP of one that has gone, which only a session's leader gets. Before
+ * the command has started there is nobody to hand one on to.
  */
 static void watch_pass(struct watch *w, const struct signalfd_siginfo *si)
 {
-	if (si->ssi_code > 0)
+	bool alone = si->ssi_signo == SIGHUP && getsid(0) == getpid();
+
+	if (si->ssi_code > 0 && !alone)
 		return;
 	if (w->command >= 0)
 		(void)pidfd_send_signal(w->command, (int)si->ssi_signo, NULL,
@@ -211,6 +214,18 @@ static bool watch_on_signal(struct watch *w, int *ret_status)
 	return ended;
 }
 
+/* A layer that ended before there was a command has said why. */
+static int watch_status(const struct watch *w, int status)
+{
+	if (!WIFEXITED(status))
+		return 128 + WTERMSIG(status);
+	if (w->command >= 0)
+		return WEXITSTATUS(status);
+	(void)fprintf(stderr, "penstock run: the command has not run; see: "
+			      "penstock doctor\n");
+	return EXIT_BROKEN;
+}
+
 static int watch_loop(struct watch *w)
 {
 	int status;
@@ -239,7 +254,7 @@ static int watch_loop(struct watch *w)
 		if (!n && w->door < 0)
 			(void)watch_knock(w);
 	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return watch_status(w, status);
 }
 
 static int watch_let_go(struct watch *w)
@@ -320,9 +335,20 @@ static int watch_fail(struct watch *w, int rc)
 	return EXIT_BROKEN;
 }
 
+/* An instance that was idle may have ended since it was found. */
+static int watch_begin(struct watch *w)
+{
+	int rc = watch_knock(w);
+
+	if (!rc || rc == ERR_DENIED)
+		return rc;
+	rc = instance_start(&w->sb->in);
+	return rc ? rc : watch_knock(w);
+}
+
 static int watch_until_end(struct watch *w)
 {
-	int status, rc = w->sb->blocked ? 0 : watch_knock(w);
+	int status, rc = w->sb->blocked ? 0 : watch_begin(w);
 
 	if (rc)
 		return watch_fail(w, rc);

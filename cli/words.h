@@ -11,7 +11,7 @@
 
 #include "base/arena.h"
 
-#define WORDS_MAX      4096	 /* strings in one list */
+#define WORDS_MAX      8192	 /* strings in one list; bwrap takes 9000 */
 #define WORDS_TEXT_MAX (2 << 20) /* bytes of all of them: as execve() takes */
 
 struct words {

@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""penstock run where something is odd: it works, or it ends with a status that
+is no command's and one line that says what to do."""
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import time
+
+from harness import main, outside, wait_for
+
+POLICY = "allow: [GET https://h1.test/**]\n"
+BROKEN = 3
+
+
+def last(run):
+    """The last line of what it said."""
+    return run.stderr.strip().rpartition("\n")[2]
+
+
+def lives(words):
+    return subprocess.run(["pgrep", "-fx", words], check=False,
+                          stdout=subprocess.DEVNULL).returncode == 0
+
+
+@outside("a command that cannot be run, and nobody to hear it: still 127")
+def unheard(stage):
+    for name, status in (("/none/at/all", 127), ("/etc/passwd", 126)):
+        child = stage.popen(name, preexec_fn=lambda: os.close(2))
+        assert child.wait(timeout=20) == status, (name, child.returncode)
+
+
+@outside("a layer that fails is no end of the command's")
+def layers(stage):
+    tools = stage.dir / "tools"
+    tools.mkdir()
+    for body, what in (("echo bwrap: broken >&2; exit 1", "broken"),
+                       (None, "cannot run bwrap")):
+        if body:
+            (tools / "bwrap").write_text(f"#!/bin/sh\n{body}\n")
+            (tools / "bwrap").chmod(0o755)
+        else:
+            (tools / "bwrap").unlink()
+        path, stage.env["PATH"] = stage.env["PATH"], str(tools)
+        try:
+            run = stage.run("/bin/true", check=False)
+        finally:
+            stage.env["PATH"] = path
+        assert run.returncode == BROKEN and what in run.stderr, run
+        assert "has not run" in last(run) and "doctor" in last(run), run
+
+
+@outside("a sandbox in a sandbox: one line, and it is not tried")
+def nested(stage):
+    # With all files to be seen, so that there is a program to try it with.
+    run = stage.run(stage.bin / "penstock", "run", "--", "true", check=False,
+                    options=("--no-fs", "--name", "outer"))
+    assert run.returncode == BROKEN, run
+    assert "is the sandbox outer already" in last(run), run
+    assert "bwrap" not in run.stderr, run
+
+
+@outside("more words than a sandbox takes: said so; thousands are no matter")
+def words(stage):
+    many = [str(i) for i in range(6000)]
+    run = stage.run("sh", "-c", "echo $#", "sh", *many)
+    assert run.stdout == "6000\n", run
+    run = stage.run("true", *many, *many, check=False)
+    assert run.returncode == BROKEN and "xargs" in last(run), run.stderr
+
+
+@outside("too few descriptors, whatever needs the next: said so")
+def descriptors(stage):
+    policy = stage.policy_file()
+    for limit in range(8, 40, 2):
+        run = subprocess.run(
+            ["prlimit", f"--nofile={limit}", stage.bin / "penstock", "run",
+             "--policy", policy, "--", "true"], check=False, env=stage.env,
+            cwd=stage.project, stderr=subprocess.PIPE, text=True, timeout=20)
+        assert run.returncode == 0 or "Too many open files" in run.stderr, (
+            limit, run)
+
+
+@outside("the terminal hangs up: the command ends with its session's leader")
+def hung_up(stage):
+    policy = str(stage.policy_file())
+    for words in ("4821", "4822"):
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.chdir(stage.project)
+            argv = (["run", "--policy", policy, "--"] if words == "4821"
+                    else ["exec", "held"]) + ["sleep", words]
+            os.execve(stage.bin / "penstock", ["penstock", *argv], stage.env)
+        if words == "4821":
+            wait_for("the command", lambda: lives("sleep 4821"))
+            holder = stage.popen("sleep", "60", options=("--name", "held"))
+            wait_for("a sandbox to enter", lambda: stage.penstock(
+                "exec", "held", "true", check=False).returncode == 0)
+        else:
+            wait_for("the command", lambda: lives("sleep 4822"))
+        os.close(fd)
+        wait_for("its end", lambda w=words: not lives(f"sleep {w}"))
+        end = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        assert end == 128 + signal.SIGHUP, end
+    holder.kill()
+    holder.wait()
+
+
+@outside("a name that is no command: the nearest")
+def near(stage):
+    run = stage.penstock("rnu", "--", "true", check=False)
+    assert run.returncode == 2 and "did you mean: penstock run" in run.stderr
+    run = stage.penstock("xyzzyxyzzy", check=False)
+    assert run.returncode == 2 and "see: penstock --help" in run.stderr
+
+
+@outside("an instance with its state elsewhere: not another's CA, but a word")
+def elsewhere(stage):
+    stage.env["PENSTOCK_STATE_DIR"] = str(stage.dir / "state2")
+    try:
+        run = stage.run("true", check=False)
+    finally:
+        stage.env["PENSTOCK_STATE_DIR"] = str(stage.dir / "state")
+    assert run.returncode == BROKEN, run
+    assert f"keeps its state in {stage.dir}/state, not" in last(run), run
+
+
+class Own:
+    """Directories of another instance than the stage's."""
+
+    def __init__(self, stage, name):
+        self.env = dict(stage.env)
+        for which in ("run", "state", "config"):
+            path = stage.dir / name / which
+            path.mkdir(parents=True, mode=0o700)
+            self.env[f"PENSTOCK_{which.upper()}_DIR"] = str(path)
+        self.penstock, self.project = stage.bin / "penstock", stage.project
+
+    def __call__(self, *argv, **more):
+        return subprocess.run(
+            [self.penstock, *argv], env=self.env, cwd=self.project,
+            check=False, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True, timeout=40, **more)
+
+
+@outside("an instance that is ending: the next is waited for and started")
+def ending(stage):
+    own = Own(stage, "ending")
+    assert own("run", "--", "true").returncode == 0
+    audit = int(subprocess.run(
+        ["pgrep", "-f", f"penstock-audit.*{stage.dir}/ending/"], check=True,
+        stdout=subprocess.PIPE).stdout)
+    os.kill(audit, signal.SIGSTOP)        # the last to end
+    down = subprocess.Popen([own.penstock, "down"], env=own.env)
+    wait_for("the door to close",
+             lambda: own("status", stdout=subprocess.DEVNULL).returncode != 0)
+    run = subprocess.Popen([own.penstock, "run", "--", "true"], env=own.env,
+                           cwd=stage.project, stderr=subprocess.PIPE)
+    time.sleep(1)
+    assert run.poll() is None, run.communicate()
+    os.kill(audit, signal.SIGCONT)
+    assert run.wait(timeout=20) == 0, run.communicate()
+    down.wait(timeout=20)
+    own("down")
+
+
+@outside("an instance that ends while the sandbox is made: another is started")
+def gone(stage):
+    own = Own(stage, "gone")
+    tools = stage.dir / "slow"
+    tools.mkdir()
+    # Asked for its registry, which is after the instance was found.
+    (tools / "npm").write_text(f"#!/bin/sh\n{own.penstock} down\n"
+                               "echo https://npm.test/\n")
+    (tools / "npm").chmod(0o755)
+    own.env["PATH"] = f"{tools}:{own.env['PATH']}"
+    run = own("run", "--", "sh", "-c", "test -e /.penstock/ca.pem")
+    assert run.returncode == 0, run
+    assert (stage.dir / "gone/state/npm-registry").exists(), "npm was asked"
+    own("down")
+    shutil.rmtree(tools)
+
+
+if __name__ == "__main__":
+    main(POLICY)
