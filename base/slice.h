@@ -86,6 +86,19 @@ static inline bool slice_cut(struct slice s, char c, struct slice *ret_head,
 	return true;
 }
 
+/* Is word one of the parts of list between one c and the next? */
+static inline bool slice_lists(struct slice list, char c, struct slice word)
+{
+	struct slice part;
+
+	while (list.len) {
+		(void)slice_cut(list, c, &part, &list);
+		if (slice_eq(part, word))
+			return true;
+	}
+	return false;
+}
+
 /* Without blanks (space, tab) at both ends. */
 static inline struct slice slice_trim(struct slice s)
 {

@@ -238,21 +238,25 @@ static bool segment_match(const struct glob_segment *g, struct slice text)
 	return false;
 }
 
-bool glob_match(const struct glob *g, const struct path *path,
-		const struct path_reading *reading, size_t from)
+/* Does g's segment fit what stands at this place of what is walked? */
+typedef bool fits_fn(const struct glob_segment *g, const void *what, size_t at);
+
+/* Lay g along len places, both from the same one on. */
+static inline __attribute__((always_inline)) bool walk(const struct glob *g,
+						       size_t from, size_t len,
+						       fits_fn *fits,
+						       const void *what)
 {
 	size_t p = from, t = from;
 	size_t rest = SIZE_MAX, resume = 0;
 
-	while (t < reading->len) {
+	while (t < len) {
 		if (p < g->len && g->seg[p].kind == GLOB_REST) {
 			rest = p++;
 			resume = t;
 			if (p == g->len)
 				return true;
-		} else if (p < g->len &&
-			   segment_match(&g->seg[p],
-					 path_slice(path, reading->seg[t]))) {
+		} else if (p < g->len && fits(&g->seg[p], what, t)) {
 			p++;
 			t++;
 		} else if (rest != SIZE_MAX) {
@@ -265,6 +269,55 @@ bool glob_match(const struct glob *g, const struct path *path,
 	while (p < g->len && g->seg[p].kind == GLOB_REST)
 		p++;
 	return p == g->len;
+}
+
+struct walked_path {
+	const struct path *path;
+	const struct path_segment *seg;
+};
+
+static inline bool segment_fits(const struct glob_segment *g, const void *what,
+				size_t at)
+{
+	const struct walked_path *w = what;
+
+	return segment_match(g, path_slice(w->path, w->seg[at]));
+}
+
+bool glob_match(const struct glob *g, const struct path *path,
+		const struct path_reading *reading, size_t from)
+{
+	const struct walked_path walked = { path, reading->seg };
+
+	return walk(g, from, reading->len, segment_fits, &walked);
+}
+
+static bool only_stars(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.ptr[i] != GLOB_STAR)
+			return false;
+	return true;
+}
+
+static bool segment_covers(const struct glob_segment *w, const void *what,
+			   size_t at)
+{
+	const struct glob_segment *n = &((const struct glob *)what)->seg[at];
+
+	if (n->kind == GLOB_REST || w->kind == GLOB_REST)
+		return false; /* only another "**" covers it: walk() */
+	if (w->kind == GLOB_ONE)
+		return n->kind == GLOB_ONE ||
+		       (n->text.len && !only_stars(n->text));
+	if (w->kind == GLOB_LITERAL)
+		return n->kind == GLOB_LITERAL && slice_eq(w->text, n->text);
+	return glob_text_match(w->text, n->text);
+}
+
+bool glob_covers(const struct glob *w, const struct glob *n)
+{
+	return walk(w, 0, n->len, segment_covers, n);
 }
 
 /* Is the raw key, decoded, this one? */

@@ -64,6 +64,9 @@ int glob_query_new(struct arena *arena, struct slice text,
 bool glob_match(const struct glob *g, const struct path *path,
 		const struct path_reading *reading, size_t from);
 
+/* Does w match whatever n matches? False where it can't be told by segments. */
+bool glob_covers(const struct glob *w, const struct glob *n);
+
 /* Does the query hold every key of the pattern? permit: all values that a key
  * has match. Otherwise one that matches is enough, and ';' is tried as a
  * separator too: what some origin might see must not slip past a deny.

@@ -47,18 +47,6 @@ void inquiry_init(struct inquiry *in, const struct policy *p,
 		(uint8_t)BIT(socket ? METHOD_GET : policy_method(q->method));
 }
 
-static bool has_other(struct slice list, struct slice method)
-{
-	struct slice name;
-
-	while (list.len) {
-		(void)slice_cut(list, ',', &name, &list);
-		if (slice_eq(name, method))
-			return true;
-	}
-	return false;
-}
-
 static bool method_matches(const struct inquiry *in, const struct entry *e)
 {
 	if (!in->path)
@@ -66,7 +54,7 @@ static bool method_matches(const struct inquiry *in, const struct entry *e)
 	if (!(e->methods & in->method))
 		return false;
 	return !(in->method & BIT(METHOD_OTHER)) || !e->others.len ||
-	       has_other(e->others, in->q->method);
+	       slice_lists(e->others, ',', in->q->method);
 }
 
 enum look inquiry_speaks(const struct inquiry *in, const struct entry *e)

@@ -70,18 +70,6 @@ static bool host_covers(const struct rule *w, const struct rule *n)
 	return false;
 }
 
-static bool has_name(struct slice list, struct slice name)
-{
-	struct slice other;
-
-	while (list.len) {
-		(void)slice_cut(list, ',', &other, &list);
-		if (slice_eq(other, name))
-			return true;
-	}
-	return false;
-}
-
 static bool methods_cover(const struct entry *w, const struct entry *n)
 {
 	unsigned int methods = n->methods;
@@ -99,57 +87,10 @@ static bool methods_cover(const struct entry *w, const struct entry *n)
 	while (list.len) {
 		(void)slice_cut(list, ',', &name, &list);
 		if (policy_method(name) == METHOD_OTHER &&
-		    !has_name(w->others, name))
+		    !slice_lists(w->others, ',', name))
 			return false;
 	}
 	return true;
-}
-
-static bool only_stars(struct slice text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if (text.ptr[i] != GLOB_STAR)
-			return false;
-	return true;
-}
-
-static bool segment_covers(const struct glob_segment *w,
-			   const struct glob_segment *n)
-{
-	if (n->kind == GLOB_REST || w->kind == GLOB_REST)
-		return false; /* seen to by the caller */
-	if (w->kind == GLOB_ONE)
-		return n->kind == GLOB_ONE ||
-		       (n->text.len && !only_stars(n->text));
-	if (w->kind == GLOB_LITERAL)
-		return n->kind == GLOB_LITERAL && slice_eq(w->text, n->text);
-	return glob_text_match(w->text, n->text);
-}
-
-/* As glob_match() goes along a path, with the narrower pattern for the path.
- */
-static bool glob_covers(const struct glob *w, const struct glob *n)
-{
-	size_t p = 0, t = 0, rest = SIZE_MAX, resume = 0;
-
-	while (t < n->len) {
-		if (p < w->len && w->seg[p].kind == GLOB_REST) {
-			rest = p++;
-			resume = t;
-		} else if (p < w->len &&
-			   segment_covers(&w->seg[p], &n->seg[t])) {
-			p++;
-			t++;
-		} else if (rest != SIZE_MAX) {
-			p = rest + 1;
-			t = ++resume;
-		} else {
-			return false;
-		}
-	}
-	while (p < w->len && w->seg[p].kind == GLOB_REST)
-		p++;
-	return p == w->len;
 }
 
 static bool path_covers(const struct entry *w, const struct entry *n)

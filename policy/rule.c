@@ -143,18 +143,6 @@ static bool looks_like_methods(struct slice word)
 	return listed || is_method(first);
 }
 
-static bool in_list(struct slice list, struct slice name)
-{
-	struct slice other;
-
-	while (list.len) {
-		(void)slice_cut(list, ',', &other, &list);
-		if (slice_eq(other, name))
-			return true;
-	}
-	return false;
-}
-
 static int read_method_list(struct parse *p, struct slice word)
 {
 	struct slice rest = word, name;
@@ -166,7 +154,7 @@ static int read_method_list(struct parse *p, struct slice word)
 		if (!is_method(name))
 			return fail(p, p->pos + at,
 				    "expected a method in capitals");
-		if (in_list(slice_of(word.ptr, at), name))
+		if (slice_lists(slice_of(word.ptr, at), ',', name))
 			return fail(p, p->pos + at, "the method stands twice");
 		at += name.len + 1;
 	}
