@@ -114,4 +114,17 @@ static inline char ascii_lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
+static inline bool ascii_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* A letter or a digit. */
+static inline bool ascii_is_alnum(char c)
+{
+	char low = ascii_lower(c);
+
+	return ascii_is_digit(c) || (low >= 'a' && low <= 'z');
+}
+
 #endif

@@ -49,3 +49,15 @@ bool uri_has_dots(struct slice path)
 	}
 	return false;
 }
+
+bool uri_is_number(struct slice label)
+{
+	bool hex = label.len >= 2 && label.ptr[0] == '0' &&
+		   ascii_lower(label.ptr[1]) == 'x';
+
+	for (size_t i = hex ? 2 : 0; i < label.len; i++)
+		if (hex ? hex_value(label.ptr[i]) < 0
+			: !ascii_is_digit(label.ptr[i]))
+			return false;
+	return label.len > 0;
+}

@@ -43,6 +43,11 @@ static inline bool uri_is_dots(struct slice segment)
 	       (dots == segment.len || segment.ptr[dots] == ';');
 }
 
+/* Would some resolver take this last label of a name for a number, and so for
+ * a part of an address: 1, 0x7f, 0177?
+ */
+bool uri_is_number(struct slice label);
+
 /* Has path such a segment? A backslash parts segments too: once decoded, some
  * servers take it for a slash.
  */

@@ -43,10 +43,8 @@ static bool bundle_base64_line(struct slice line)
 		return false;
 	for (size_t i = 0; i < line.len; i++) {
 		char c = line.ptr[i];
-		char low = ascii_lower(c);
 
-		if (!(low >= 'a' && low <= 'z') && !(c >= '0' && c <= '9') &&
-		    c != '+' && c != '/' && c != '=')
+		if (!ascii_is_alnum(c) && c != '+' && c != '/' && c != '=')
 			return false;
 	}
 	return true;

@@ -64,11 +64,6 @@ void leaf_key_done(struct leaf_key *key)
 	OPENSSL_cleanse(key, sizeof(*key));
 }
 
-static bool leaf_is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool leaf_label_ok(struct slice label)
 {
 	if (!label.len || label.len > LEAF_LABEL_MAX)
@@ -76,7 +71,7 @@ static bool leaf_label_ok(struct slice label)
 	for (size_t i = 0; i < label.len; i++) {
 		char c = label.ptr[i];
 
-		if (!(c >= 'a' && c <= 'z') && !leaf_is_digit(c) && c != '-' &&
+		if (!(c >= 'a' && c <= 'z') && !ascii_is_digit(c) && c != '-' &&
 		    c != '_')
 			return false;
 	}
@@ -99,7 +94,7 @@ static bool leaf_labels_ok(struct slice rest)
 	if (label.len > 1 && label.ptr[0] == '0' && label.ptr[1] == 'x')
 		return false;
 	for (size_t i = 0; i < label.len; i++) {
-		if (!leaf_is_digit(label.ptr[i]))
+		if (!ascii_is_digit(label.ptr[i]))
 			return true;
 	}
 	return false;

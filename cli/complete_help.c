@@ -47,7 +47,7 @@ static bool help_line(struct help *h, struct slice *ret)
 
 static bool is_name(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+	return (c >= 'a' && c <= 'z') || ascii_is_digit(c) || c == '-';
 }
 
 /* The option at the beginning of s; *ret_len is what it takes up. */

@@ -175,7 +175,7 @@ bool vitals_is_number(struct slice value)
 	size_t digits = 0;
 
 	for (size_t i = 0; i < value.len; i++) {
-		if (value.ptr[i] >= '0' && value.ptr[i] <= '9')
+		if (ascii_is_digit(value.ptr[i]))
 			digits++;
 		else if (value.ptr[i] != '.' || !digits || i + 1 == value.len)
 			return false;

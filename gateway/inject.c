@@ -182,10 +182,8 @@ static int inject_encode(struct arena *a, struct slice s, struct slice *ret)
 		return -ENOBUFS;
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.ptr[i];
-		char low = ascii_lower((char)c);
 
-		if ((low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') ||
-		    strchr("-._~", c)) {
+		if (ascii_is_alnum((char)c) || strchr("-._~", c)) {
 			to[len++] = (char)c;
 			continue;
 		}

@@ -19,10 +19,9 @@ static bool member_name_good(struct slice name)
 	    name.ptr[0] == '.')
 		return false;
 	for (size_t i = 0; i < name.len; i++) {
-		char c = ascii_lower(name.ptr[i]);
+		char c = name.ptr[i];
 
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
-		    c != '-' && c != '_' && c != '.')
+		if (!ascii_is_alnum(c) && c != '-' && c != '_' && c != '.')
 			return false;
 	}
 	return true;

@@ -220,10 +220,7 @@ static bool refusal_all(struct slice s, bool (*is)(char c))
 /* Needs no quotes in a shell, and no escape in a field. */
 static bool refusal_plain(char c)
 {
-	char low = ascii_lower(c);
-
-	return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '_' || c == '.';
+	return ascii_is_alnum(c) || c == '-' || c == '_' || c == '.';
 }
 
 /* "penstock allow SANDBOX 'LINE'". Returns 0 or -ENOBUFS; *ret stays empty

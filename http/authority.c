@@ -6,25 +6,14 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/uri.h"
 
 #define LABEL_MAX  63 /* octets, RFC 1035, section 2.3.4 */
 #define PORT_CHARS 5  /* of 65535 */
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_hex(char c)
-{
-	c = ascii_lower(c);
-	return is_digit(c) || (c >= 'a' && c <= 'f');
-}
-
 static bool is_label_char(char c)
 {
-	c = ascii_lower(c);
-	return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
+	return ascii_is_alnum(c) || c == '-' || c == '_';
 }
 
 /* One to five digits without a leading zero, 1 to 65535. */
@@ -35,7 +24,7 @@ static int port_parse(struct slice text, uint16_t *ret)
 	if (!text.len || text.len > PORT_CHARS || text.ptr[0] == '0')
 		return ERR_SYNTAX;
 	for (size_t i = 0; i < text.len; i++) {
-		if (!is_digit(text.ptr[i]))
+		if (!ascii_is_digit(text.ptr[i]))
 			return ERR_SYNTAX;
 		port = port * 10 + (uint32_t)(text.ptr[i] - '0');
 	}
@@ -53,18 +42,6 @@ static bool label_ok(struct slice label)
 		return false;
 	for (size_t i = 0; i < label.len; i++)
 		if (!is_label_char(label.ptr[i]))
-			return false;
-	return true;
-}
-
-/* Would some resolver or library read this last label as a number? */
-static bool label_numeric(struct slice label)
-{
-	bool hex = label.len >= 2 && label.ptr[0] == '0' &&
-		   ascii_lower(label.ptr[1]) == 'x';
-
-	for (size_t i = hex ? 2 : 0; i < label.len; i++)
-		if (hex ? !is_hex(label.ptr[i]) : !is_digit(label.ptr[i]))
 			return false;
 	return true;
 }
@@ -90,7 +67,7 @@ static bool quad_ok(struct slice text)
 
 	do {
 		(void)slice_cut(text, '.', &part, &text);
-		if (!label_numeric(part) || !octet_ok(part))
+		if (!uri_is_number(part) || !octet_ok(part))
 			return false;
 		parts++;
 	} while (text.len && parts < 4);
@@ -114,10 +91,10 @@ static int name_parse(struct slice text, struct authority *ret)
 		if (!more)
 			break;
 	}
-	if (label_numeric(label) && !quad_ok(text))
+	if (uri_is_number(label) && !quad_ok(text))
 		return ERR_SYNTAX;
 
-	ret->kind = label_numeric(label) ? HOST_IPV4 : HOST_NAME;
+	ret->kind = uri_is_number(label) ? HOST_IPV4 : HOST_NAME;
 	for (size_t i = 0; i < text.len; i++)
 		ret->host[i] = ascii_lower(text.ptr[i]);
 	ret->host[text.len] = '\0';

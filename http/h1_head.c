@@ -80,17 +80,12 @@ static int fail(struct h1_head *h, enum http_fault fault, const char *why)
 	return ERR_SYNTAX;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static int scan_version(struct h1_head *h, struct slice version)
 {
 	const char *p = version.ptr;
 
 	if (version.len != 8 || !slice_starts(version, SLICE("HTTP/")) ||
-	    !is_digit(p[5]) || p[6] != '.' || !is_digit(p[7]))
+	    !ascii_is_digit(p[5]) || p[6] != '.' || !ascii_is_digit(p[7]))
 		return fail(h, HTTP_FAULT_SYNTAX, "malformed start line");
 	if (p[5] != '1' || p[7] > '1')
 		return fail(h, HTTP_FAULT_VERSION,
@@ -126,7 +121,7 @@ static int scan_status_line(struct h1_head *h, struct slice line)
 	if (scan_version(h, version))
 		return ERR_SYNTAX;
 	(void)slice_cut(code, ' ', &code, &reason);
-	for (size_t i = 0; i < code.len && is_digit(code.ptr[i]); i++)
+	for (size_t i = 0; i < code.len && ascii_is_digit(code.ptr[i]); i++)
 		status = status * 10 + (unsigned int)(code.ptr[i] - '0');
 	if (code.len != 3 || status < 100 || status > 599)
 		return fail(h, HTTP_FAULT_SYNTAX, "malformed status");
@@ -145,7 +140,7 @@ static int scan_length(struct h1_head *h, struct slice value)
 	if (!value.len || value.len > LENGTH_DIGITS)
 		return fail(h, HTTP_FAULT_SYNTAX, "malformed Content-Length");
 	for (size_t i = 0; i < value.len; i++) {
-		if (!is_digit(value.ptr[i]))
+		if (!ascii_is_digit(value.ptr[i]))
 			return fail(h, HTTP_FAULT_SYNTAX,
 				    "malformed Content-Length");
 		length = length * 10 + (uint64_t)(value.ptr[i] - '0');

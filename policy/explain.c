@@ -152,15 +152,7 @@ enum verdict policy_default(const struct policy *p)
 /* What rules cannot say is left out: "any" for a method with odd octets. */
 static void suggest_method(struct text *t, struct slice method)
 {
-	bool plain = method.len > 0;
-
-	for (size_t i = 0; i < method.len; i++) {
-		char c = method.ptr[i];
-		bool inner = c == '-' || c == '_' || (c >= '0' && c <= '9');
-
-		plain = plain && ((c >= 'A' && c <= 'Z') || (i && inner));
-	}
-	text_put(t, plain ? method : SLICE("any"));
+	text_put(t, rule_is_method(method) ? method : SLICE("any"));
 	text_put_char(t, ' ');
 }
 

@@ -162,10 +162,9 @@ bool fields_name(struct load *l, const struct doc_node *node)
 	struct slice s = node->text;
 
 	for (size_t i = 0; i < s.len; i++) {
-		char c = ascii_lower(s.ptr[i]);
-		bool first = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+		char c = s.ptr[i];
 
-		if (first || (i && memchr("-_.", c, 3)))
+		if (ascii_is_alnum(c) || (i && memchr("-_.", c, 3)))
 			continue;
 		load_fail(l, node, i, "a name has letters, digits, - _ and .");
 		return false;

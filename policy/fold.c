@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "base/base.h"
 #include "base/err.h"
+#include "base/hex.h"
 #include "policy/rule.h"
 
 #define FOLD_ARENA    (256u << 20)
@@ -271,13 +272,11 @@ static bool fold_is_id(struct slice s)
 	size_t digits = 0, hex = 0, other = 0;
 
 	for (size_t i = 0; i < s.len; i++) {
-		char c = ascii_lower(s.ptr[i]);
+		char c = s.ptr[i];
 
-		digits += c >= '0' && c <= '9';
-		hex += (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
-		       c == '-';
-		other += !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-			   c == '-' || c == '_');
+		digits += ascii_is_digit(c);
+		hex += hex_value(c) >= 0 || c == '-';
+		other += !ascii_is_alnum(c) && c != '-' && c != '_';
 	}
 	if (!digits || other)
 		return false;

@@ -5,42 +5,10 @@
 #include <arpa/inet.h>
 
 #include "base/base.h"
+#include "base/uri.h"
 #include "policy/idn.h"
 
 #define LABEL_MAX 63 /* octets, RFC 1035 */
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_alnum(char c)
-{
-	return is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
-}
-
-static bool is_hex(char c)
-{
-	return is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
-}
-
-/* Would some resolver take this last label for a part of an address: 1,
- * 0x7f, 0177?
- */
-static bool is_numeric(struct slice label)
-{
-	size_t i = 0;
-
-	if (label.len >= 2 && label.ptr[0] == '0' &&
-	    ascii_lower(label.ptr[1]) == 'x') {
-		for (i = 2; i < label.len && is_hex(label.ptr[i]);)
-			i++;
-		return i == label.len;
-	}
-	while (i < label.len && is_digit(label.ptr[i]))
-		i++;
-	return label.len && i == label.len;
-}
 
 /* inet_pton() is strict: four decimal octets without leading zeros. */
 static bool read_address(int family, struct slice text, struct host *ret)
@@ -86,7 +54,7 @@ static const char *read_prefix(struct slice text, struct host *ret)
 	unsigned int bits = 0;
 	size_t i;
 
-	for (i = 0; i < text.len && i < 3 && is_digit(text.ptr[i]); i++)
+	for (i = 0; i < text.len && i < 3 && ascii_is_digit(text.ptr[i]); i++)
 		bits = bits * 10 + (unsigned int)(text.ptr[i] - '0');
 	if (!text.len || i < text.len || (text.len > 1 && text.ptr[0] == '0') ||
 	    bits > ret->addr_len * 8u)
@@ -136,7 +104,7 @@ static const char *read_label(struct slice label, struct host *ret,
 	for (size_t i = 0; i < label.len; i++) {
 		char c = label.ptr[i];
 
-		if (!is_alnum(c) && c != '-' && c != '_') {
+		if (!ascii_is_alnum(c) && c != '-' && c != '_') {
 			*ret_at += i;
 			return bad_octet(c);
 		}
@@ -208,7 +176,7 @@ static struct slice last_label(struct slice text)
 static const char *read_ascii(struct slice text, struct host *ret,
 			      size_t *ret_at)
 {
-	if (!text.len || !is_numeric(last_label(text)))
+	if (!text.len || !uri_is_number(last_label(text)))
 		return read_name(text, ret, ret_at);
 	if (ret->kind != RULE_NAME)
 		return "a wildcard needs a name, not an address";

@@ -39,7 +39,7 @@ void inquiry_init(struct inquiry *in, const struct policy *p,
 	in->host = host_canonical(q->host, in->host_text);
 	in->addr_len = 0;
 	if (p->ranges_len &&
-	    (slice_find(q->host, ':') >= 0 || (last >= '0' && last <= '9')))
+	    (slice_find(q->host, ':') >= 0 || ascii_is_digit(last)))
 		in->addr_len = host_address(q->host, in->addr);
 	in->scheme = (uint8_t)BIT(q->scheme);
 	/* The handshake is a GET, or in HTTP/2 a CONNECT in its place. */

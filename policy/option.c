@@ -122,10 +122,9 @@ static const char *read_inject(struct reading *in, struct slice value)
 {
 	in->inject = value;
 	for (size_t i = 0; i < value.len; i++) {
-		char c = ascii_lower(value.ptr[i]);
-		bool first = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+		char c = value.ptr[i];
 
-		if (!first && !(i && memchr("-_.", c, 3)))
+		if (!ascii_is_alnum(c) && !(i && memchr("-_.", c, 3)))
 			return "expected the name of a secret";
 	}
 	if (in->r->rule->host_kind != RULE_NAME)

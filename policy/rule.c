@@ -116,11 +116,11 @@ static int check_line(struct parse *p)
 	return 0;
 }
 
-static bool is_method(struct slice word)
+bool rule_is_method(struct slice word)
 {
 	for (size_t i = 0; i < word.len; i++) {
 		char c = word.ptr[i];
-		bool inner = c == '-' || c == '_' || (c >= '0' && c <= '9');
+		bool inner = c == '-' || c == '_' || ascii_is_digit(c);
 
 		if (!(c >= 'A' && c <= 'Z') && !(i && inner))
 			return false;
@@ -140,7 +140,7 @@ static bool looks_like_methods(struct slice word)
 	for (size_t i = 0; i < first.len; i++)
 		if (memchr(".:/*[", first.ptr[i], 5))
 			return false;
-	return listed || is_method(first);
+	return listed || rule_is_method(first);
 }
 
 static int read_method_list(struct parse *p, struct slice word)
@@ -151,7 +151,7 @@ static int read_method_list(struct parse *p, struct slice word)
 
 	while (more) {
 		more = slice_cut(rest, ',', &name, &rest);
-		if (!is_method(name))
+		if (!rule_is_method(name))
 			return fail(p, p->pos + at,
 				    "expected a method in capitals");
 		if (slice_lists(slice_of(word.ptr, at), ',', name))
@@ -277,7 +277,7 @@ static bool is_bare_prefix(const struct host *h, struct slice path)
 	struct slice bits = path.len ? slice_skip(path, 1) : path;
 	size_t i = 0;
 
-	while (i < bits.len && bits.ptr[i] >= '0' && bits.ptr[i] <= '9')
+	while (i < bits.len && ascii_is_digit(bits.ptr[i]))
 		i++;
 	return h->kind == RULE_IP && i && (i == bits.len || bits.ptr[i] == ':');
 }

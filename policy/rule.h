@@ -97,6 +97,9 @@ void rule_free(struct rule **rule);
 /* A copy, in the arena or (arena NULL) to be freed; NULL without memory. */
 struct rule *rule_copy(const struct rule *rule, struct arena *arena);
 
+/* Could a rule name this method? */
+bool rule_is_method(struct slice word);
+
 /* The word of the line at *pos, which moves on to it; empty at the end. */
 struct slice rule_word(struct slice line, size_t *pos);
 

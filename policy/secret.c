@@ -71,9 +71,8 @@ static void read_header(struct load *l, const struct doc_node *value)
 	}
 	for (size_t i = 0; i < name.len; i++) {
 		char c = ascii_lower(name.ptr[i]);
-		bool alnum = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 
-		if (!alnum && c != '-' && c != '_') {
+		if (!ascii_is_alnum(c) && c != '-' && c != '_') {
 			load_fail(l, value, i,
 				  "a header's name has letters, digits, - "
 				  "and _");
@@ -115,10 +114,9 @@ static void read_placeholder(struct load *l, const struct doc_node *value)
 	if (!fields_scalar(l, value))
 		return;
 	for (size_t i = 0; i < value->text.len; i++) {
-		char c = ascii_lower(value->text.ptr[i]);
+		char c = value->text.ptr[i];
 
-		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-		    memchr("-_.~", c, 4))
+		if (ascii_is_alnum(c) || memchr("-_.~", c, 4))
 			continue;
 		load_fail(l, value, i,
 			  "a placeholder has letters, digits, - _ . and ~");

@@ -16,7 +16,7 @@ static bool read_number(struct slice text, const struct unit *units, size_t len,
 	uint64_t n = 0;
 	size_t i = 0;
 
-	for (; i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9'; i++) {
+	for (; i < text.len && ascii_is_digit(text.ptr[i]); i++) {
 		n = n * 10 + (uint64_t)(text.ptr[i] - '0');
 		if (n > max)
 			return false;

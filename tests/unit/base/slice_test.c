@@ -1,5 +1,6 @@
 /* tests/unit/base/slice_test.c - text as pointer and length. */
 
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,6 +50,17 @@ static void test_cut(void **state)
 	assert_int_equal(slice_find(nothing, 'a'), -1);
 }
 
+static void test_lists(void **state)
+{
+	(void)state;
+	assert_true(slice_lists(SLICE("a,bc,d"), ',', SLICE("a")));
+	assert_true(slice_lists(SLICE("a,bc,d"), ',', SLICE("bc")));
+	assert_true(slice_lists(SLICE("a,bc,d"), ',', SLICE("d")));
+	assert_false(slice_lists(SLICE("a,bc,d"), ',', SLICE("b")));
+	assert_false(slice_lists(SLICE("a,bc,d"), ',', SLICE("a,bc")));
+	assert_false(slice_lists(nothing, ',', nothing));
+}
+
 static void test_trim(void **state)
 {
 	(void)state;
@@ -57,14 +69,19 @@ static void test_trim(void **state)
 	assert_int_equal(slice_trim(nothing).len, 0);
 	assert_int_equal(ascii_lower('Z'), 'z');
 	assert_int_equal(ascii_lower('['), '[');
+	for (int c = 0; c < 256; c++) {
+		assert_int_equal(ascii_is_digit((char)c),
+				 c < 128 && isdigit(c));
+		assert_int_equal(ascii_is_alnum((char)c),
+				 c < 128 && isalnum(c));
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_equality),
-		cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_equality), cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_cut),	 cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_trim),
 	};
 

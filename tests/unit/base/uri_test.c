@@ -73,12 +73,26 @@ static void dots(void **state)
 		assert_false(uri_has_dots(slice_str(without[i])));
 }
 
+static void numbers(void **state)
+{
+	static const char *const with[] = { "1",    "0177", "0x7f",
+					    "0XAf", "0x",   "4294967296" };
+	static const char *const without[] = { "", "a1", "1a", "0xg", "x1" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(with); i++)
+		assert_true(uri_is_number(slice_str(with[i])));
+	for (size_t i = 0; i < ARRAY_SIZE(without); i++)
+		assert_false(uri_is_number(slice_str(without[i])));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(decodes),
 		cmocka_unit_test(dots),
+		cmocka_unit_test(numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
