@@ -210,8 +210,9 @@ static bool h1_may_keep(const struct h1 *h1)
 static void h1_cut(struct h1 *h1)
 {
 	const struct http_flow *out = h1->stream->out;
+	bool whole = out->done || (out->end && !buf_len(&out->body));
 
-	if (out->head_written && !out->done && h1->writer.framing == HTTP_CLOSE)
+	if (out->head_written && !whole && h1->writer.framing == HTTP_CLOSE)
 		h1->codec.cut = true;
 }
 

@@ -45,12 +45,16 @@ static void raw_free(struct http_codec *c)
 	free(raw_of(c));
 }
 
-/* If both directions are over, let go of the stream. */
+/* If both directions are over, let go of the stream. A server first waits until
+ * what was read has gone on: with the stream its owner lets go of that, too.
+ */
 static void raw_settle(struct raw *raw)
 {
 	struct http_stream *s = raw->stream;
 
 	if (!s || !s->in_over || !s->out_over)
+		return;
+	if (raw->codec.role == HTTP_SERVER && !raw->dead && !s->in->done)
 		return;
 	raw->stream = NULL;
 	s->attached = false;
@@ -137,6 +141,7 @@ static int raw_read(struct http_codec *c, struct buf *in)
 		raw_open(raw);
 	if (raw->dead)
 		return raw->dead;
+	raw_settle(raw);
 	if (raw->stream && !raw->stream->in_over)
 		raw->dead = raw_take(raw, in);
 	else if (buf_len(in) && !raw->begun)
@@ -251,7 +256,8 @@ static void raw_reset(struct http_codec *c, struct http_stream *s,
 	if (raw->stream != s)
 		return;
 	http_codec_untell(c, s);
-	c->cut = s->out->head_written && !s->out->done;
+	c->cut = s->out->head_written && !s->out->done &&
+		 !(s->out->end && !buf_len(&s->out->body));
 	raw->stream = NULL;
 	s->attached = false;
 	raw->dead = ERR_CUT;

@@ -238,6 +238,21 @@ def server_ends():
     wait_for("all that was sent", told)
 
 
+@inside("the server ends its direction, the client says its last at once")
+def last_words():
+    for size in (1, 1000, 50_000, 100_000) * 3:
+        with dial("talk.test", 7003) as sock:
+            assert read_all(sock) == b"all"
+            sock.sendall(bytes(size))
+            sock.shutdown(socket.SHUT_WR)
+            assert sock.recv(1) == b""
+
+        def told(size=size):
+            with dial("talk.test", 7004) as ask:
+                return read_all(ask) == b"%d" % size
+        wait_for("all that was sent", told)
+
+
 @inside("32 MiB both ways at once, the same octets")
 def large():
     block = os.urandom(MIB)

@@ -112,6 +112,10 @@ static void test_server(void **state)
 	t.out.end = true;
 	assert_int_equal(tunnel_write(&t), 0);
 	assert_true(http_codec_finished(t.codec));
+	/* Not before the client's octets have gone on. */
+	assert_false(t.news & HTTP_NEWS_CLOSED);
+	t.in.done = true;
+	assert_int_equal(tunnel_read(&t, ""), 0);
 	assert_true(t.news & HTTP_NEWS_CLOSED);
 	assert_true(http_codec_over(t.codec));
 	tunnel_done(&t);
