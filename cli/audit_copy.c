@@ -18,7 +18,7 @@ static const char export_usage[] =
 	"batches, the signed checkpoints and the public key. Gzipped when FILE\n"
 	"ends in .gz. penstock audit verify FILE checks it anywhere.\n"
 	"\n"
-	"  --since WHEN     10m, 2h, 7d ago; or 2026-11-22T10:00 (local, or\n"
+	"  --since WHEN     10m, 1h30m, 7d ago, or 2026-11-22T10:00 (local, or\n"
 	"                   with Z): whole batches, from the one that holds it\n"
 	"  --until WHEN     the same, for the end\n"
 	"  --sandbox NAME   only these rows; a file that leaves rows out of a\n"
