@@ -3,7 +3,7 @@
  * A tcp:// rule for the dialled name and port is looked up before anything is
  * read: then all octets go through. Otherwise the first octets say it. TLS: the
  * ClientHello names a host; a tls:// rule lets it through as it is, marked as
- * uninspected; else a leaf for it is fetched, the handshake is done and ALPN
+ * uninspected, unless it may hide another name; else a leaf for it is fetched, the handshake is done and ALPN
  * chooses the codec. Clear HTTP: the codec at once. Anything else is recorded
  * and closed.
  */
@@ -164,6 +164,23 @@ static void opening_misdirected(struct conn *c, const struct authority *name)
 	conn_refuse(c, AUDIT_HANDSHAKE, SLICE("misdirected"), slice_str(why));
 }
 
+/* A tls:// rule goes by the name that can be read, and there may be another one
+ * inside, which counts for the origin. Clients that only pretend look the same.
+ */
+static void opening_hidden(struct conn *c)
+{
+	struct policy_question q = opening_question(c, RULE_TCP);
+	char line[HOST_MAX + 32], why[HOST_MAX + 224];
+
+	policy_suggest(&q, line, sizeof(line));
+	(void)snprintf(why, sizeof(why),
+		       "the ClientHello may hide another name (Encrypted "
+		       "ClientHello), which a tls:// rule can't judge; turn it "
+		       "off in the client, or allow whatever goes there: %s",
+		       line);
+	conn_refuse(c, AUDIT_HANDSHAKE, SLICE("hidden-name"), slice_str(why));
+}
+
 static void opening_tls(struct conn *c)
 {
 	struct hello hello;
@@ -189,7 +206,10 @@ static void opening_tls(struct conn *c)
 	if (hello.has_name)
 		c->name = hello.name;
 	if (opening_allows(c, RULE_TLS)) {
-		opening_tunnel(c, "tls");
+		if (hello.has_ech)
+			opening_hidden(c);
+		else
+			opening_tunnel(c, "tls");
 		return;
 	}
 	conn_set_state(c, CONN_LEAF);

@@ -342,6 +342,37 @@ def passthrough():
     raise AssertionError("the gateway's own certificate was shown")
 
 
+def hello(name, more=b""):
+    """A ClientHello; more: whole extensions."""
+    out = ssl.MemoryBIO()
+    ends = ssl.create_default_context().wrap_bio(
+        ssl.MemoryBIO(), out, server_hostname=name)
+    try:
+        ends.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    body = out.read()[9:]                 # behind record's and message's head
+    at = 35 + body[34]                    # suites
+    at += 2 + int.from_bytes(body[at:at + 2], "big")
+    at += 1 + body[at]                    # extensions
+    extensions = body[at + 2:] + more
+    body = body[:at] + len(extensions).to_bytes(2, "big") + extensions
+    return (b"\x16\3\1" + (len(body) + 4).to_bytes(2, "big") + b"\1"
+            + len(body).to_bytes(3, "big") + body)
+
+
+@inside("tls://: a name that may hide another one is not passed through")
+def passthrough_hidden():
+    outer = b"\0\0\1\0\1\x07\0\x20" + b"k" * 32 + b"\0\x90" + b"p" * 144
+    ech = b"\xfe\x0d" + len(outer).to_bytes(2, "big") + outer
+    with dial("pinned.test", 7443) as sock:
+        sock.sendall(hello("pinned.test"))
+        assert read(sock, 3)[:2] == b"\x16\3"
+    with dial("pinned.test", 7443) as sock:
+        sock.sendall(hello("pinned.test", ech))
+        assert read_all(sock) == b""
+
+
 @inside("tls://: where the client dialled does not matter")
 def passthrough_dialled():
     with handshake(origins_own(), "pinned.test", "11.0.0.2") as sock:
@@ -455,7 +486,7 @@ def refused_rows(stage):
 @outside("a tls:// tunnel is recorded as uninspected")
 def passthrough_rows(stage):
     rows = tunnels(stage, host="pinned.test", scheme="tls")
-    assert len(rows) == 3, rows           # one of them broken off by the client
+    assert len(rows) == 4, rows           # two of them broken off by the client
     for row in rows:
         assert row["kind"] == "tunnel" and row["verdict"] == "allow", row
         assert row["reason"] == "uninspected", row
@@ -464,6 +495,13 @@ def passthrough_rows(stage):
         assert not row.get("path") and not row.get("method"), row
     assert stage.row(host="h1.test", query="inspected")["status"] == 200
     assert stage.row(host="other.test")["status"] == 403
+
+
+@outside("what may hide a name is recorded, with what would let it through")
+def hidden_row(stage):
+    row = stage.row(host="pinned.test", reason="hidden-name")
+    assert row["kind"] == "handshake" and row["port"] == 7443, row
+    assert row["detail"].endswith("tcp://pinned.test:7443"), row
 
 
 @outside("the real programs' tunnels are rows too")
