@@ -1,10 +1,12 @@
 /* cli/audit_stats.c - penstock audit stats. */
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "audit/query.h"
 #include "audit/sql.h"
 #include "base/base.h"
 #include "base/err.h"
@@ -23,7 +25,9 @@ static const char stats_usage[] =
 	"\n"
 	"Exit status: 0 good, 2 usage, 3 no ledger.\n";
 
-/* One row, the numbers of stats_names in order. Ids become µs since 1970. */
+/* One row, the numbers of stats_names in order; rows are counted by sandbox.
+ * Ids become µs since 1970.
+ */
 static const char stats_numbers[] =
 	"WITH b AS (SELECT count(*) AS n, max(seq) AS seq, sum(rows) AS rows,"
 	" sum(late) AS late, max(sealed_us) AS sealed_us FROM batch),"
@@ -33,7 +37,7 @@ static const char stats_numbers[] =
 	" ORDER BY batch DESC LIMIT 1),"
 	" s AS (SELECT (page_count - freelist_count) * page_size AS bytes"
 	" FROM pragma_page_count, pragma_freelist_count, pragma_page_size)"
-	" SELECT (SELECT count(*) FROM record), s.bytes,"
+	" SELECT 0, s.bytes,"
 	" (SELECT (min(id) >> 12) + 1704067200000000 FROM record),"
 	" (SELECT (max(id) >> 12) + 1704067200000000 FROM record),"
 	" b.n, b.seq, b.rows, b.late, b.sealed_us,"
@@ -76,17 +80,9 @@ static const char stats_signed[] =
 	" lower(hex(signature)), lower(hex(key)) FROM statement"
 	" WHERE kind = 0 ORDER BY batch DESC LIMIT 1";
 
-/* Facts are few, and `requests` would put each row together. */
-static const char stats_groups[] =
-	"SELECT (SELECT text FROM text WHERE id = f.sandbox) AS sandbox,"
-	" CASE f.verdict WHEN 0 THEN 'deny' WHEN 1 THEN 'ask' WHEN 2 THEN"
-	" 'allow' ELSE 'none' END AS verdict, sum(n) FROM (SELECT facts,"
-	" count(*) AS n FROM record GROUP BY facts) r"
-	" JOIN facts f ON f.id = r.facts GROUP BY f.sandbox, f.verdict"
-	" ORDER BY sandbox, verdict";
-
 struct stats {
 	struct sql *sql; /* owned */
+	struct query *q; /* owned; counts the rows */
 	int64_t n[STATS_NUMBERS];
 	char key[80];
 };
@@ -103,6 +99,33 @@ static bool stats_begin(struct stats *s, const char *sql)
 	return sql_begin(s->sql, sql, &rest) == 1;
 }
 
+static int stats_query_fail(const struct stats *s, int err)
+{
+	return audit_says(EXIT_BROKEN, "%s",
+			  err == -EIO ? query_error(s->q) : err_str(err));
+}
+
+static int stats_count(struct stats *s)
+{
+	static const enum query_key by[] = { QUERY_SANDBOX, QUERY_VERDICT };
+	const struct query_filter all = { .what = QUERY_ALL };
+	int n = query_group(s->q, &all, by, ARRAY_SIZE(by));
+
+	return n < 0 ? stats_query_fail(s, n) : 0;
+}
+
+static int stats_rows(struct stats *s)
+{
+	struct query_group g;
+	int n = stats_count(s);
+
+	if (n)
+		return n;
+	while ((n = query_group_next(s->q, &g)) > 0)
+		s->n[STATS_ROWS] += (int64_t)g.rows;
+	return n < 0 ? stats_query_fail(s, n) : 0;
+}
+
 static int stats_read(struct stats *s)
 {
 	if (!stats_begin(s, stats_numbers) || sql_step(s->sql) != 1)
@@ -117,7 +140,7 @@ static int stats_read(struct stats *s)
 		(void)snprintf(s->key, sizeof(s->key), "%.*s", (int)key.len,
 			       key.ptr);
 	}
-	return 0;
+	return stats_rows(s);
 }
 
 static double stats_days(const struct stats *s)
@@ -128,24 +151,25 @@ static double stats_days(const struct stats *s)
 static int stats_json(struct stats *s)
 {
 	const char *before = "";
+	struct query_group g;
+	int n = stats_count(s);
 
+	if (n)
+		return n;
 	(void)printf("{");
 	for (size_t i = 0; i < STATS_NUMBERS; i++)
 		(void)printf("\"%s\":%" PRId64 ",", stats_names[i], s->n[i]);
 	(void)printf("\"key\":\"%s\",\"by\":[", s->key);
-	if (!stats_begin(s, stats_groups))
-		return stats_fail(s);
-	while (sql_step(s->sql) == 1) {
+	while ((n = query_group_next(s->q, &g)) > 0) {
 		(void)printf("%s{\"sandbox\":", before);
-		cells_string(stdout, sql_value(s->sql, 0).text);
+		cells_string(stdout, g.key[0]);
 		(void)printf(",\"verdict\":");
-		cells_string(stdout, sql_value(s->sql, 1).text);
-		(void)printf(",\"rows\":%" PRId64 "}",
-			     sql_value(s->sql, 2).integer);
+		cells_string(stdout, g.key[1]);
+		(void)printf(",\"rows\":%" PRIu64 "}", g.rows);
 		before = ",";
 	}
 	(void)puts("]}");
-	return 0;
+	return n < 0 ? stats_query_fail(s, n) : 0;
 }
 
 static void stats_span(const struct stats *s)
@@ -191,6 +215,8 @@ static void stats_chain(const struct stats *s)
 static int stats_text(struct stats *s)
 {
 	int64_t rows = s->n[STATS_ROWS];
+	struct query_group g;
+	int n;
 
 	(void)printf("rows       %" PRId64 "\n", rows);
 	(void)printf("size       %.1f MiB",
@@ -201,19 +227,15 @@ static int stats_text(struct stats *s)
 	(void)putchar('\n');
 	stats_span(s);
 	stats_chain(s);
-	if (!stats_begin(s, stats_groups))
-		return stats_fail(s);
+	n = stats_count(s);
+	if (n)
+		return n;
 	(void)printf("\n%12s  %-8s %s\n", "ROWS", "VERDICT", "SANDBOX");
-	while (sql_step(s->sql) == 1) {
-		struct slice sandbox = sql_value(s->sql, 0).text;
-		struct slice verdict = sql_value(s->sql, 1).text;
-
-		(void)printf("%12" PRId64 "  %-8.*s %.*s\n",
-			     sql_value(s->sql, 2).integer, (int)verdict.len,
-			     verdict.ptr, (int)sandbox.len,
-			     sandbox.len ? sandbox.ptr : "");
-	}
-	return 0;
+	while ((n = query_group_next(s->q, &g)) > 0)
+		(void)printf("%12" PRIu64 "  %-8.*s %.*s\n", g.rows,
+			     (int)g.key[1].len, g.key[1].ptr, (int)g.key[0].len,
+			     g.key[0].len ? g.key[0].ptr : "");
+	return n < 0 ? stats_query_fail(s, n) : 0;
 }
 
 static int stats_checkpoint(struct stats *s)
@@ -238,8 +260,12 @@ static int stats_run(const char *given, int format)
 	if (!audit_path(given, path))
 		return EXIT_USAGE;
 	err = sql_open(path, &s.sql);
-	if (err)
+	if (!err)
+		err = query_open(path, &s.q);
+	if (err) {
+		sql_free(&s.sql);
 		return audit_says(EXIT_BROKEN, "%s: %s", path, err_str(err));
+	}
 	if (format == 'c') {
 		rc = stats_checkpoint(&s);
 	} else {
@@ -247,6 +273,7 @@ static int stats_run(const char *given, int format)
 		if (!rc)
 			rc = format == 'j' ? stats_json(&s) : stats_text(&s);
 	}
+	query_free(&s.q);
 	sql_free(&s.sql);
 	return rc;
 }
