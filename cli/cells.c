@@ -26,6 +26,7 @@ struct cells {
 	uint64_t rows;
 	bool lost;
 	bool laid_out; /* widths stand, nothing is held back */
+	bool grows;    /* or are those that rows have needed so far */
 	size_t width[CELLS_MAX];
 	bool right[CELLS_MAX];	    /* only numbers so far */
 	char *held[CELLS_HELD_MAX]; /* owned; cells ended by NUL each */
@@ -251,12 +252,14 @@ static char *table_text(struct cells *c, const struct cell *row)
 		for (size_t k = 0; k < s.len; k++)
 			(void)fputc(s.ptr[k] ? s.ptr[k] : '?', f);
 		(void)fputc('\0', f);
-		if (c->laid_out)
+		if (c->laid_out && !c->grows)
 			continue;
 		c->width[i] = MAX(c->width[i], line_width(s));
 		if (row[i].kind == CELL_TEXT)
 			c->right[i] = false;
 	}
+	if (c->grows)
+		table_narrow(c);
 	if (!fclose(f))
 		return text;
 	free(text);
@@ -323,6 +326,14 @@ void cells_row(struct cells *c, const struct cell *row)
 		break;
 	}
 	c->rows++;
+}
+
+void cells_flush(struct cells *c)
+{
+	if (c->format != CELLS_TABLE)
+		return;
+	table_lay_out(c);
+	c->grows = true;
 }
 
 int cells_end(struct cells **c)

@@ -54,6 +54,11 @@ struct cells *cells_begin(FILE *to, enum cells_format format,
 /* One row of as many cells as there are names. */
 void cells_row(struct cells *c, const struct cell *row);
 
+/* Print what is held back, as whoever follows wants it now. A column grows when
+ * a later row needs it.
+ */
+void cells_flush(struct cells *c);
+
 /* Print what was held back, end and free. Returns 0, or -ENOMEM if a row was
  * lost to a lack of memory.
  */

@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,6 +41,7 @@ struct log_out {
 	struct cells *cells; /* owned; NULL for the log's own table and HAR */
 	const char *names[LOG_FIELDS]; /* of cells */
 	uint64_t rows;		       /* printed */
+	bool more;		       /* older ones fit, too */
 };
 
 static bool out_has_cells(const struct log_options *o)
@@ -148,11 +150,20 @@ static int log_print_found(struct log_reader *r, struct log_out *out,
 /* The last rows there are. Returns how many, or as log_print_found(). */
 static int log_first(struct log_reader *r, struct log_out *out)
 {
+	struct query_filter f = out->o->filter;
+	bool limited = !out->o->limit_given;
+	struct query_row row;
 	uint64_t last_id;
-	int n = query_find(r->q, &out->o->filter);
-	int err = n < 0 ? n : log_print_found(r, out, &last_id);
+	int n, err = 0;
 
-	return err ? err : n;
+	f.limit += limited; /* is there one more? */
+	n = query_find(r->q, &f);
+	out->more = limited && n == (int)f.limit;
+	if (out->more)
+		err = MIN(query_next(r->q, &row), 0);
+	if (n >= 0 && !err)
+		err = log_print_found(r, out, &last_id);
+	return n < 0 || !err ? n : err;
 }
 
 /* All rows, however many: page after page, the oldest first. */
@@ -183,6 +194,11 @@ static int log_rows(struct log_reader *r, const struct log_options *o)
 	err = out_end(&out);
 	if (n >= 0 && (fflush(stdout) || ferror(stdout)))
 		return -EPIPE;
+	if (n >= 0 && out.more)
+		(void)fprintf(stderr,
+			      "only the newest %" PRIu32
+			      "; --limit 0 shows all\n",
+			      o->filter.limit);
 	return err && n >= 0 ? err : n;
 }
 
@@ -221,7 +237,12 @@ static int log_follow_first(struct log_reader *r, struct log_out *out)
 		return n;
 	if (!out->cells && !out->rows++)
 		log_print_heading(stdout);
-	return log_first(r, out);
+	n = log_first(r, out);
+	if (out->cells && n >= 0) {
+		cells_flush(out->cells);
+		(void)fflush(stdout);
+	}
+	return n;
 }
 
 /* Until the reader of our output goes, or a signal. */

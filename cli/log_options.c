@@ -25,8 +25,9 @@ static const char log_usage[] =
 	"Which rows:\n"
 	"  --all             allowed requests too\n"
 	"  --denied          denied ones only\n"
-	"  --since WHEN      10m, 2h, 7d ago; or 2026-11-22T10:00 (local, or "
-	"with Z)\n"
+	"  --since WHEN      10m or 1h30m ago, today, 10:05, 2026-11-22T10:00 "
+	"(local,\n"
+	"                    or with Z), and times as they are printed\n"
 	"  --until WHEN      the same, for the end\n"
 	"  --host HOST       this host; * and ? stand for anything\n"
 	"  --sandbox NAME    this sandbox\n"
@@ -153,7 +154,6 @@ static bool take_verdict(struct log_options *o, struct slice word)
 	uint32_t ends = word_ends(word);
 
 	o->filter.ends |= ends;
-	o->filter.what = QUERY_ALL;
 	return ends;
 }
 
@@ -324,6 +324,9 @@ static int log_check(struct log_options *o)
 	if (o->follow && ends)
 		return log_bad_usage("--follow has no end, as --format needs: ",
 				     "use ndjson");
+	if (o->follow && o->filter.until_us)
+		return log_bad_usage("--follow has no end, and so no --until",
+				     "");
 	if (counts && (o->format == LOG_HAR || o->columns_len))
 		return log_bad_usage("counts are no requests: ",
 				     o->columns_len ? "--columns has no place"
@@ -335,6 +338,8 @@ static int log_check(struct log_options *o)
 		return log_bad_usage("--format har has no columns", "");
 	if (!o->limit_given)
 		o->filter.limit = LIMIT_DEFAULT;
+	if (o->filter.ends && o->filter.what == QUERY_TROUBLED)
+		o->filter.what = QUERY_ALL;
 	return -1;
 }
 

@@ -153,14 +153,18 @@ static const char *stats_ms(uint64_t us, char ret[32])
 static int stats_latency(struct stats *s)
 {
 	static const unsigned int percent[] = { 50, 90, 99, 100 };
+	const uint32_t answered = QUERY_END(AUDIT_ALLOW, AUDIT_DONE);
 	struct query_filter f = s->filter;
-	uint64_t *us = calloc(STATS_LATENCIES, sizeof(*us));
+	uint64_t *us;
 	char text[32];
 	int n;
 
+	f.ends = f.ends ? f.ends & answered : answered;
+	if (!f.ends) /* which would ask for all */
+		return 0;
+	us = calloc(STATS_LATENCIES, sizeof(*us));
 	if (!us)
 		return -ENOMEM;
-	f.ends = QUERY_END(AUDIT_ALLOW, AUDIT_DONE);
 	n = query_durations(s->q, &f, us, STATS_LATENCIES);
 	if (n > 0)
 		(void)fputs(s->json ? ",\"latency_us\":{" : "latency   ",
@@ -254,14 +258,15 @@ static int stats_denied(struct stats *s)
 	static const enum query_key by[] = { QUERY_SANDBOX, QUERY_HOST,
 					     QUERY_METHOD, QUERY_SCHEME,
 					     QUERY_PORT };
+	const struct slice reason = SLICE("no-rule");
 	struct query_filter f = s->filter;
 	struct query_group g;
 	int n, shown = 0;
 
-	f.what = QUERY_DENIED;
-	f.reason = SLICE("no-rule");
-	if (s->filter.reason.len || s->filter.rule.len)
+	if (f.rule.len || (f.reason.len && !slice_eq(f.reason, reason)))
 		return 0;
+	f.what = QUERY_DENIED;
+	f.reason = reason;
 	n = query_group(s->q, &f, by, ARRAY_SIZE(by));
 	if (n >= 0 && s->json)
 		(void)fputs(",\"to_allow\":[", s->to);

@@ -13,6 +13,7 @@ import time
 
 import made_ledger
 from harness import tell
+from made_ledger import NOON_US
 
 TESTS = []
 
@@ -93,6 +94,85 @@ def stats(l):
     assert got["host"][0]["host"] == "api.test", got
     assert {r["rule"] for r in got["to_allow"]} == {
         "POST https://gists.test", "any https://nowhere.test"}, got
+
+
+@test("--stats keeps to the filter, its times and rules too")
+def stats_filter(l):
+    def stats(*argv):
+        return json.loads(l.run("log", *argv, "--stats", "--format", "json"))
+
+    assert stats("--all")["latency_us"]["of"] == 1
+    assert stats("--verdict", "ok,cut")["latency_us"]["of"] == 1
+    for argv in (("--verdict", "failed"), ("--verdict", "denied,cut"),
+                 ("--denied",)):
+        assert "latency_us" not in stats(*argv), argv
+    assert len(stats("--reason", "no-rule")["to_allow"]) == 2
+    assert "to_allow" not in stats("--all", "--reason", "certificate")
+
+
+@test("filters add up, in whichever order they stand")
+def order(l):
+    for argv in (("--verdict", "failed"), ("--status", "502")):
+        l.run("log", "--denied", *argv, status=1)
+        l.run("log", *argv, "--denied", status=1)
+    for argv in (("--verdict", "refused", "--denied"),
+                 ("--denied", "--verdict", "refused")):
+        l.run("log", *argv, status=1)
+    assert l.run("log", "--verdict", "deny", "--denied") == \
+        l.run("log", "--denied") == l.run("log", "--denied", "--verdict",
+                                          "deny")
+
+
+@test("times are read as they are printed")
+def times(l):
+    rows = json.loads(l.run("log", "--all", "--format", "json"))
+    for r in rows:
+        assert json.loads(l.run(
+            "log", "--all", "--format", "json", "--since", r["time"],
+            "--limit", "0"))[0] == r, r
+    l.run("log", "--since", "2026-02-31", status=2)
+    assert "cannot read 2026-02-31" in l.last.stderr
+
+
+@test("that there is more than the 50 rows that nobody asked for is said")
+def limited(l):
+    name = "/many"
+    for i in range(51):
+        l.add(NOON_US - 86400 * 1000000 + i, path=name)
+    many = ("log", "--all", "--path", name)
+    out = l.run(*many, "--json")
+    assert len(out.splitlines()) == 50, out
+    assert l.last.stderr == "only the newest 50; --limit 0 shows all\n"
+    whole = l.run(*many, "--json", "--limit", "0")
+    assert len(whole.splitlines()) == 51 and whole.endswith(out)
+    assert l.last.stderr == ""
+    l.run(*many, "--limit", "50")
+    assert l.last.stderr == ""
+    l.db.execute("DELETE FROM seen WHERE facts IN (SELECT facts FROM record"
+                 " WHERE path = ?)", (name,))
+    l.db.execute("DELETE FROM record WHERE path = ?", (name,))
+    l.db.commit()
+
+
+@test("--follow with --columns prints at once, and what comes in full")
+def follow_columns(l):
+    child = subprocess.Popen(
+        [l.bin / "penstock", "log", "--all", "--follow", "--limit", "1",
+         "--columns", "status,host,path"], env=l.env, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    try:
+        assert child.stdout.readline().split() == ["STATUS", "HOST", "PATH"]
+        assert child.stdout.readline().split() == ["421", "other.test", "/"]
+        l.add(int(time.time() * 1000000), host="follow.later.test",
+              path="/followed/to/the/end")
+        assert child.stdout.readline().split() == [
+            "200", "follow.later.test", "/followed/to/the/end"]
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+        l.db.execute("DELETE FROM record WHERE path = '/followed/to/the/end'")
+        l.db.commit()
 
 
 @test("filters: verdict, status, path, reason, rule, times")
@@ -222,12 +302,14 @@ def near(l):
             (("--format", "jsn"), 2, "did you mean 'json'?"),
             (("--columns", "hots"), 2, "did you mean 'host'?"),
             (("--color", "alwys"), 2, "did you mean 'always'?"),
-            (("--since", "yesterday"), 2, "cannot read yesterday"),
+            (("--since", "tomorrow"), 2, "cannot read tomorrow"),
             (("--status", "40"), 2, "cannot read 40"),
             (("--limit", "-1"), 2, "cannot read -1"),
             (("--stats", "--format", "csv"), 2, "use --format json"),
             (("--follow", "--stats"), 2, "--follow shows rows"),
             (("--follow", "--format", "har"), 2, "use ndjson"),
+            (("--follow", "--until", "now"), 2, "and so no --until"),
+            (("--since", "10:61"), 2, "cannot read 10:61"),
             (("--group-by", "host", "--columns", "host"), 2, "--columns"),
             (("--host", ""), 2, "cannot read"),
             (("extra",), 2, "unexpected word"),
