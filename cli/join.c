@@ -1,6 +1,7 @@
 /* cli/join.c - become a process of a sandbox that runs.
  *
- *   penstock exec ── setns to all namespaces of process 1 inside
+ *   penstock exec ── into the control group that holds the sandbox, if one does
+ *                 ── setns to all namespaces of process 1 inside
  *                 ── fork: a pid namespace begins with a child
  *        child:   no capabilities, the filter, the sandbox's environment
  *                 ── exec ──▶ COMMAND
@@ -33,6 +34,7 @@
 #include "base/caps.h"
 #include "base/err.h"
 #include "cli/cli.h"
+#include "cli/limits.h"
 #include "cli/sandbox.h"
 #include "cli/words.h"
 
@@ -185,16 +187,25 @@ static int join_stay(const char *who, struct words *env, char **const *commands)
 	return status;
 }
 
+static int join_say(const char *who, const char *what, const char *name, int rc)
+{
+	if (rc)
+		(void)fprintf(stderr, "penstock %s: cannot %s %s: %s\n", who,
+			      what, name, err_str(rc));
+	return rc;
+}
+
 int join_run(const char *who, const struct roster *r, char **const *commands)
 {
+	static const char limits[] = "put a process under the limits of";
 	struct words env = { 0 };
-	int rc = join_environment(r, &env);
+	int rc = join_say(who, "enter", r->name, join_environment(r, &env));
 
 	if (!rc)
-		rc = join_namespaces(r);
-	if (rc)
-		(void)fprintf(stderr, "penstock %s: cannot enter %s: %s\n", who,
-			      r->name, err_str(rc));
+		rc = join_say(who, limits, r->name,
+			      limits_join(r->runner.pid, r->init.pid));
+	if (!rc)
+		rc = join_say(who, "enter", r->name, join_namespaces(r));
 	rc = rc ? EXIT_BROKEN : join_stay(who, &env, commands);
 	words_done(&env);
 	return rc;

@@ -30,6 +30,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/slice.h"
 #include "cli/doctor.h"
 #include "cli/words.h"
 
@@ -164,26 +165,34 @@ static void limits_stop_keeper(const struct limits_hold *hold)
 		(void)waitpid(hold->keeper, NULL, 0);
 }
 
+/* The words before those of a call of systemd. */
+static void limits_call(struct words *w, const char *method, const char *types)
+{
+	words_add(w, "busctl");
+	if (geteuid() != 0)
+		words_add(w, "--user");
+	words_add_all(w, "--quiet", "call", "org.freedesktop.systemd1",
+		      "/org/freedesktop/systemd1",
+		      "org.freedesktop.systemd1.Manager", method, types, NULL);
+}
+
 /* The words of one call: a scope that has the two processes. */
 static void limits_words(const struct limits_hold *hold, const char *unit,
 			 pid_t pid, bool policy, struct words *w)
 {
 	const struct limits *l = &hold->limits;
 	int properties =
-		2 + policy + (l->memory_bytes ? 2 : 0) + (l->cpu_milli ? 1 : 0);
+		3 + policy + (l->memory_bytes ? 2 : 0) + (l->cpu_milli ? 1 : 0);
 
-	words_add(w, "busctl");
-	if (geteuid() != 0)
-		words_add(w, "--user");
-	words_add_all(w, "--quiet", "call", "org.freedesktop.systemd1",
-		      "/org/freedesktop/systemd1",
-		      "org.freedesktop.systemd1.Manager", "StartTransientUnit",
-		      "ssa(sv)a(sa(sv))", unit, "fail", NULL);
+	limits_call(w, "StartTransientUnit", "ssa(sv)a(sa(sv))");
+	words_add_all(w, unit, "fail", NULL);
 	words_addf(w, "%d", properties);
 	words_add_all(w, "PIDs", "au", "2", NULL);
 	words_addf(w, "%d", (int)pid);
 	words_addf(w, "%d", (int)hold->keeper);
-	words_add_all(w, "CollectMode", "s", "inactive-or-failed", NULL);
+	/* Only into one that is delegated does it put a process later. */
+	words_add_all(w, "CollectMode", "s", "inactive-or-failed", "Delegate",
+		      "b", "true", NULL);
 	if (policy)
 		words_add_all(w, "OOMPolicy", "s", "continue", NULL);
 	if (l->memory_bytes) {
@@ -326,4 +335,76 @@ void limits_end(struct limits_hold *hold)
 			hold->limits.memory_bytes >> 20, kills);
 	limits_stop_keeper(hold);
 	hold->pipe = -1;
+}
+
+/* Where a process is: by memory, by cpu, and in the hierarchy of version 2. */
+#define LIMITS_UNIFIED 2
+
+static const char *const limits_by[] = { "memory", "cpu", "" };
+
+struct limits_place {
+	char dir[ARRAY_SIZE(limits_by)][GROUP_PATH_MAX]; /* empty: none */
+};
+
+static int limits_place(pid_t pid, struct limits_place *ret)
+{
+	static char text[GROUP_TEXT_MAX];
+	int rc = group_of(pid, text);
+	bool v2;
+
+	for (size_t i = 0; !rc && i < ARRAY_SIZE(limits_by); i++) {
+		if (group_dir(GROUP_ROOT, text, limits_by[i], ret->dir[i],
+			      &v2) < 0)
+			ret->dir[i][0] = '\0';
+	}
+	return rc;
+}
+
+/* The first group of a in which b is not, or NULL. */
+static const char *limits_apart(const struct limits_place *a,
+				const struct limits_place *b)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(limits_by); i++) {
+		if (strcmp(a->dir[i], b->dir[i]) != 0)
+			return a->dir[i];
+	}
+	return NULL;
+}
+
+/* Whether it did shows in where we are then. */
+static void limits_ask_scope(const char *unit)
+{
+	char answer[DOCTOR_TEXT_MAX];
+	struct words w = { 0 };
+
+	limits_call(&w, "AttachProcessesToUnit", "ssau");
+	words_add_all(&w, unit, "", "1", NULL);
+	words_addf(&w, "%d", (int)getpid());
+	if (words_ok(&w))
+		(void)doctor_run(w.ptr, -1, answer);
+	words_done(&w);
+}
+
+int limits_join(pid_t runner, pid_t held)
+{
+	static struct limits_place own, outside, inside;
+	const char *dir, *unit;
+	int rc = limits_place(runner, &outside);
+
+	if (!rc)
+		rc = limits_place(held, &inside);
+	if (rc)
+		return rc;
+	dir = limits_apart(&inside, &outside);
+	if (!dir)
+		return 0;
+	unit = strrchr(dir, '/');
+	if (unit && slice_ends(slice_str(unit), SLICE(".scope")))
+		limits_ask_scope(unit + 1);
+	rc = limits_place(getpid(), &own);
+	if (!rc && limits_apart(&inside, &own)) {
+		(void)group_enter(inside.dir[LIMITS_UNIFIED], 0);
+		rc = limits_place(getpid(), &own);
+	}
+	return rc ? rc : limits_apart(&inside, &own) ? -EPERM : 0;
 }

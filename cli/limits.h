@@ -32,6 +32,12 @@ struct limits_hold {
 int limits_begin(const struct limits *l, const char *name, pid_t pid,
 		 struct limits_hold *ret);
 
+/* Put the calling process into the groups of held, a process of a sandbox whose
+ * `penstock run` is runner; nothing when it is held by none of its own. Returns
+ * 0 or -errno; -EPERM: it could not be done.
+ */
+int limits_join(pid_t runner, pid_t held);
+
 /* The sandbox has ended: say so if its memory was used up, remove the group. */
 void limits_end(struct limits_hold *hold);
 

@@ -120,8 +120,59 @@ def scope(stage):
     got = stage.inside("sh", "-c", SHOW, "sh", pid).stdout.split("\n")
     assert re.search(r"/penstock-project-\w+-\d+\.scope$", got[0]), got
     assert got[1:4] == ["67108864", "0", "50000 100000"], got
+    name = got[0].rpartition("/penstock-")[2].rpartition("-")[0]
+    entered(stage, name, "98765")
     stage.inside("pkill", "-f", "^sleep 98765")
     runner.wait(timeout=30)
+    gone(stage)
+
+
+def group_of(stage, pid):
+    return stage.inside("cat", f"/proc/{pid}/cgroup").stdout
+
+
+def sleeper(stage, seconds):
+    return wait_for("a command", lambda: stage.inside(
+        "pgrep", "-f", f"^sleep {seconds}", check=False).stdout.strip(), 30)
+
+
+def entered(stage, name, seconds):
+    """What exec adds is where the command is; without a way there, nothing
+    is added."""
+    held = group_of(stage, sleeper(stage, seconds))
+    child = stage.start(f"exec-{name}", [
+        *stage.entry(), "penstock", "exec", name, "sleep", seconds + "1"])
+    assert group_of(stage, sleeper(stage, seconds + "1")) == held
+    stage.inside("pkill", "-f", f"^sleep {seconds}1")
+    assert child.wait(timeout=10) == 128 + 15
+    got = stage.inside(
+        "unshare", "-m", "sh", "-c", "umount -l /sys/fs/cgroup; "
+        f"PATH=/srv/bin /usr/bin/penstock exec {name} touch ran", check=False)
+    assert got.returncode == 3 and "under the limits of" in got.stderr, got
+    assert stage.inside("test", "-e", "/srv/project/ran",
+                        check=False).returncode == 1
+
+
+@outside("exec: into the scope that holds the sandbox, or not at all")
+def enter_scope(stage):
+    runner = stage.start("entered", [
+        *stage.entry(), "env", "-C", "/srv/project", "penstock", "run",
+        "--network", "blocked", "--name", "entered", "--", "sleep", "9876"])
+    pids = [sleeper(stage, "9876")]
+    for _ in range(2):                    # process 1 inside, and bubblewrap
+        pids.append(stage.inside("ps", "-o", "ppid=", "-p",
+                                 pids[-1]).stdout.strip())
+    # As --memory does it, here without a limit to hold.
+    stage.inside(
+        "busctl", "call", "org.freedesktop.systemd1",
+        "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
+        "StartTransientUnit", "ssa(sv)a(sa(sv))", "penstock-entered-1.scope",
+        "fail", "2", "PIDs", "au", "3", *pids, "Delegate", "b", "true", "0")
+    wait_for("the scope", lambda: "entered-1.scope" in group_of(
+        stage, pids[0]))
+    entered(stage, "entered", "9876")
+    stage.inside("penstock", "stop", "entered")
+    runner.wait(timeout=20)
     gone(stage)
 
 
