@@ -61,3 +61,27 @@ bool uri_is_number(struct slice label)
 			return false;
 	return label.len > 0;
 }
+
+/* Does the octet there, with those before it, spell one of them? */
+static bool uri_is_overlong(const unsigned char *text, size_t at)
+{
+	unsigned int lead = at > 0 ? text[at - 1] : 0;
+	bool two = lead == 0xc0 || lead == 0xc1;
+	bool three = at > 1 && text[at - 2] == 0xe0;
+	bool four = at > 2 && text[at - 2] == 0x80 && text[at - 3] == 0xf0;
+	char c = (char)((lead & 1) << 6 | (text[at] & 0x3f));
+
+	if ((text[at] & 0xc0) != 0x80)
+		return false;
+	if (!two && !((lead == 0x80 || lead == 0x81) && (three || four)))
+		return false;
+	return c == '\0' || c == '.' || c == '/' || c == '\\';
+}
+
+bool uri_has_overlong(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (uri_is_overlong((const unsigned char *)text.ptr, i))
+			return true;
+	return false;
+}

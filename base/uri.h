@@ -53,4 +53,10 @@ bool uri_is_number(struct slice label);
  */
 bool uri_has_dots(struct slice path);
 
+/* Are there, in decoded octets, dots, slashes, backslashes or NUL in more
+ * octets than UTF-8 allows (RFC 3629, section 3)? To lax decoders "%c0%ae" is a
+ * dot.
+ */
+bool uri_has_overlong(struct slice text);
+
 #endif

@@ -101,8 +101,10 @@ static void print_verdict(const struct policy_question *q,
 		[POLICY_BY_RULE] = "by the rule",
 		[POLICY_NO_RULE] = "no rule allows it",
 		[POLICY_BAD_PATH] = "the path has no safe reading",
-		[POLICY_READINGS] = "a rule matches the path under one reading "
-				    "only, as sent or decoded",
+		[POLICY_READINGS] =
+			"a rule matches the path, but not under all "
+			"readings: as sent, decoded, without "
+			"parameters",
 		[POLICY_BY_DEFAULT] = "no rule matches, and this is the "
 				      "default",
 	};

@@ -28,6 +28,8 @@ static const char *check_escapes(struct slice path)
 	len = uri_decode_fully(path, plain);
 	if (slice_find(slice_of(plain, len), '\0') >= 0)
 		return "encoded NUL in the path";
+	if (uri_has_overlong(slice_of(plain, len)))
+		return "overlong UTF-8 in the path";
 	if (uri_has_dots(slice_of(plain, len)))
 		return "encoded dot segment in the path";
 	return NULL;

@@ -1,8 +1,9 @@
 /* http/target.h - the request target (RFC 9112, section 3.2) and its path.
  *
  * Refused before any judging: bad %xx, %00, raw backslash, '#', control and
- * 8-bit octets, dot segments in any encoding depth. Everything else is
- * forwarded as it was sent.
+ * 8-bit octets, dot segments in any encoding depth, and what would be a dot, a
+ * slash or NUL to a lax decoder of UTF-8. Everything else is forwarded as it
+ * was sent.
  */
 #ifndef HTTP_TARGET_H
 #define HTTP_TARGET_H

@@ -334,6 +334,7 @@ static int add_entry(struct builder *b, const struct rule *rule,
 		.methods = method_bits(methods),
 		.schemes = scheme_bits(rule),
 		.verdict = (uint8_t)rule->verdict,
+		.params = slice_find(path, ';') >= 0,
 	};
 
 	if (methods.len && e.methods & BIT(METHOD_OTHER))

@@ -50,6 +50,7 @@ struct entry {
 	uint8_t methods; /* bits of enum method_bit */
 	uint8_t schemes; /* bits of enum rule_scheme that it speaks for */
 	uint8_t verdict;
+	bool params; /* the path names parameters: not for the bare reading */
 };
 
 struct node {
@@ -106,8 +107,8 @@ struct policy {
 uint32_t policy_step(const struct policy *p, uint32_t parent,
 		     struct slice text);
 
-/* A segment that both readings see alike: paths that match the rule have it
- * in either.
+/* A segment that all readings see alike: paths that match the rule have it in
+ * each.
  */
 bool policy_fixed(const struct glob_segment *seg);
 

@@ -21,6 +21,8 @@ static const char *const look_phrase[] = {
 	[LOOK_QUERY] = "the query does not match",
 	[LOOK_OPAQUE] = "the path matches as sent, but not when decoded",
 	[LOOK_DECODED] = "the path matches when decoded, but not as sent",
+	[LOOK_PARAMS] = "the path matches, but not without its parameters",
+	[LOOK_BARE] = "the path matches without its parameters",
 	[LOOK_MATCH] = "matches",
 };
 static_assert(ARRAY_SIZE(look_phrase) == LOOKS, "a look without a phrase");
@@ -99,7 +101,7 @@ static void explain_with(struct inquiry *in, const struct path *path,
 		const struct policy_rule *r = &in->p->rules[i];
 		const struct rule *rule = r->rule;
 		enum look found = look_at_rule(in, r);
-		bool half = found == LOOK_OPAQUE || found == LOOK_DECODED;
+		bool half = found >= LOOK_OPAQUE && found < LOOK_MATCH;
 		char mem[SAY_MAX];
 
 		if (found >= LOOK_OPAQUE &&

@@ -3,14 +3,14 @@
  * The walk down the trie meets every entry that could match; each is looked at
  * and the most specific of each verdict kept. Then the strictest verdict wins.
  *
- * An allow must match under both readings of the path and a deny under either.
- * An ask is both a permission and a bar: alone it must match under both
- * readings, but one that matches under either still holds back an allow.
+ * An allow must match under all readings of the path and a deny under any. An
+ * ask is both a permission and a bar: alone it must match under all readings,
+ * but one that matches under any still holds back an allow.
  *
- * The walk follows the opaque reading, and where the decoded one differs that
- * one too. What matches under both readings is met on the first walk, since
- * its literal beginning is the same in both; the second walk only looks for
- * what matches decoded alone.
+ * The walk follows the opaque reading, and where the others differ those too.
+ * What matches under all readings is met on the first walk, since its literal
+ * beginning is the same in all; the other walks only look for what matches
+ * under one alone.
  */
 
 #include "policy/judge.h"
@@ -23,7 +23,7 @@ struct findings {
 	const struct entry *allow;
 	const struct entry *ask;
 	const struct entry *deny;
-	const struct entry *half_ask;	/* under one reading only */
+	const struct entry *half_ask;	/* not under all readings */
 	const struct entry *half_allow; /* the same */
 };
 
@@ -71,7 +71,7 @@ enum look inquiry_speaks(const struct inquiry *in, const struct entry *e)
 enum look inquiry_path(const struct inquiry *in, const struct entry *e)
 {
 	const struct path *path = in->path;
-	bool opaque, decoded;
+	bool opaque, decoded, bare;
 
 	if (!path)
 		return LOOK_MATCH;
@@ -81,13 +81,18 @@ enum look inquiry_path(const struct inquiry *in, const struct entry *e)
 	else
 		decoded = glob_match(e->path.decoded, path, path_decoded(path),
 				     0);
-	if (!opaque && !decoded)
+	bare = decoded;
+	if (path->params && !e->params)
+		bare = glob_match(e->path.decoded, path, &path->bare, 0);
+	if (!opaque && !decoded && !bare)
 		return LOOK_PATH;
 	if (e->query && !glob_query_match(e->query, in->q->query,
 					  e->verdict != VERDICT_DENY))
 		return LOOK_QUERY;
-	if (opaque && decoded)
-		return LOOK_MATCH;
+	if (opaque == decoded)
+		return opaque == bare ? LOOK_MATCH
+		       : opaque	      ? LOOK_PARAMS
+				      : LOOK_BARE;
 	return opaque ? LOOK_OPAQUE : LOOK_DECODED;
 }
 
@@ -155,6 +160,8 @@ static void walk_paths(struct findings *f, uint32_t root)
 	walk_path(f, root, path ? &path->opaque : NULL);
 	if (path && !path->same)
 		walk_path(f, root, &path->decoded);
+	if (path && path->params)
+		walk_path(f, root, &path->bare);
 }
 
 /* Down the labels from the right. Each node on the way may have rules for

@@ -29,6 +29,8 @@ enum look {
 	LOOK_QUERY,
 	LOOK_OPAQUE,  /* the path matches as sent, not when decoded */
 	LOOK_DECODED, /* the other way round */
+	LOOK_PARAMS,  /* with its parameters, not without */
+	LOOK_BARE,    /* the other way round */
 	LOOK_MATCH,
 
 	LOOKS,
@@ -43,7 +45,7 @@ void inquiry_init(struct inquiry *in, const struct policy *p,
  */
 enum look inquiry_speaks(const struct inquiry *in, const struct entry *e);
 
-/* The path under both readings, and the query. Below LOOK_OPAQUE it does not
+/* The path under its readings, and the query. Below LOOK_OPAQUE it does not
  * match at all.
  */
 enum look inquiry_path(const struct inquiry *in, const struct entry *e);

@@ -97,6 +97,9 @@ static bool path_covers(const struct entry *w, const struct entry *n)
 {
 	if (!w->path.opaque || !n->path.opaque)
 		return w->path.opaque == n->path.opaque;
+	/* Without them the narrower path is another one to w. */
+	if (n->params && !w->params)
+		return false;
 	return glob_covers(w->path.opaque, n->path.opaque) &&
 	       glob_covers(w->path.decoded, n->path.decoded);
 }

@@ -1,4 +1,4 @@
-/* policy/path.c - a request's path under its two readings. */
+/* policy/path.c - a request's path under its readings. */
 
 #include "policy/path.h"
 
@@ -40,8 +40,11 @@ static bool is_splitter(char c)
 	return c == '/' || c == '\\';
 }
 
-static const char *check_dots(struct slice text)
+/* Of decoded octets: what as plain ones would have been refused before. */
+static const char *check_decoded(struct slice text)
 {
+	if (uri_has_overlong(text))
+		return "the path has overlong UTF-8";
 	return uri_has_dots(text) ? "the path has a dot segment" : NULL;
 }
 
@@ -55,7 +58,7 @@ static __attribute__((noinline)) const char *check_deep(struct slice once)
 
 	if (memchr(deep, '\0', len))
 		return "the path has an encoded NUL";
-	return check_dots(slice_of(deep, len));
+	return check_decoded(slice_of(deep, len));
 }
 
 static bool add_segment(struct path_reading *r, size_t at, size_t end)
@@ -84,6 +87,37 @@ static bool split_decoded(struct slice text, struct path_reading *ret)
 	return true;
 }
 
+/* The bare reading: text is as sent, the offsets are those of the decoded
+ * text. Between the ';' and the '/' behind it nothing parts segments.
+ */
+static bool split_bare(struct slice text, struct path_reading *ret)
+{
+	size_t start = 1, at = 1;
+	bool params = false;
+
+	ret->len = 0;
+	for (size_t i = 1; i <= text.len; i++, at++) {
+		bool raw = i == text.len || text.ptr[i] != '%';
+		char c = i == text.len ? '/' : text.ptr[i];
+		bool begin, end;
+
+		if (!raw) {
+			c = (char)uri_escape(slice_skip(text, i));
+			i += 2;
+		}
+		begin = raw && c == ';' && !params;
+		end = params ? raw && c == '/' : is_splitter(c);
+		if ((begin || (end && !params)) && at > start &&
+		    !add_segment(ret, start, at))
+			return false;
+		if (begin || end)
+			params = begin;
+		if (end)
+			start = at + 1;
+	}
+	return true;
+}
+
 static const char *const too_many = "the path has more than 128 segments";
 
 const char *path_read_plain(struct slice text, struct path *ret)
@@ -108,6 +142,9 @@ const char *path_read_plain(struct slice text, struct path *ret)
 		start = i + 1;
 	}
 	if (!ret->same && !split_decoded(text, &ret->decoded))
+		return too_many;
+	ret->params = slice_find(text, ';') >= 0;
+	if (ret->params && !split_bare(text, &ret->bare))
 		return too_many;
 	return NULL;
 }
@@ -149,7 +186,8 @@ const char *path_read(struct slice text, char *scratch, struct path *ret)
 	if (why)
 		return why;
 	once = slice_of(scratch, uri_decode(text, scratch));
-	why = slice_find(once, '%') >= 0 ? check_deep(once) : check_dots(once);
+	why = slice_find(once, '%') >= 0 ? check_deep(once)
+					 : check_decoded(once);
 	if (why)
 		return why;
 
@@ -158,6 +196,9 @@ const char *path_read(struct slice text, char *scratch, struct path *ret)
 	    !split_decoded(once, &ret->decoded))
 		return too_many;
 	ret->same = same_segments(&ret->opaque, &ret->decoded);
+	ret->params = slice_find(text, ';') >= 0;
+	if (ret->params && !split_bare(text, &ret->bare))
+		return too_many;
 	return NULL;
 }
 

@@ -1,12 +1,14 @@
-/* policy/path.h - a request's path under its two readings. Private to policy/.
+/* policy/path.h - a request's path under its readings. Private to policy/.
  *
  * Origins disagree on what a path means. Some split at '/' and then decode
  * each segment, so that %2f is an octet inside one; some decode first, then
- * split, merge empty segments, and take a backslash for a slash. A path is
- * read both ways:
+ * split, merge empty segments, and take a backslash for a slash; some also take
+ * parameters for no part of the path. A path is read in all ways:
  *
  *   opaque   split at '/', then each segment decoded once
  *   decoded  decoded once, then split at '/' and '\', empty segments dropped
+ *   bare     as decoded, but first what stands between a raw ';' and the next
+ *            raw '/' is taken out
  *
  * The decoded octets are the same; only the borders of segments differ.
  */
@@ -43,8 +45,10 @@ struct path_reading {
 struct path {
 	const char *text; /* borrowed: decoded octets */
 	bool same;	  /* decoded reads as opaque does; it may be unset */
+	bool params;	  /* there are; otherwise bare is unset */
 	struct path_reading opaque;
 	struct path_reading decoded;
+	struct path_reading bare;
 };
 
 static inline struct slice path_slice(const struct path *p,

@@ -36,7 +36,7 @@ enum policy_reason {
 	POLICY_BY_RULE,	   /* answer.rule says which */
 	POLICY_NO_RULE,	   /* none matched: the default, deny */
 	POLICY_BAD_PATH,   /* the path has no safe reading: deny */
-	POLICY_READINGS,   /* an allow matched under one reading only: deny */
+	POLICY_READINGS,   /* an allow matched under some readings: deny */
 	POLICY_BY_DEFAULT, /* none matched; the default is allow or ask */
 
 	POLICY_REASONS,

@@ -86,13 +86,31 @@ static void numbers(void **state)
 		assert_false(uri_is_number(slice_str(without[i])));
 }
 
+static void overlong(void **state)
+{
+	static const char *const with[] = { "\xc0\xae",	       "a\xc0\xaf",
+					    "\xc1\x9c",	       "/\xc0\x80/",
+					    "\xe0\x80\xae",    "\xe0\x81\x9c",
+					    "\xf0\x80\x80\xaf" };
+	static const char *const without[] = {
+		"",	    "\xae",	"\x80\xae",	"\x80\x80\xae",
+		"\xc0\xb4", "\xc2\xae", "\xe0\xa4\xae", "\xf0\x90\x80\xae",
+		"\xc0.\xae"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(with); i++)
+		assert_true(uri_has_overlong(slice_str(with[i])));
+	for (size_t i = 0; i < ARRAY_SIZE(without); i++)
+		assert_false(uri_has_overlong(slice_str(without[i])));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(escapes),
-		cmocka_unit_test(decodes),
-		cmocka_unit_test(dots),
-		cmocka_unit_test(numbers),
+		cmocka_unit_test(escapes),  cmocka_unit_test(decodes),
+		cmocka_unit_test(dots),	    cmocka_unit_test(numbers),
+		cmocka_unit_test(overlong),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,19 @@ static void test_readings(void **state)
 	CHECK(VERDICT_DENY, lines, rows);
 }
 
+/* Is it denied for that, by a policy that allows everything? */
+static bool is_bad_path(const struct policy *p, const char *path)
+{
+	struct policy_question q = question("GET https://h.example/");
+	struct policy_answer a;
+
+	q.path = slice_str(path);
+	policy_judge(p, &q, &a);
+	assert_true(a.verdict == (a.reason == POLICY_BAD_PATH ? VERDICT_DENY
+							      : VERDICT_ALLOW));
+	return a.reason == POLICY_BAD_PATH;
+}
+
 /* What has no safe reading is denied whatever the rules say. */
 static void test_bad_paths(void **state)
 {
@@ -139,26 +152,78 @@ static void test_bad_paths(void **state)
 		"/a%3fb", "/~a/!$&'()*+,=:@",
 	};
 	struct policy *p = compile(lines, VERDICT_ALLOW);
-	struct policy_answer a;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct policy_question q = question("GET https://h.example/");
-
-		q.path = slice_str(bad[i]);
-		policy_judge(p, &q, &a);
-		if (a.verdict != VERDICT_DENY || a.reason != POLICY_BAD_PATH)
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (!is_bad_path(p, bad[i]))
 			fail_msg("passed: %s", bad[i]);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-		struct policy_question q = question("GET https://h.example/");
-
-		q.path = slice_str(good[i]);
-		policy_judge(p, &q, &a);
-		if (a.verdict != VERDICT_ALLOW)
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		if (is_bad_path(p, good[i]))
 			fail_msg("refused: %s", good[i]);
-	}
 	policy_free(&p);
+}
+
+/* Dots, splitters and NUL in more octets than UTF-8 allows. */
+static void test_overlong(void **state)
+{
+	static const char *const lines[] = { "allow any https://*/**", NULL };
+	static const char *const bad[] = {
+		"/a/%c0%ae%c0%ae/b", "/a/%C0%AE./b",	"/a%c0%af..",
+		"/a%c1%9cb",	     "/a%c0%80b",	"/a/%e0%80%ae/b",
+		"/a/%f0%80%80%ae/b", "/a%f0%80%81%9cb", "/a/%25c0%25ae/b",
+	};
+	static const char *const good[] = {
+		"/%c3%a4%e2%82%ac", "/%e0%a4%ae%e0%b8%81", "/%f0%90%80%ae",
+		"/%c0%b4%c1%cb",    "/%ae%80%ae",
+	};
+	struct policy *p = compile(lines, VERDICT_ALLOW);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (!is_bad_path(p, bad[i]))
+			fail_msg("passed: %s", bad[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		if (is_bad_path(p, good[i]))
+			fail_msg("refused: %s", good[i]);
+	policy_free(&p);
+}
+
+/* Some origins take parameters for no part of the path. */
+static void test_parameters(void **state)
+{
+	static const char *const lines[] = {
+		"allow GET https://h.example/**",
+		"deny any https://h.example/admin/**",
+		"deny any https://h.example/*/*.key",
+		"allow GET https://files.example/pub/*.txt",
+		"allow GET https://files.example/v/*",
+		"allow GET https://files.example/p;v=1/x",
+		NULL,
+	};
+	static const struct expect rows[] = {
+		{ "GET https://h.example/a;v=1/b;w", "allow 1" },
+		{ "GET https://h.example/admin;x/y", "deny 2" },
+		{ "GET https://h.example/admin;/y", "deny 2" },
+		{ "GET https://h.example/;x/admin/y", "deny 2" },
+		{ "GET https://h.example/%61dmin;x/y", "deny 2" },
+		{ "GET https://h.example/admin;x%2f..a/y", "deny 2" },
+		{ "GET https://h.example/admin%2fx;z", "deny 2" },
+		{ "GET https://h.example/admin%3bx/y", "allow 1" },
+		{ "GET https://h.example/admins;x/y", "allow 1" },
+		{ "GET https://h.example/x/a.key;.txt", "deny 3" },
+		{ "GET https://h.example/x/a;b.key", "deny 3" },
+		{ "GET https://files.example/pub/a.txt", "allow 4" },
+		{ "GET https://files.example/pub/a.txt;x", "deny readings" },
+		{ "GET https://files.example/pub/a.key;.txt", "deny readings" },
+		{ "GET https://files.example/pub/a%3b.txt", "allow 4" },
+		{ "GET https://files.example/v/1;x=2", "allow 5" },
+		{ "GET https://files.example/v/;x", "deny readings" },
+		{ "GET https://files.example/p;v=1/x", "allow 6" },
+		{ "GET https://files.example/p;v=2/x", "deny none" },
+	};
+
+	(void)state;
+	CHECK(VERDICT_DENY, lines, rows);
 }
 
 static void test_limits(void **state)
@@ -630,6 +695,8 @@ int main(void)
 		cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_readings),
 		cmocka_unit_test(test_bad_paths),
+		cmocka_unit_test(test_overlong),
+		cmocka_unit_test(test_parameters),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_names_host),

@@ -181,6 +181,8 @@ static const struct {
 	{ { "allow h.test/a/*", "allow h.test/a" }, "" },
 	{ { "allow h.test/a*/**", "allow h.test/ab*c/x" }, "2" },
 	{ { "allow h.test/*", "allow h.test/x*" }, "2" },
+	{ { "allow h.test/*y", "allow h.test/x;y" }, "" },
+	{ { "allow h.test/x;*", "allow h.test/x;y" }, "2" },
 	{ { "allow h.test?k=*", "allow h.test?k=1&l=2" }, "2" },
 	{ { "allow h.test?k=1", "allow h.test" }, "1" },
 	{ { "allow h.test until=2030-01-01", "allow h.test" }, "1" },

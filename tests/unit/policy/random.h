@@ -44,13 +44,14 @@ static inline void random_path(char *ret, size_t size, const char *const *segs,
 }
 
 static const char *const labels[] = { "a", "b", "ab" };
-static const char *const rule_segs[] = { "x",	  "y",	 "xy",	"x*",
-					 "*y",	  "*",	 "**",	"**",
-					 "x%2fy", "%78", "%2a", "x%5cy",
-					 "*x*y*", "",	 "x",	"y" };
-static const char *const path_segs[] = { "x",	 "y",	  "xy",	 "yx",
-					 "xxyy", "x%2fy", "%78", "%2a",
-					 "",	 "x%5cy", "%2f", "x" };
+static const char *const rule_segs[] = {
+	"x",   "y",	"xy",  "x*",  "*y",    "*",	"**", "**", "x;y",
+	"*;x", "x%2fy", "%78", "%2a", "x%5cy", "*x*y*", "",   "x",  "y"
+};
+static const char *const path_segs[] = { "x",	 "y",	   "xy",    "yx",
+					 "xxyy", "x%2fy",  "%78",   "%2a",
+					 "",	 "x%5cy",  "%2f",   "x",
+					 "x;y",	 ";x%2fy", "x%3by", "xy;x" };
 static const char *const git_paths[] = { "/x",	   "/x/*", "/x/y.git", "/**",
 					 "/x%2fy", "/*",   "/x/y" };
 static const char *const git_tails[] = { "/info/refs",

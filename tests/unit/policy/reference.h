@@ -56,6 +56,19 @@ static inline int ref_decode(const char *s, size_t n, bool pattern, int *ret)
 	return len;
 }
 
+/* Without parameters: from each ';' to the next '/'. */
+static inline void ref_bare(const char *path, char *ret)
+{
+	for (; *path; path++) {
+		if (*path == ';')
+			path += strcspn(path, "/");
+		if (!*path)
+			break;
+		*ret++ = *path;
+	}
+	*ret = '\0';
+}
+
 /* Under one reading: opaque keeps every segment and an encoded slash inside
  * it, decoded splits after decoding and drops the empty ones.
  */
@@ -134,9 +147,24 @@ static inline bool ref_path_matches(const char *pattern, const char *path,
 {
 	struct ref_path p, t;
 
+	assert_true(strlen(path) < REF_MAX);
 	ref_read(pattern, true, decoded, &p);
 	ref_read(path, false, decoded, &t);
 	return ref_segments(p.sym, p.sym + p.len, t.sym, t.sym + t.len);
+}
+
+/* Under how many of the three. A pattern with parameters knows them. */
+static inline int ref_readings(const char *pattern, const char *path)
+{
+	bool decoded = ref_path_matches(pattern, path, true);
+	bool bare = decoded;
+	char text[REF_MAX];
+
+	if (!strchr(pattern, ';')) {
+		ref_bare(path, text);
+		bare = ref_path_matches(pattern, text, true);
+	}
+	return ref_path_matches(pattern, path, false) + decoded + bare;
 }
 
 static inline bool ref_value(const char *glob, size_t n, const char *raw,

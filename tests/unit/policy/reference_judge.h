@@ -80,7 +80,7 @@ static inline bool ref_in_force(const struct ref_rule *r, uint64_t now_s)
 	return now_s ? now_s < r->until_s : r->verdict == VERDICT_DENY;
 }
 
-/* 0 does not match, 1 under one reading alone, 2 under both. */
+/* 0 does not match, 3 under all readings, less under some alone. */
 static inline int ref_target(const struct ref_rule *r,
 			     const struct ref_target *t,
 			     const struct ref_question *q)
@@ -89,14 +89,13 @@ static inline int ref_target(const struct ref_rule *r,
 	bool deny = r->verdict == VERDICT_DENY;
 
 	if (ref_raw(q->scheme))
-		return 2;
+		return 3;
 	if (!ref_method(t->method, socket ? "GET" : q->method))
 		return 0;
 	if (!ref_query(t->query, q->query, deny, "&") &&
 	    !(deny && ref_query(t->query, q->query, deny, "&;")))
 		return 0;
-	return ref_path_matches(t->path, q->path, false) +
-	       ref_path_matches(t->path, q->path, true);
+	return ref_readings(t->path, q->path);
 }
 
 /* Greater is more specific; the place in the file is the caller's. */
@@ -153,10 +152,10 @@ static inline void ref_judge(const struct ref_rule *rules, int len,
 			int found = ref_target(r, &r->target[t], q);
 			bool deny = r->verdict == VERDICT_DENY;
 
-			if (found == 2 || (found && deny))
+			if (found == 3 || (found && deny))
 				ret->matched[i] = true;
 			if (found)
-				ref_keep(found == 2 || deny ? &whole[r->verdict]
+				ref_keep(found == 3 || deny ? &whole[r->verdict]
 							    : &half[r->verdict],
 					 i, ref_weight(r, &r->target[t]));
 		}
