@@ -172,15 +172,6 @@ static int scan_known_field(struct h1_head *h, struct slice name,
 	return 0;
 }
 
-/* Some servers read '_' in a name as '-': to them this would be framing that
- * we did not see.
- */
-static bool is_framing_twin(struct slice name)
-{
-	return slice_ieq(name, SLICE("content_length")) ||
-	       slice_ieq(name, SLICE("transfer_encoding"));
-}
-
 static int scan_field(struct h1_head *h, struct slice line)
 {
 	size_t len = span(line, TOKEN);
@@ -193,7 +184,7 @@ static int scan_field(struct h1_head *h, struct slice line)
 		return fail(h, HTTP_FAULT_SYNTAX, "folded field line");
 	if (!len || len == line.len || line.ptr[len] != ':')
 		return fail(h, HTTP_FAULT_SYNTAX, "malformed field name");
-	if (is_framing_twin(name))
+	if (http_is_framing_twin(name))
 		return fail(h, HTTP_FAULT_SYNTAX,
 			    "underscore in the name of a framing field");
 	value = slice_skip(line, len + 1);

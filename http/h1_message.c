@@ -283,6 +283,17 @@ static bool may_switch(const struct http_head *head, const struct hop *hop)
 	       is_among(hop->options, hop->options_len, SLICE("upgrade"));
 }
 
+/* Only a GET of HTTP/1.1 without a body opens a WebSocket (RFC 6455, section
+ * 4.1). The wish of any other request is passed over, so that a rule for
+ * WebSockets lets nothing else through.
+ */
+static bool is_handshake(const struct http_head *head,
+			 const struct h1_head *scan)
+{
+	return scan->v1_1 && slice_eq(head->method, SLICE("GET")) &&
+	       !scan->has_length && !scan->chunked;
+}
+
 int h1_message_request(struct http_head *head, const struct h1_head *scan,
 		       struct slice target, bool *ret_keep,
 		       const char **ret_why)
@@ -296,7 +307,7 @@ int h1_message_request(struct http_head *head, const struct h1_head *scan,
 	}
 	set_length(head, scan);
 	head->version = scan->v1_1 ? HTTP_1_1 : HTTP_1_0;
-	head->upgrade = scan->v1_1 && may_switch(head, &hop);
+	head->upgrade = is_handshake(head, scan) && may_switch(head, &hop);
 	head->proxy_authorization =
 		value_of(head, SLICE("proxy-authorization"));
 	/* RFC 9110, section 10.1.1: not from an HTTP/1.0 client. */

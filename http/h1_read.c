@@ -183,6 +183,12 @@ static void take_response(struct h1 *h1, char *text, struct http_head *head)
 		take_interim(h1, head);
 		return;
 	}
+	/* A page, where a rule for WebSockets let the request through. */
+	if (s->out->head->upgrade && head->status < 300) {
+		h1_fault(h1, HTTP_FAULT_SYNTAX,
+			 "no switch to WebSocket, though it was asked for");
+		return;
+	}
 	h1->keep = h1->keep && keep;
 	s->in->head = head;
 	begin_body(h1, head);

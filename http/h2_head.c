@@ -183,6 +183,10 @@ static void head_regular(struct h2_head *h, const struct h2_field *f)
 	struct slice value = slice_trim(f->value);
 	struct slice name;
 
+	if (http_is_framing_twin(f->name)) {
+		head_bad(h, SLICE("underscore in the name of a framing field"));
+		return;
+	}
 	if (h->kind == H2_HEAD_TRAILERS && head_forbids(f->name)) {
 		head_bad(h, SLICE("field not allowed in trailers"));
 		return;
@@ -307,6 +311,18 @@ static bool head_token(struct slice s)
 	return s.len != 0;
 }
 
+/* Methods are case-sensitive, but many frameworks make them upper case before
+ * they look: "delete" must not pass where DELETE is denied. No registered one
+ * has a lower-case letter, and over HTTP/1 none gets in.
+ */
+static bool head_method(struct slice method)
+{
+	for (size_t i = 0; i < method.len; i++)
+		if (method.ptr[i] >= 'a' && method.ptr[i] <= 'z')
+			return false;
+	return true;
+}
+
 static void head_target(struct h2_head *h)
 {
 	struct http_head *head = h->head;
@@ -327,6 +343,10 @@ static void head_request(struct h2_head *h, bool over)
 
 	if (!head_token(head->method)) {
 		head_bad(h, SLICE(":method is not a token"));
+		return;
+	}
+	if (!head_method(head->method)) {
+		head_fail(h, HTTP_FAULT_METHOD, SLICE("unknown method"));
 		return;
 	}
 	head_authority(h);

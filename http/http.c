@@ -60,6 +60,12 @@ const struct http_field *http_head_find(const struct http_head *head,
 	return NULL;
 }
 
+bool http_is_framing_twin(struct slice name)
+{
+	return slice_ieq(name, SLICE("content_length")) ||
+	       slice_ieq(name, SLICE("transfer_encoding"));
+}
+
 static const char *const http_fault_name[] = {
 	[HTTP_OK] = "ok",
 	[HTTP_FAULT_SYNTAX] = "malformed message",

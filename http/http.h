@@ -55,7 +55,8 @@ struct http_head {
 	enum http_framing framing;
 	uint64_t content_length; /* with HTTP_LENGTH; HEAD and 304: as stated */
 	bool has_length;	 /* a content-length stood in the head */
-	bool upgrade;		 /* h1: asked for WebSocket; field taken out */
+	bool upgrade;		 /* h1: GET that asks for WebSocket, or the 101
+				  * that grants it; fields taken out */
 	bool expect_continue;	 /* request; the field is kept too */
 	struct slice proxy_authorization; /* request: as sent, taken out; for
 					   * the explicit proxy */
@@ -78,6 +79,11 @@ int http_head_add(struct arena *a, struct http_head *head, struct slice name,
 /* The first field of that (lower-case) name, or NULL. */
 const struct http_field *http_head_find(const struct http_head *head,
 					struct slice name);
+
+/* Is it content_length or transfer_encoding? Some servers read '_' in a name
+ * as '-': to them this would be framing that we did not see.
+ */
+bool http_is_framing_twin(struct slice name);
 
 /* One direction of one exchange: a head, a body, an end. The codec that reads
  * the message fills it, the codec that writes the message empties it, and

@@ -15,11 +15,14 @@ from harness import PYTHON, HERE, inside, main, outside, wait_for
 
 # The address at which nobody listens on other stages.
 HOST = "refused.test"
+# The same origin, to which only WebSockets may be opened.
+SOCKET = "second.test"
 POLICY = f"""
 allow:
   - any https://{HOST}/**
   - any https://h2.test/**
   - any http://{HOST}/**
+  - wss://{SOCKET}/**
 deny:
   - any https://{HOST}/smuggled/**
   - any https://h2.test/smuggled/**
@@ -89,7 +92,8 @@ def pairs():
                    "/p\tHTTP/1.1", "/p HTTP/1.1 HTTP/1.1", "/p\x0bx",
                    f"https://{HOST}@evil.example/p", "https://h2.test/p",
                    f"http://{HOST}/p", f"https://{HOST}:444/p",
-                   f"HTTPS://{HOST}/p", "//h2.test/p", "*", "p", ""):
+                   f"HTTPS://{HOST}/p", "//h2.test/p", "*", "p", "",
+                   "/p/%c0%ae%c0%ae/x", "/p%25c0%25af../x"):
         yield f"GET {target} HTTP/1.1\r\nHost: {HOST}\r\n\r\n"
     for method in ("GET\x00", "get", "G\tET", "\x00GET", "TRACE", "PRI"):
         yield f"{method} /p HTTP/1.1\r\nHost: {HOST}\r\n\r\n"
@@ -143,12 +147,14 @@ def h2_heads(host):
         yield base + [(name, value)]
     for n, value in (
             (0, "POST / HTTP/1.1\r\nX: y"), (0, "GET /smuggled/x HTTP/1.1"),
-            (0, "CONNECT"), (0, ""), (1, "http"), (1, "https\r\nx"),
+            (0, "CONNECT"), (0, ""), (0, "post"), (0, "DELETe"),
+            (1, "http"), (1, "https\r\nx"),
             (1, "file"), (2, f"{host}\r\nX: y"), (2, f"{host}/smuggled"),
             (2, f"x@{host}"), (2, f"{host}:444"), (2, "h1.test"), (2, ""),
             (3, "/p HTTP/1.1\r\nX: y"), (3, "/p HTTP/1.1"), (3, "/p\0"),
             (3, f"https://{host}/smuggled/x"), (3, "smuggled/x"), (3, "*"),
-            (3, "/p#x"), (3, "/p\\..\\x"), (3, "/p\t")):
+            (3, "/p#x"), (3, "/p\\..\\x"), (3, "/p\t"),
+            (3, "/p/%c0%ae%c0%ae/x")):
         yield base[:n] + [(base[n][0], value)] + base[n + 1:]
     yield base + [(":path", "/smuggled/x")]
     yield base + [("content-length", "4"), ("content-length", "4")]
@@ -202,6 +208,24 @@ def trailers():
                 + frame(HEADERS, END_HEADERS | END_STREAM, 1, block(field)))
             h2.wire.sock.settimeout(1.5)
             h2.outcome(1)
+
+
+@inside("a rule for WebSockets opens WebSockets, and nothing else")
+def sockets():
+    wish = f"Host: {SOCKET}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" \
+        "Sec-WebSocket-Version: 13\r\n" \
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    for head, body in (("POST /page", ""), ("POST /page", "abc"),
+                       ("DELETE /page", ""), ("OPTIONS /page", ""),
+                       ("GET /page", "abc")):
+        length = f"Content-Length: {len(body)}\r\n" if body else ""
+        assert raw_send(f"{head} HTTP/1.1\r\n{wish}{length}\r\n{body}",
+                        SOCKET) == [403], (head, body)
+    # This origin passes over the wish, and answers a GET with a page.
+    with Wire(SOCKET) as wire:
+        wire.send(f"GET /socket HTTP/1.1\r\n{wish}\r\n")
+        got = wire.answer()
+        assert got.status == 502 and b"WebSocket" in got.body, got.body
 
 
 @inside("in clear too: another scheme in the target, over HTTP/1 and HTTP/2")
@@ -275,6 +299,10 @@ def connections(stage):
 def requests(octets):
     """The paths."""
     for head in wire_reader.heads(octets):
+        if head.fields["host"] == SOCKET:
+            assert head.method == "GET" and head.target == "/socket", \
+                head.octets
+            continue
         assert head.fields["host"] == HOST, head.fields
         yield head.target
 
@@ -285,6 +313,7 @@ def wire(stage):
              for path in requests(octets)]
     assert len(paths) > 30, paths
     assert not any(p.startswith("/smuggled") for p in paths), paths
+    assert not any("%c0" in p for p in paths), paths
     stage.paths = paths
 
 

@@ -12,6 +12,7 @@
 #define ASK                                                                    \
 	"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"                \
 	"Connection: Upgrade\r\n\r\n"
+#define WISH "Host: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
 #define GRANT                                                                  \
 	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\n"           \
 	"Connection: upgrade\r\nX-A: b\r\n\r\n"
@@ -69,6 +70,33 @@ static void test_wish(void **state)
 	}
 }
 
+/* RFC 6455, section 4.1: the handshake is a GET, and has no body. Anything else
+ * is the request that its method says.
+ */
+static void test_wish_is_get(void **state)
+{
+	static const char *const rows[] = {
+		"POST / HTTP/1.1\r\nContent-Length: 2\r\n" WISH "ab",
+		"POST / HTTP/1.1\r\nContent-Length: 0\r\n" WISH,
+		"DELETE / HTTP/1.1\r\n" WISH,
+		"HEAD / HTTP/1.1\r\n" WISH,
+		"OPTIONS / HTTP/1.1\r\n" WISH,
+		"GET / HTTP/1.1\r\nContent-Length: 2\r\n" WISH "ab",
+		"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" WISH
+		"0\r\n\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct rig r;
+
+		server_init(&r, rows[i]);
+		assert_false(r.in.head->upgrade);
+		assert_null(http_head_find(r.in.head, SLICE("upgrade")));
+		rig_done(&r);
+	}
+}
+
 static void test_client(void **state)
 {
 	struct rig r;
@@ -94,7 +122,7 @@ static void test_client(void **state)
 	rig_done(&r);
 }
 
-/* A 101 that nobody asked for, or for another protocol. */
+/* A 101 that nobody asked for, or for another protocol; a page instead. */
 static void test_not_granted(void **state)
 {
 	static const char *const rows[] = {
@@ -102,6 +130,8 @@ static void test_not_granted(void **state)
 		"HTTP/1.1 101 X\r\nUpgrade: websocket\r\n\r\n",
 		"HTTP/1.1 101 X\r\nConnection: upgrade\r\n\r\n",
 		"HTTP/1.1 101 X\r\n\r\nsmuggled",
+		"HTTP/1.1 200 X\r\nContent-Length: 4\r\n\r\npage",
+		"HTTP/1.1 204 X\r\n\r\n",
 	};
 	struct rig r;
 
@@ -119,6 +149,20 @@ static void test_not_granted(void **state)
 		assert_int_equal(buf_len(&r.in.body), 0);
 		rig_done(&r);
 	}
+}
+
+/* The origin says no: its reasons are passed on. */
+static void test_not_this_time(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	client_init(&r, true);
+	feed(&r, "HTTP/1.1 401 X\r\nContent-Length: 2\r\n\r\nno");
+	assert_int_equal(r.fault, HTTP_OK);
+	assert_int_equal(r.in.head->status, 401);
+	assert_true(slice_eq(buf_slice(&r.in.body), SLICE("no")));
+	rig_done(&r);
 }
 
 static void test_server(void **state)
@@ -199,8 +243,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wish),
+		cmocka_unit_test(test_wish_is_get),
 		cmocka_unit_test(test_client),
 		cmocka_unit_test(test_not_granted),
+		cmocka_unit_test(test_not_this_time),
 		cmocka_unit_test(test_server),
 		cmocka_unit_test(test_connect),
 		cmocka_unit_test(test_server_refused),

@@ -39,7 +39,8 @@ static enum fate try_request(const char *line, size_t step, struct end *ret,
 	} else if (e->news & HTTP_NEWS_FAULT) {
 		assert_false(e->news & (HTTP_NEWS_CLOSED | HTTP_NEWS_HEAD));
 		assert_null(e->in.head);
-		assert_int_equal(e->s.fault, HTTP_FAULT_SYNTAX);
+		assert_true(e->s.fault == HTTP_FAULT_SYNTAX ||
+			    e->s.fault == HTTP_FAULT_METHOD);
 		assert_true(e->s.fault_detail.len > 0);
 		fate = FATE_ANSWER;
 	} else {
@@ -157,9 +158,20 @@ static void test_responses(void **state)
 static void test_trailers(void **state)
 {
 	static const char *const names[] = {
-		"host",	      "content-length", "te",	  "trailer",
-		"expect",     "authorization",	"cookie", "set-cookie",
-		"connection", ":path",		"Upper",  "transfer-encoding",
+		"host",
+		"content-length",
+		"te",
+		"trailer",
+		"expect",
+		"authorization",
+		"cookie",
+		"set-cookie",
+		"connection",
+		":path",
+		"Upper",
+		"transfer-encoding",
+		"content_length",
+		"transfer_encoding",
 	};
 
 	(void)state;
