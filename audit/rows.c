@@ -22,7 +22,6 @@
 #include "base/base.h"
 #include "base/id.h"
 
-#define ROWS_MAX 2048	   /* of one statement; a pass of the drain and more */
 #define TEXT_MAX (1 << 19) /* octets of their texts; 256 for each */
 
 /* Columns of table record, in order. */

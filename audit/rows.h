@@ -13,6 +13,8 @@
 
 #include "audit/record.h"
 
+#define ROWS_MAX 2048 /* of one statement; a pass of the drain and more */
+
 struct rows;
 
 /* db is borrowed. Returns an SQLite result code. */

@@ -15,7 +15,6 @@
 #include "base/base.h"
 #include "base/id.h"
 
-#define ROWS_MAX    1024 /* as in rows.c */
 #define FACTS_OPEN  1
 #define FACTS_DONE  2
 #define FACTS_BREAK 3
