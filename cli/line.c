@@ -3,6 +3,8 @@
 #include "cli/line.h"
 
 #include <stdint.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/base.h"
 
@@ -97,4 +99,13 @@ void line_print(FILE *to, struct line *l)
 	(void)fwrite(l->mem, 1, l->len, to);
 	(void)fputc('\n', to);
 	l->len = 0;
+}
+
+size_t line_screen(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
+		return 0;
+	return size.ws_col;
 }

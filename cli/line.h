@@ -35,6 +35,9 @@ void line_right(struct line *l, struct slice s, size_t width);
 /* How many columns s fills, one for each character. */
 size_t line_width(struct slice s);
 
+/* Columns of the terminal that standard output is; 0 if it is none. */
+size_t line_screen(void);
+
 /* Without blanks at the end; begins again. */
 void line_print(FILE *to, struct line *l);
 

@@ -62,7 +62,7 @@ static int out_begin(struct log_out *out, const struct log_options *o)
 	for (size_t i = 0; i < len; i++)
 		out->names[i] = log_fields[o->columns_len ? o->columns[i] : i];
 	out->cells = cells_begin(stdout, log_cells_format(o->format),
-				 out->names, len, LOG_COLUMNS);
+				 out->names, len, o->screen);
 	return out->cells ? 0 : -ENOMEM;
 }
 
@@ -78,8 +78,8 @@ static void out_row(struct log_out *out, const struct query_row *row)
 	}
 	if (!out->cells) {
 		if (!out->rows++)
-			log_print_heading(stdout);
-		log_print_line(stdout, row, o->colour);
+			log_print_heading(stdout, log_columns(o));
+		log_print_line(stdout, row, log_columns(o), o->colour);
 		return;
 	}
 	log_cells(row, &text, all);
@@ -236,7 +236,7 @@ static int log_follow_first(struct log_reader *r, struct log_out *out)
 	if (n)
 		return n;
 	if (!out->cells && !out->rows++)
-		log_print_heading(stdout);
+		log_print_heading(stdout, log_columns(out->o));
 	n = log_first(r, out);
 	if (out->cells && n >= 0) {
 		cells_flush(out->cells);

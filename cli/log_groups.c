@@ -115,7 +115,7 @@ static struct cells *group_begin(FILE *to, const struct log_options *o,
 	for (size_t i = 0; i < o->by_len; i++)
 		names[i + (table ? GROUP_FIELDS : 0)] = query_key_str(o->by[i]);
 	return cells_begin(to, log_cells_format(o->format), names,
-			   GROUP_FIELDS + o->by_len, LOG_COLUMNS);
+			   GROUP_FIELDS + o->by_len, o->screen);
 }
 
 int log_groups(FILE *to, struct query *q, const struct log_options *o)

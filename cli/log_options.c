@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "cli/cli.h"
+#include "cli/line.h"
 #include "cli/log_hint.h"
 #include "cli/when.h"
 
@@ -402,6 +403,7 @@ int log_arguments(struct log_options *o, int argc, char **argv)
 	int status;
 
 	o->colour = log_colours();
+	o->screen = line_screen();
 	status = log_read_options(o, argc, argv);
 	if (status >= 0)
 		return status;
@@ -411,6 +413,13 @@ int log_arguments(struct log_options *o, int argc, char **argv)
 		o->show = argv[optind + 1];
 	}
 	return log_check(o);
+}
+
+size_t log_columns(const struct log_options *o)
+{
+	size_t n = o->screen ? o->screen : LOG_COLUMNS;
+
+	return MIN(MAX(n, LOG_COLUMNS_MIN), LOG_COLUMNS_MAX);
 }
 
 enum cells_format log_cells_format(enum log_format format)

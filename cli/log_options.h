@@ -23,6 +23,7 @@ struct log_options {
 	bool follow;
 	bool stats;
 	bool colour;
+	size_t screen;	  /* columns of the terminal; 0: it is none */
 	const char *show; /* an id, or NULL */
 	enum query_key by[QUERY_BY_MAX];
 	size_t by_len;
@@ -37,6 +38,9 @@ extern const char *const log_verdicts[];
 /* Returns -1 to go on, else the exit status, with a message where one is due.
  */
 int log_arguments(struct log_options *o, int argc, char **argv);
+
+/* How wide the table of rows is. */
+size_t log_columns(const struct log_options *o);
 
 /* The format of cells; not for LOG_HAR. */
 enum cells_format log_cells_format(enum log_format format);

@@ -8,7 +8,9 @@
 #include "base/id.h"
 #include "cli/line.h"
 
-/* Widths of the table's columns; with the blanks between them LOG_COLUMNS. */
+/* Widths of the table's columns; with the blanks between them LOG_COLUMNS. What
+ * a terminal has more or less is shared out.
+ */
 #define WIDTH_TIME    14
 #define WIDTH_SANDBOX 10
 #define WIDTH_VERDICT 7
@@ -21,21 +23,58 @@ static_assert(WIDTH_TIME + WIDTH_SANDBOX + WIDTH_VERDICT + WIDTH_STATUS +
 		      LOG_COLUMNS,
 	      "the table is as wide as it says");
 
+#define WIDTH_ID	   (ID_TEXT - 1)
+#define WIDTH_SANDBOX_MORE 14 /* names made by penstock run fit */
+
 #define COLOUR_BAD  "\x1b[31m"
 #define COLOUR_WARN "\x1b[33m"
 #define COLOUR_OFF  "\x1b[0m"
 
-void log_print_heading(FILE *to)
+struct widths {
+	size_t id; /* 0: not shown */
+	size_t sandbox;
+	size_t target;
+	size_t why;
+};
+
+static struct widths widths_of(size_t columns)
 {
+	struct widths w = { 0, WIDTH_SANDBOX, WIDTH_TARGET, WIDTH_WHY };
+	size_t more, less;
+
+	assert(columns >= LOG_COLUMNS_MIN && columns <= LOG_COLUMNS_MAX);
+	if (columns < LOG_COLUMNS) {
+		less = LOG_COLUMNS - columns;
+		w.why -= less * 2 / 5;
+		w.target -= less - less * 2 / 5;
+		return w;
+	}
+	more = columns - LOG_COLUMNS;
+	if (more > WIDTH_ID) {
+		w.id = WIDTH_ID;
+		more -= WIDTH_ID + 1;
+	}
+	w.sandbox += MIN(more / 4, WIDTH_SANDBOX_MORE);
+	more -= w.sandbox - WIDTH_SANDBOX;
+	w.why += more * 2 / 5;
+	w.target += more - more * 2 / 5;
+	return w;
+}
+
+void log_print_heading(FILE *to, size_t columns)
+{
+	struct widths w = widths_of(columns);
 	struct line l = { .len = 0 };
 
 	line_column(&l, SLICE("TIME"), WIDTH_TIME);
-	line_column(&l, SLICE("SANDBOX"), WIDTH_SANDBOX);
+	line_column(&l, SLICE("SANDBOX"), w.sandbox);
 	line_column(&l, SLICE("VERDICT"), WIDTH_VERDICT);
 	line_column(&l, SLICE("ST"), WIDTH_STATUS);
 	line_column(&l, SLICE("METHOD"), WIDTH_METHOD);
-	line_column(&l, SLICE("TARGET"), WIDTH_TARGET);
-	line_column(&l, SLICE("WHY"), WIDTH_WHY);
+	line_column(&l, SLICE("TARGET"), w.target);
+	line_column(&l, SLICE("WHY"), w.why);
+	if (w.id)
+		line_column(&l, SLICE("ID"), w.id);
 	line_print(to, &l);
 }
 
@@ -143,8 +182,10 @@ struct tm log_time(uint64_t wall_us, bool utc)
 	return tm;
 }
 
-void log_print_line(FILE *to, const struct query_row *row, bool colour)
+void log_print_line(FILE *to, const struct query_row *row, size_t columns,
+		    bool colour)
 {
+	struct widths w = widths_of(columns);
 	const char *paint = colour ? row_colour(row) : NULL;
 	struct line l = { .len = 0 }, target = { .len = 0 };
 	struct tm tm = log_time(row->wall_us, false);
@@ -152,7 +193,7 @@ void log_print_line(FILE *to, const struct query_row *row, bool colour)
 
 	(void)strftime(text, sizeof(text), "%m-%d %H:%M:%S", &tm);
 	line_column(&l, slice_str(text), WIDTH_TIME);
-	line_column(&l, row->sandbox, WIDTH_SANDBOX);
+	line_column(&l, row->sandbox, w.sandbox);
 	if (paint) { /* the only escape, and of our own making */
 		(void)fwrite(l.mem, 1, l.len, to);
 		(void)fputs(paint, to);
@@ -170,8 +211,12 @@ void log_print_line(FILE *to, const struct query_row *row, bool colour)
 		    WIDTH_STATUS);
 	line_column(&l, log_method(row), WIDTH_METHOD);
 	log_target(row, &target);
-	line_column(&l, line_text(&target), WIDTH_TARGET);
-	line_column(&l, row_why(row), WIDTH_WHY);
+	line_column(&l, line_text(&target), w.target);
+	line_column(&l, row_why(row), w.why);
+	if (w.id) {
+		id_print(row->id, text);
+		line_column(&l, slice_str(text), w.id);
+	}
 	line_print(to, &l);
 }
 

@@ -13,8 +13,10 @@
 #include "cli/cells.h"
 #include "cli/line.h"
 
-#define LOG_COLUMNS 100 /* of a line of the table, at most */
-#define LOG_FIELDS  32	/* of a row */
+#define LOG_COLUMNS	100 /* of a line of the table, without a terminal */
+#define LOG_COLUMNS_MIN 80
+#define LOG_COLUMNS_MAX 240
+#define LOG_FIELDS	32 /* of a row */
 
 /* Their names are those of the ledger's view `requests`. */
 extern const char *const log_fields[LOG_FIELDS + 1]; /* and NULL */
@@ -29,10 +31,14 @@ struct log_text {
 void log_cells(const struct query_row *row, struct log_text *text,
 	       struct cell ret[LOG_FIELDS]);
 
-void log_print_heading(FILE *to);
+/* The table is LOG_COLUMNS_MIN to LOG_COLUMNS_MAX columns wide. Where there is
+ * room it has the ids, which penstock log show takes.
+ */
+void log_print_heading(FILE *to, size_t columns);
 
 /* One line of the table; times are local. */
-void log_print_line(FILE *to, const struct query_row *row, bool colour);
+void log_print_line(FILE *to, const struct query_row *row, size_t columns,
+		    bool colour);
 
 /* One word on how it went, as in column VERDICT. */
 const char *log_word(enum audit_verdict verdict, enum audit_outcome outcome);

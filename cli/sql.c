@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "audit/sql.h"
@@ -20,6 +19,7 @@
 #include "cli/cells.h"
 #include "cli/cli.h"
 #include "cli/instance.h"
+#include "cli/line.h"
 
 #define TEXT_MAX    (1 << 20) /* octets of statements read at once */
 #define TIMEOUT_MAX 86400
@@ -71,15 +71,6 @@ static void on_interrupt(int number)
 	interrupted = 1;
 }
 
-static size_t screen_columns(void)
-{
-	struct winsize size;
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
-		return 0;
-	return size.ws_col;
-}
-
 /* A blob as x'…'; mem holds it. */
 static struct slice blob_text(struct slice blob, char mem[2 * BLOB_SHOWN + 8])
 {
@@ -124,7 +115,7 @@ static int sql_rows(struct asker *a)
 		return n;
 	for (size_t i = 0; i < len; i++)
 		names[i] = sql_column(a->sql, i);
-	out = cells_begin(stdout, a->format, names, len, screen_columns());
+	out = cells_begin(stdout, a->format, names, len, line_screen());
 	if (!out)
 		return -ENOMEM;
 	for (; n > 0 && !ferror(stdout); n = sql_step(a->sql)) {

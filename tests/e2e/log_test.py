@@ -371,6 +371,13 @@ def colours(l):
     assert red in l.run("log", "--color", "always")
 
 
+@test("what a table shows in a pipe, it shows whole")
+def whole(l):
+    out = l.run("log", "--all", "--status", "421", "--columns",
+                ",".join(["host", "time", "rule", "method"] * 4))
+    assert max(map(len, out.splitlines())) > 100 and "…" not in out, out
+
+
 @test("sql: tables, formats, statements on standard input")
 def sql(l):
     out = l.run("sql", "SELECT host, count(*) n FROM denied GROUP BY host")

@@ -70,12 +70,12 @@ static void expect(print_fn *print, const struct query_row *row,
 
 static void plain(FILE *to, const struct query_row *row)
 {
-	log_print_line(to, row, false);
+	log_print_line(to, row, LOG_COLUMNS, false);
 }
 
 static void coloured(FILE *to, const struct query_row *row)
 {
-	log_print_line(to, row, true);
+	log_print_line(to, row, LOG_COLUMNS, true);
 }
 
 static void as_json(FILE *to, const struct query_row *row)
@@ -90,7 +90,7 @@ static void as_json(FILE *to, const struct query_row *row)
 static void heading(FILE *to, const struct query_row *row)
 {
 	(void)row;
-	log_print_heading(to);
+	log_print_heading(to, LOG_COLUMNS);
 }
 
 static void table(void **state)
@@ -118,6 +118,40 @@ static void table(void **state)
 	expect(plain, &row,
 	       "11-22 11:52:23 ci         failed  502 GET     "
 	       "api.github.com/repos/acme          certificate has ex…\n");
+}
+
+static void narrow(FILE *to, const struct query_row *row)
+{
+	log_print_heading(to, LOG_COLUMNS_MIN);
+	log_print_line(to, row, LOG_COLUMNS_MIN, false);
+}
+
+static void broad(FILE *to, const struct query_row *row)
+{
+	log_print_heading(to, 150);
+	log_print_line(to, row, 150, false);
+}
+
+/* A terminal's width is shared out; from 114 columns on there is an id. */
+static void screens(void **state)
+{
+	struct query_row row = denied();
+
+	(void)state;
+	row.sandbox = SLICE("project-7v05");
+	row.path = SLICE("/repos/acme/site/contents/README.md");
+	expect(narrow, &row,
+	       "TIME           SANDBOX    VERDICT ST  METHOD  TARGET"
+	       "                 WHY\n"
+	       "11-22 11:52:23 project-7… denied  403 GET     "
+	       "api.github.com/repos/… no-rule\n");
+	expect(broad, &row,
+	       "TIME           SANDBOX             VERDICT ST  METHOD  TARGET"
+	       "                                              WHY"
+	       "                           ID\n"
+	       "11-22 11:52:23 project-7v05        denied  403 GET     "
+	       "api.github.com/repos/acme/site/contents/README.md   no-rule"
+	       "                       0AFMCKD3BVM03\n");
 }
 
 static void targets(void **state)
@@ -154,6 +188,7 @@ static void wide(void **state)
 	for (size_t i = 0; i < sizeof(path); i += 2)
 		memcpy(path + i, "\xc3\xbc", 2);
 	for (size_t n = 0; n < sizeof(path); n += 2) {
+		size_t most = LOG_COLUMNS_MIN + n % 161;
 		char *got = NULL;
 		size_t len, columns = 0;
 		FILE *f = open_memstream(&got, &len);
@@ -162,11 +197,14 @@ static void wide(void **state)
 		row.path = slice_of(path, n);
 		row.sandbox = slice_of(path, n);
 		row.reason = slice_of(path, n);
-		log_print_line(f, &row, false);
+		log_print_line(f, &row, most, false);
 		assert_int_equal(fclose(f), 0);
 		for (size_t i = 0; i < len; i++)
 			columns += (got[i] & 0xc0) != 0x80;
-		assert_true(columns - 1 <= LOG_COLUMNS);
+		assert_true(columns - 1 <= most);
+		/* Long enough to fill it: but for an id, to the end. */
+		if (n > 400)
+			assert_int_equal(columns - 1, most);
 		free(got);
 	}
 }
@@ -353,6 +391,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table),
+		cmocka_unit_test(screens),
 		cmocka_unit_test(targets),
 		cmocka_unit_test(wide),
 		cmocka_unit_test(hostile),
