@@ -33,7 +33,7 @@ struct stats_word {
 
 /* Rows for each word of column VERDICT, in the order of their first. */
 struct stats_words {
-	struct stats_word word[AUDIT_VERDICTS * AUDIT_OUTCOMES];
+	struct stats_word word[(size_t)AUDIT_VERDICTS * AUDIT_OUTCOMES];
 	size_t len;
 	struct query_group all;
 };
