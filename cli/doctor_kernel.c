@@ -88,6 +88,15 @@ static void kernel_userns(const struct instance *in, struct doctor *d)
 		kernel_userns_fix(d);
 }
 
+/* What keeps a layer from being made, when it is not the layer itself. */
+static bool kernel_lacks_userns(struct doctor *d)
+{
+	if (!kernel_unshare(CLONE_NEWUSER | CLONE_NEWNET))
+		return false;
+	kernel_userns_fix(d);
+	return true;
+}
+
 /* The first step of a sandbox itself, up to where it waits for its caller:
  * namespace, routes, listeners, and the rules, installed and read back.
  */
@@ -116,7 +125,7 @@ static void kernel_capture(const struct instance *in, struct doctor *d)
 	else
 		doctor_say(d, DOCTOR_FAIL, "%s",
 			   rc == 127 ? CAPTURE_PROGRAM " is missing" : text);
-	if (d->state != DOCTOR_OK)
+	if (d->state != DOCTOR_OK && !kernel_lacks_userns(d))
 		doctor_fix(d, "as root: modprobe -a nft_chain_nat nft_redir "
 			      "nft_ct nft_reject_inet, and name them in "
 			      "/etc/modules-load.d/penstock.conf");
@@ -151,9 +160,10 @@ static void kernel_bwrap(const struct instance *in, struct doctor *d)
 	} else if (doctor_run(attempt, -1, text) != 0) {
 		doctor_say(d, DOCTOR_FAIL,
 			   "%.64s cannot make a sandbox: %.400s", name, text);
-		doctor_fix(d, "in a container: --security-opt "
-			      "systempaths=unconfined; with AppArmor: the "
-			      "profile in docs/run.md");
+		if (!kernel_lacks_userns(d))
+			doctor_fix(d, "in a container: --security-opt "
+				      "systempaths=unconfined; with AppArmor: "
+				      "the profile in docs/run.md");
 	} else {
 		doctor_say(d, DOCTOR_OK,
 			   "%.64s: mounts, processes, no "

@@ -352,11 +352,14 @@ static _Noreturn void instance_exec_up(int log)
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	(void)setsid();
-	if (null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 ||
-	    dup2(log, 2) < 0 || chdir("/") < 0)
-		_exit(3);
-	(void)close_range(3, ~0u, 0);
-	(void)execv("/proc/self/exe", argv);
+	if (null >= 0 && dup2(null, 0) == 0 && dup2(log, 1) == 1 &&
+	    dup2(log, 2) == 2 && chdir("/") == 0) {
+		(void)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+		(void)execv("/proc/self/exe", argv);
+	}
+	(void)dprintf(log, "penstock: %s: %s\n",
+		      null < 0 ? "/dev/null" : "/proc/self/exe",
+		      strerror(errno));
 	_exit(3);
 }
 
@@ -379,8 +382,11 @@ static void instance_tell(const char *path, const char *what)
 			  size > room ? size - room : 0);
 		(void)close(fd);
 	}
-	if (n <= 0)
+	if (n <= 0) {
+		(void)fprintf(stderr, "  nothing is in it; is there room on "
+				      "its file system?\n");
 		return;
+	}
 	tail[n] = '\0';
 	if (n == (ssize_t)sizeof(tail) - 1 && strchr(tail, '\n'))
 		from = strchr(tail, '\n') + 1;

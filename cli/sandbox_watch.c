@@ -330,6 +330,15 @@ static int watch_fail(struct watch *w, int rc)
 			      "penstock run: the gateway did not take the "
 			      "sandbox: %s\n",
 			      rc == ERR_DENIED ? watch_why : err_str(rc));
+	/* We have found them, so it is no word about the sandbox. */
+	if (rc == ERR_DENIED && w->sb->policies[0] &&
+	    !strstr(watch_why, "sandbox"))
+		(void)fprintf(stderr,
+			      "  the instance that runs has read its "
+			      "configuration before, and has the environment "
+			      "it was started in:\n"
+			      "  penstock reload, or penstock down and then "
+			      "this again\n");
 	(void)kill(w->child->pid, SIGKILL);
 	(void)waitpid(w->child->pid, NULL, 0);
 	return EXIT_BROKEN;

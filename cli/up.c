@@ -490,5 +490,7 @@ int cmd_up(int argc, char **argv)
 		up_watch(&u);
 	}
 	up_end_all(&u);
+	if (u.lock > 0)
+		(void)unlink(u.certgen);
 	return rc;
 }

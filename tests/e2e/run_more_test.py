@@ -336,6 +336,7 @@ def doctor(stage):
     assert done.returncode == 1, done
     assert "sysctl -w user.max" in bad["user namespaces"]["fix"], bad
     assert bad["capture"]["state"] == "FAIL", bad
+    assert "sysctl -w user.max" in bad["capture"]["fix"], bad
     assert "apt-get install bubblewrap" in bad["bubblewrap"]["fix"], bad
 
 

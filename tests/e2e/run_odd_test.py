@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from harness import main, outside, wait_for
+from harness import CONFIG, command, main, outside, wait_for
 
 POLICY = "allow: [GET https://h1.test/**]\n"
 BROKEN = 3
@@ -162,7 +162,39 @@ def ending(stage):
     os.kill(audit, signal.SIGCONT)
     assert run.wait(timeout=20) == 0, run.communicate()
     down.wait(timeout=20)
-    own("down")
+    assert own("down").returncode == 0
+    assert [path.name for path in (stage.dir / "ending/run").rglob("*")
+            if path.is_socket()] == []
+
+
+@outside("a policy that is written and not read yet: how to have it read")
+def unread(stage):
+    stage.write_config(CONFIG + "policies:\n  fresh: {allow: [GET https://"
+                       "h1.test/plain]}\n")
+    run = stage.run("true", policy="fresh", check=False)
+    assert run.returncode == BROKEN and "named fresh" in run.stderr, run
+    assert "penstock reload" in last(run), run
+    stage.penstock("reload")
+    assert stage.run("true", policy="fresh").returncode == 0
+
+
+@outside("no room in the run directory: a word, though no log can be written")
+def full(stage):
+    own = Own(stage, "full")
+    room = stage.dir / "full" / "run"
+    command("mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "full", room)
+    try:
+        (room / "fill").write_bytes(bytes(40960))
+        with open(room / "more", "wb", buffering=0) as more:
+            try:
+                while more.write(bytes(1024)):
+                    pass
+            except OSError:
+                pass
+        run = own("run", "--", "true")
+        assert run.returncode == BROKEN and "is there room" in run.stderr, run
+    finally:
+        command("umount", room)
 
 
 @outside("an instance that ends while the sandbox is made: another is started")
