@@ -1,7 +1,9 @@
 /* audit/prune.c - take the oldest rows away.
  *
  * Whole batches of the chain (audit/seal.c) go, the oldest first. Age: those
- * whose last id is older than keep_s. Size: while the file without its free
+ * whose last id is older than keep_s; and where that says a time to come, as
+ * after a while in which the clock was ahead, those after which one was sealed
+ * that long ago. Size: while the file without its free
  * pages is larger than bytes_max. A few thousand rows in a transaction, so that
  * the writer's next pass waits milliseconds; and in the same transaction a
  * signed statement takes the place of the batches, so that what is left still
@@ -46,7 +48,12 @@ static int prune_ask(struct store *s, const char *sql, int64_t fallback,
 	return rc == SQLITE_OK ? 0 : store_fail(s, sql, rc);
 }
 
-/* The lowest id that may stay on account of its age. */
+/* Now, and the lowest id that may stay on account of its age. */
+struct prune_clock {
+	uint64_t wall_us;
+	uint64_t oldest_id;
+};
+
 static uint64_t prune_oldest_id(const struct store_limits *limits,
 				uint64_t wall_us)
 {
@@ -131,13 +138,38 @@ static int prune_batch(struct store *s, const struct chain_batch *b)
 	return gone;
 }
 
+/* Batches are sealed one after the other: what was sealed before one that is
+ * old is old as well.
+ */
+static int prune_is_old(struct store *s, const struct prune_clock *clock,
+			const struct chain_batch *b, bool *ret)
+{
+	int64_t sealed_us = INT64_MAX;
+	char sql[160];
+	int err;
+
+	*ret = (uint64_t)b->last < clock->oldest_id;
+	if (*ret || id_wall_us((uint64_t)b->last) <= clock->wall_us)
+		return 0;
+	(void)snprintf(sql, sizeof(sql),
+		       "SELECT sealed_us FROM batch WHERE seq >= %" PRId64
+		       " AND sealed_us <= %" PRId64 " ORDER BY seq LIMIT 1",
+		       b->seq, (int64_t)clock->wall_us);
+	err = prune_ask(s, sql, INT64_MAX, &sealed_us);
+	*ret = (uint64_t)sealed_us < id_wall_us(clock->oldest_id);
+	return err;
+}
+
 /* Must this batch go? Returns 1, 0, or as store_commit(). */
 static int prune_must(struct store *s, const struct store_limits *limits,
-		      uint64_t oldest_id, const struct chain_batch *b)
+		      const struct prune_clock *clock,
+		      const struct chain_batch *b)
 {
-	bool big = false;
+	bool big = false, old = false;
 	int err = prune_is_big(s, limits->bytes_max, &big);
 
+	if (!err)
+		err = prune_is_old(s, clock, b, &old);
 	if (err)
 		return err;
 	if (limits->ships && (uint64_t)b->last > limits->shipped_id) {
@@ -145,21 +177,24 @@ static int prune_must(struct store *s, const struct store_limits *limits,
 			s->unshipped += (uint64_t)b->rows;
 		return big;
 	}
-	return big || (uint64_t)b->last < oldest_id;
+	return big || old;
 }
 
 /* Whole batches from the front, until rows_max rows went. */
 static int prune_rows(struct store *s, const struct store_limits *limits,
 		      uint64_t wall_us, uint32_t rows_max)
 {
-	uint64_t oldest_id = prune_oldest_id(limits, wall_us);
+	const struct prune_clock clock = {
+		.wall_us = wall_us,
+		.oldest_id = prune_oldest_id(limits, wall_us),
+	};
 	struct chain_batch last = { 0 }, b = { 0 };
 	int gone = 0, n = 1;
 
 	while (n > 0 && gone < (int)MIN(rows_max, INT32_MAX)) {
 		n = prune_oldest(s, &b);
 		if (n > 0)
-			n = prune_must(s, limits, oldest_id, &b);
+			n = prune_must(s, limits, &clock, &b);
 		if (n <= 0)
 			break;
 		n = prune_batch(s, &b);
@@ -277,6 +312,25 @@ static int prune_inside(struct store *s, const struct store_limits *limits,
 	if (!err)
 		err = prune_vacuum(s);
 	return err ? err : gone;
+}
+
+int store_sealed_us(struct store *s, uint64_t before_us, uint64_t *ret)
+{
+	sqlite3_stmt *stmt;
+	uint64_t least = UINT64_MAX;
+	int rc = sqlite3_prepare_v2(
+		s->db, "SELECT sealed_us FROM batch ORDER BY seq DESC", -1,
+		&stmt, NULL);
+
+	if (rc != SQLITE_OK)
+		return store_fail(s, "when rows were sealed", rc);
+	while (least > before_us && sqlite3_step(stmt) == SQLITE_ROW)
+		least = MIN(least, (uint64_t)sqlite3_column_int64(stmt, 0));
+	rc = sqlite3_finalize(stmt);
+	if (rc != SQLITE_OK)
+		return store_fail(s, "when rows were sealed", rc);
+	*ret = least == UINT64_MAX ? 0 : least;
+	return 0;
 }
 
 int store_prune(struct store *s, const struct store_limits *limits,

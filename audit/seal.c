@@ -3,7 +3,10 @@
  * The rows up to STORE_SEAL_LAG_US ago are sealed in batches, each a range of
  * ids that begins where the one before ended and ends with its last row: a
  * clock that was ahead for a while thus leaves no range behind in which all
- * that comes is late. A row that is still open when its range is sealed, and
+ * that comes is late. Rows that say a time far ahead, of a clock that was and is
+ * not any more, are sealed as well: nobody waits for that time, and what is not
+ * sealed is neither shipped nor taken away. What comes then is late until the
+ * clock is there. A row that is still open when its range is sealed, and
  * one that comes later with an id of such a range, are in `late` (audit/store.c
  * writes down what comes with an id that is sealed): once they are finished,
  * the next batch takes them in, and `batch_late` says so. `late_seq` in table
@@ -33,9 +36,11 @@
 #include "audit/walk.h"
 #include "base/base.h"
 #include "base/err.h"
+#include "base/id.h"
 
 #define EPOCH_2024_US	 1704067200000000ull
-#define CHECKPOINTS_KEPT 1440 /* one a minute: of a day */
+#define AHEAD_US	 (2 * ID_BACK_US) /* more than ids count on */
+#define CHECKPOINTS_KEPT 1440		  /* one a minute: of a day */
 #define INSTANCE_MAX	 512
 #define KEY_NAME	 "audit.key"
 #define PATH_LEN_MAX	 512
@@ -404,15 +409,35 @@ int seal_say_pruned(struct store *s, const struct chain_batch *b,
 	return store_exec(s, sql);
 }
 
+/* The last id that may be sealed. */
+static int seal_horizon(struct store *s, uint64_t wall_us, int64_t *ret)
+{
+	uint64_t us = wall_us - EPOCH_2024_US;
+	uint64_t settled =
+		MIN(us - STORE_SEAL_LAG_US, (uint64_t)INT64_MAX >> 12);
+	sqlite3_stmt *stmt;
+	int64_t last = 0;
+	int err = seal_prepare(s, "SELECT max(id) FROM record", &stmt);
+
+	if (err)
+		return err;
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		last = sqlite3_column_int64(stmt, 0);
+	*ret = (uint64_t)last >> 12 > us + AHEAD_US
+		       ? last
+		       : (int64_t)(settled << 12) - 1;
+	return seal_run(s, stmt);
+}
+
 /* Everything of one batch. w->batch.rows stays 0 when there was none. */
 static int seal_inside(struct store *s, struct seal_work *w, uint64_t wall_us)
 {
 	struct seal *seal = s->seal;
-	uint64_t us = MIN(wall_us - EPOCH_2024_US - STORE_SEAL_LAG_US,
-			  (uint64_t)INT64_MAX >> 12);
-	int64_t horizon = (int64_t)(us << 12) - 1;
-	int err = seal_late_span(s, w);
+	int64_t horizon = 0;
+	int err = seal_horizon(s, wall_us, &horizon);
 
+	if (!err)
+		err = seal_late_span(s, w);
 	if (!err)
 		err = seal_late_rows(s, w);
 	if (!err)

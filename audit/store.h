@@ -90,6 +90,12 @@ struct store_limits {
 int store_prune(struct store *s, const struct store_limits *limits,
 		uint64_t wall_us, uint32_t rows_max);
 
+/* A time at which rows were sealed: the last one before before_us that no later
+ * batch gives the lie. If there is none before, the first one; 0 if there is none
+ * at all. Returns 0, or as above.
+ */
+int store_sealed_us(struct store *s, uint64_t before_us, uint64_t *ret);
+
 /* Rows that were pruned before they were shipped, since store_open(). */
 uint64_t store_unshipped(const struct store *s);
 

@@ -41,6 +41,14 @@ static uint64_t upkeep_wall_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+static uint64_t upkeep_boot_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 static void upkeep_warn(const struct upkeep *u, const char *doing)
 {
 	log_warn("ledger: %s: %s; trying again", doing, store_error(u->store));
@@ -117,15 +125,45 @@ static int upkeep_take_away(struct upkeep *u, const struct store_limits *limits,
 	return n;
 }
 
+/* The limits as configured; of a clock that is not believed, rows are kept for
+ * as much longer as it is ahead.
+ */
+static struct store_limits upkeep_limits(struct upkeep *u)
+{
+	struct store_limits limits = u->limits;
+	uint64_t wall_us = upkeep_wall_us(), boot_ms = upkeep_boot_ms();
+	uint64_t before_us = wall_us - AGE_DOUBT_MS * 1000, last_us = 0,
+		 ahead_s;
+
+	if (!u->age.begun &&
+	    store_sealed_us(u->store, before_us, &last_us) < 0) {
+		limits.keep_s = UINT64_MAX;
+		return limits;
+	}
+	if (!u->age.begun)
+		age_begin(&u->age, last_us, wall_us, boot_ms);
+	ahead_s = age_ahead_s(&u->age, limits.keep_s, wall_us, boot_ms);
+	if (ahead_s && !u->doubts)
+		log_warn("the clock is %llu days ahead of what was expected: "
+			 "should it still be in an hour, rows go that are too "
+			 "old then",
+			 (unsigned long long)(ahead_s / 86400));
+	u->doubts = ahead_s;
+	limits.keep_s += MIN(ahead_s, UINT64_MAX - limits.keep_s);
+	return limits;
+}
+
 static int upkeep_prune(struct upkeep *u, int entered, uint64_t now_ms)
 {
 	uint32_t rows = PRUNE_ROWS + 2 * (uint32_t)entered;
+	struct store_limits limits;
 	int n;
 
 	if (now_ms < u->prune_due_ms)
 		return 0;
 	upkeep_shipped(u->state_dir, &u->limits);
-	n = upkeep_take_away(u, &u->limits, rows);
+	limits = upkeep_limits(u);
+	n = upkeep_take_away(u, &limits, rows);
 	if (n < 0)
 		upkeep_warn(u, "taking old rows away");
 	/* Something went: more may have to, so stay at it between passes. */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "audit/age.h"
 #include "audit/request.h"
 #include "audit/store.h"
 
@@ -18,6 +19,8 @@ struct upkeep {
 	const char *state_dir; /* borrowed */
 	struct store *store;   /* borrowed */
 	struct store_limits limits;
+	struct age age;
+	bool doubts;	/* the clock, and has said so */
 	bool caught_up; /* all spools have been looked at */
 	bool asked;	/* a request is being worked off */
 	struct request request;

@@ -334,6 +334,53 @@ static void prune_age(void **state)
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM seen"), 100);
 }
 
+/* A clock that is ten years ahead for some rows, then right again: they are
+ * sealed, later ones are sealed, and all go when they are old.
+ */
+static void clock_was_ahead(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t minute = 60000000, years = 3650 * 1440 * minute;
+	struct store_limits limits = { .keep_s = 6000,
+				       .bytes_max = UINT64_MAX };
+	const uint64_t zero_us = fixture_us(fixture_id(0));
+	uint64_t sealed_us = 0;
+
+	fixture_open(f);
+	assert_int_equal(store_sealed_us(f->store, zero_us, &sealed_us), 0);
+	assert_int_equal(sealed_us, 0);
+	put_rows(f, 0, minute, 10);
+	assert_int_equal(drain(f), 0);
+	seal_all(f, zero_us + 20 * minute, 100);
+	put_rows(f, years, minute, 10);
+	assert_int_equal(drain(f), 0);
+	assert_int_equal(store_seal(f->store, zero_us + years + 5 * minute, 3),
+			 3);
+	/* Right again: what it left is sealed, and what comes. */
+	put_rows(f, 30 * minute, minute, 10);
+	assert_int_equal(drain(f), 0);
+	seal_all(f, zero_us + 50 * minute, 100);
+	assert_int_equal(fixture_number(f, "SELECT sum(rows) FROM batch"), 30);
+	/* The last batch that was sealed by then, as no later one denies. */
+	assert_int_equal(
+		store_sealed_us(f->store, zero_us + years * 2, &sealed_us), 0);
+	assert_int_equal(sealed_us, zero_us + 50 * minute);
+	assert_int_equal(
+		store_sealed_us(f->store, zero_us + 40 * minute, &sealed_us),
+		0);
+	assert_int_equal(sealed_us, zero_us + 20 * minute);
+	/* A hundred minutes are kept. */
+	assert_int_equal(
+		store_prune(f->store, &limits, zero_us + 125 * minute, 1000),
+		10);
+	assert_int_equal(
+		store_prune(f->store, &limits, zero_us + 149 * minute, 1000),
+		0);
+	assert_int_equal(
+		store_prune(f->store, &limits, zero_us + 151 * minute, 1000),
+		20);
+}
+
 /* Texts and facts that no row uses any more go too, those in use stay. */
 static void prune_words(void **state)
 {
@@ -413,10 +460,11 @@ int main(void)
 #define T(name)                                                                \
 	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		T(new_ledger), T(newer),      T(foreign),   T(no_directory),
-		T(locked),     T(file_limit), T(full_disk), T(full_spool),
-		T(read_only),  T(corrupt),    T(prune_age), T(prune_words),
-		T(prune_size),
+		T(new_ledger),	 T(newer),	     T(foreign),
+		T(no_directory), T(locked),	     T(file_limit),
+		T(full_disk),	 T(full_spool),	     T(read_only),
+		T(corrupt),	 T(prune_age),	     T(prune_words),
+		T(prune_size),	 T(clock_was_ahead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
