@@ -8,6 +8,7 @@
 #include "gateway/portal.h"
 
 #define JUDGE_LINE_MAX 1024 /* octets of a suggested rule */
+#define JUDGE_PATH_MAX 256  /* octets of a path in a sentence */
 
 static struct slice judge_reason(enum policy_reason reason)
 {
@@ -97,6 +98,11 @@ static void judge_say(const struct judge_facts *f, const struct http_head *head,
 	const struct rule *rule = j->answer.rule;
 	struct slice text = rule ? rule_text(rule) : SLICE("");
 	struct slice where = rule ? rule_where(rule) : SLICE("");
+	/* Whole or not at all: half a secret is not known for one, and what is
+	 * said here goes into the ledger.
+	 */
+	struct slice path =
+		j->path.len <= JUDGE_PATH_MAX ? j->path : SLICE("/...");
 	const char *verb = j->answer.verdict == VERDICT_ASK
 				   ? "asks the operator about"
 				   : "denies";
@@ -115,7 +121,7 @@ static void judge_say(const struct judge_facts *f, const struct http_head *head,
 				  f->sandbox.ptr, verb, (int)head->method.len,
 				  head->method.ptr, head->scheme.ptr,
 				  (int)head->authority.len, head->authority.ptr,
-				  (int)j->path.len, j->path.ptr);
+				  (int)path.len, path.ptr);
 	else
 		(void)refusal_say(a, &j->detail,
 				  "No rule of sandbox '%.*s' allows "
@@ -123,8 +129,8 @@ static void judge_say(const struct judge_facts *f, const struct http_head *head,
 				  (int)f->sandbox.len, f->sandbox.ptr,
 				  (int)head->method.len, head->method.ptr,
 				  head->scheme.ptr, (int)head->authority.len,
-				  head->authority.ptr, (int)j->path.len,
-				  j->path.ptr, why);
+				  head->authority.ptr, (int)path.len, path.ptr,
+				  why);
 }
 
 static void judge_suggest(const struct policy_question *q, struct arena *a,
