@@ -154,6 +154,19 @@ static bool story_scheme(struct slice name, enum rule_scheme *ret)
 	return false;
 }
 
+/* What the ledger masks may be anything within its segment. */
+static void story_unmask(char *rule)
+{
+	static const char mask[] = "%2a%2a%2a"; /* *** as policy_suggest() */
+	char *at;
+
+	while ((at = strstr(rule, mask))) {
+		*at++ = '*';
+		memmove(at, at + sizeof(mask) - 2,
+			strlen(at + sizeof(mask) - 2) + 1);
+	}
+}
+
 void log_story_rule(const struct query_row *row, bool whole,
 		    char ret[STORY_RULE_MAX])
 {
@@ -175,6 +188,7 @@ void log_story_rule(const struct query_row *row, bool whole,
 		q.port = 443;
 	}
 	policy_suggest(&q, ret, STORY_RULE_MAX);
+	story_unmask(ret);
 	len = strlen(ret);
 	if (len && ret[len - 1] == '/' && (whole || !row->path.len))
 		ret[len - 1] = '\0';
