@@ -51,7 +51,7 @@ const char *audit_verdict_str(enum audit_verdict v);
 const char *audit_outcome_str(enum audit_outcome o);
 
 /* All text is copied, cut to its bound (audit/record.h) and marked so; secret-
- * looking query values are masked on the way in.
+ * looking values and tokens of known forms are masked on the way in.
  */
 struct audit_begin {
 	uint64_t id; /* base/id.h; the row's key */

@@ -27,12 +27,12 @@ static_assert(RECORD_TEXTS <= 32, "a bit of cut for each text");
 	X(HOST, "host", 256, TEXT_PLAIN)                                       \
 	X(PATH, "path", 1280, TEXT_PATH)                                       \
 	X(QUERY, "query", 768, TEXT_QUERY)                                     \
-	X(USER_AGENT, "user_agent", 256, TEXT_PLAIN)                           \
+	X(USER_AGENT, "user_agent", 256, TEXT_PATH)                            \
 	X(REASON, "reason", 48, TEXT_PLAIN)                                    \
-	X(RULE, "rule", 384, TEXT_PLAIN)                                       \
+	X(RULE, "rule", 384, TEXT_PATH)                                        \
 	X(RULE_WHERE, "rule_where", 128, TEXT_PLAIN)                           \
 	X(END_REASON, "reason", 48, TEXT_PLAIN)                                \
-	X(DETAIL, "detail", 256, TEXT_PLAIN)                                   \
+	X(DETAIL, "detail", 256, TEXT_PATH)                                    \
 	X(CONTENT_TYPE, "content_type", 96, TEXT_PLAIN)                        \
 	X(UPSTREAM, "upstream", 64, TEXT_PLAIN)                                \
 	X(UP_PROTOCOL, "up_protocol", 16, TEXT_PLAIN)                          \

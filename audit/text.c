@@ -1,21 +1,17 @@
 /* audit/text.c - make text fit for a record: escaped, masked, cut to fit.
  *
- * Masking looks at octets as a server may read them: percent-decoded once. So
- * "tok%65n=x" is a token, and a URL inside a value ("next=https%3A%2F%2Fu:p%40
- * host%2F%3Ftoken%3Dx") is split at its own separators. Splitting too often
- * costs nothing, as everything but a masked value is copied as it was sent.
- *
- * When in doubt a value is masked: a ledger that lacks the page token of a
- * listing is a small loss, one that holds a password is not.
+ * What is masked is decided on all of the text, mask.c says by what; then it is
+ * cut. Splitting a text too often costs nothing, as everything but a masked
+ * value is copied as it was sent.
  */
 
 #include "audit/text.h"
 
 #include <stdint.h>
 
+#include "audit/mask.h"
 #include "base/base.h"
-
-#define KEY_MAX 64 /* octets of a key, normalised; longer ones are masked */
+#include "base/hex.h"
 
 /* The text being written. Once something did not fit nothing more goes in, so
  * what is kept is a prefix.
@@ -39,8 +35,7 @@ static void text_put(struct text_out *out, const char *p, size_t n)
 
 static void text_put_hex(struct text_out *out, uint8_t c)
 {
-	static const char digit[] = "0123456789abcdef";
-	char hex[4] = { '\\', 'x', digit[c >> 4], digit[c & 15] };
+	char hex[4] = { '\\', 'x', hex_digit(c >> 4), hex_digit(c) };
 
 	text_put(out, hex, sizeof(hex));
 }
@@ -65,6 +60,17 @@ static inline octets octets_odd(octets v)
 static inline octets octets_mask(octets v)
 {
 	return (v == '=') | (v == '@') | (v == '%');
+}
+
+static inline octets octets_encoded(octets v)
+{
+	return v == '%';
+}
+
+/* True of all but '-' and what is not below '0'. */
+static inline octets octets_end_run(octets v)
+{
+	return (v ^ 2) < 0x2f;
 }
 
 static inline octets octets_at(const char *p)
@@ -120,9 +126,51 @@ bool text_is_plain(struct slice s)
 	return !text_any(s, octets_odd);
 }
 
+/* Do sixteen octets without a break begin at p, p + 4, p + 8 or p + 12? Those
+ * four are side by side in a vector: each part is zero where nothing broke.
+ */
+#define RUN_LOOK 28
+typedef int32_t quads __attribute__((vector_size(16)));
+
+static inline quads quads_run(const char *p)
+{
+	octets ends = octets_end_run(octets_at(p)) |
+		      octets_end_run(octets_at(p + 4)) |
+		      octets_end_run(octets_at(p + 8)) |
+		      octets_end_run(octets_at(p + 12));
+
+	return (quads)ends == 0;
+}
+
+/* Could there be a token in s, if nothing is percent-encoded? One of MASK_RUN
+ * octets has sixteen that begin at a multiple of four, from whatever place that
+ * is counted.
+ */
+static bool text_has_run(struct slice s)
+{
+	quads found = { 0 };
+	char mem[RUN_LOOK];
+	uint64_t both[2];
+
+	static_assert(MASK_RUN >= sizeof(octets) + 3, "as it says");
+	if (s.len < MASK_RUN)
+		return false;
+	if (s.len < RUN_LOOK) {
+		memset(mem, ' ', sizeof(mem));
+		memcpy(mem, s.ptr, s.len);
+		s = slice_of(mem, sizeof(mem));
+	}
+	for (; s.len > RUN_LOOK;
+	     s = slice_skip(s, MIN(sizeof(found), s.len - RUN_LOOK)))
+		found |= quads_run(s.ptr);
+	found |= quads_run(s.ptr);
+	memcpy(both, &found, sizeof(both));
+	return both[0] | both[1];
+}
+
 bool text_needs_mask(struct slice s)
 {
-	return text_any(s, octets_mask);
+	return text_any(s, octets_mask) || text_has_run(s);
 }
 
 /* Characters that move, hide or reverse what stands around them. */
@@ -183,15 +231,6 @@ static void text_put_escaped(struct text_out *out, struct slice s)
 	}
 }
 
-static int hex_value(char c)
-{
-	char l = ascii_lower(c);
-
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
-}
-
 /* Does s begin with an escape as text_put_hex() writes it? */
 static bool escape_stands(struct slice s)
 {
@@ -217,45 +256,35 @@ bool text_is_clean(struct slice s)
 	return true;
 }
 
-/* The octet at i as a server reads it. Returns how many octets of s it takes:
- * 3 when percent-encoded, else 1.
- */
-static size_t octet_at(struct slice s, size_t i, char *ret)
+static void text_put_mask(struct text_out *out)
 {
-	*ret = s.ptr[i];
-	if (s.ptr[i] == '%' && s.len - i >= 3) {
-		int high = hex_value(s.ptr[i + 1]);
-		int low = hex_value(s.ptr[i + 2]);
-
-		if (high >= 0 && low >= 0) {
-			*ret = (char)(high << 4 | low);
-			return 3;
-		}
-	}
-	return 1;
+	text_put(out, TEXT_MASK, sizeof(TEXT_MASK) - 1);
 }
 
-/* s stands behind "//". Returns the octets of it before the last '@' of the
- * authority, 0 if there is no userinfo.
- */
-static size_t userinfo_len(struct slice s)
+/* Copy s, with the tokens in it masked but for what they begin with. */
+static void text_put_tokens(struct text_out *out, struct slice s)
 {
-	size_t len = 0;
-	char c;
+	size_t start = 0, front, len, at;
 
-	for (size_t i = 0; i < s.len;) {
-		size_t n = octet_at(s, i, &c);
-
-		if (c == '@')
-			len = i;
-		if (c == '/' || c == '?' || c == '#' || c == '&' || c == ' ')
-			break;
-		i += n;
+	while ((at = mask_token(s, start, &front, &len)) < s.len) {
+		text_put_escaped(out,
+				 slice_of(s.ptr + start, at + front - start));
+		text_put_mask(out);
+		start = at + len;
 	}
-	return len;
+	text_put_escaped(out, slice_skip(s, start));
 }
 
-/* Copy s, with the userinfo of every URL in it masked. */
+/* Copy s, which has no secret-looking parameters. Most has no token either. */
+static void text_put_rest(struct text_out *out, struct slice s)
+{
+	if (text_any(s, octets_encoded) || text_has_run(s))
+		text_put_tokens(out, s);
+	else
+		text_put_escaped(out, s);
+}
+
+/* The same, with the userinfo of every URL in it masked. */
 static void text_put_url(struct text_out *out, struct slice s)
 {
 	size_t start = 0;
@@ -265,86 +294,21 @@ static void text_put_url(struct text_out *out, struct slice s)
 	for (size_t i = 0; i < s.len;) {
 		size_t skip;
 
-		i += octet_at(s, i, &c);
+		i += mask_octet(s, i, &c);
 		slashes = c == '/' ? slashes + 1 : 0;
-		skip = slashes >= 2 ? userinfo_len(slice_skip(s, i)) : 0;
+		skip = slashes >= 2 ? mask_userinfo(slice_skip(s, i)) : 0;
 		if (skip) {
-			text_put_escaped(out,
-					 slice_of(s.ptr + start, i - start));
-			text_put(out, TEXT_MASK, sizeof(TEXT_MASK) - 1);
+			text_put_rest(out, slice_of(s.ptr + start, i - start));
+			text_put_mask(out);
 			i += skip;
 			start = i;
 		}
 	}
-	text_put_escaped(out, slice_skip(s, start));
+	text_put_rest(out, slice_skip(s, start));
 }
 
-/* Names of secrets, in lower case and without punctuation: the whole key, its
- * end, or anything within it.
- */
-static const char *const key_whole[] = {
-	"auth", "sig",	"code", "sid",	"jwt", "pwd",
-	"pass", "hmac", "pin",	"cred", "otp", "authcode",
-};
-static const char *const key_end[] = { "key" };
-static const char *const key_within[] = {
-	"token",      "secret",	   "passw",  "passphrase",    "signature",
-	"credential", "session",   "apikey", "authorization", "codeverifier",
-	"saml",	      "assertion", "bearer", "jwt",
-};
-
-static bool slice_has(struct slice s, struct slice what)
-{
-	for (; s.len >= what.len; s = slice_skip(s, 1))
-		if (slice_starts(s, what))
-			return true;
-	return false;
-}
-
-static bool key_is_secret(struct slice key)
-{
-	char mem[KEY_MAX];
-	struct slice s = slice_of(mem, 0);
-	char c;
-
-	for (size_t i = 0; i < key.len;) {
-		i += octet_at(key, i, &c);
-		c = ascii_lower(c);
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9'))
-			continue;
-		if (s.len == sizeof(mem))
-			return true;
-		mem[s.len++] = c;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(key_whole); i++)
-		if (slice_eq(s, slice_str(key_whole[i])))
-			return true;
-	for (size_t i = 0; i < ARRAY_SIZE(key_end); i++)
-		if (slice_ends(s, slice_str(key_end[i])))
-			return true;
-	for (size_t i = 0; i < ARRAY_SIZE(key_within); i++)
-		if (slice_has(s, slice_str(key_within[i])))
-			return true;
-	return false;
-}
-
-/* What widespread issuers put in front of their secrets. */
-static bool value_is_secret(struct slice v)
-{
-	static const char *const front[] = {
-		"eyJ",	       "ghp_",	 "gho_",  "ghu_",  "ghs_", "ghr_",
-		"github_pat_", "sk-",	 "xoxb-", "xoxp-", "AKIA", "ASIA",
-		"hf_",	       "glpat-", "npm_",  "pypi-",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(front); i++)
-		if (v.len >= 16 && slice_starts(v, slice_str(front[i])))
-			return true;
-	return false;
-}
-
-/* Does c end a parameter? A '/' may stand in a query's value, not in a path
- * parameter's.
+/* Does c end a parameter? A '/' may stand in a query's value, not in that of a
+ * path; a blank that is not encoded in neither.
  */
 static bool octet_separates(char c, enum text_kind kind)
 {
@@ -362,9 +326,9 @@ static size_t param_len(struct slice s, enum text_kind kind, size_t *ret_equals)
 
 	*ret_equals = 0;
 	while (i < s.len) {
-		size_t n = octet_at(s, i, &c);
+		size_t n = mask_octet(s, i, &c);
 
-		if (octet_separates(c, kind))
+		if (octet_separates(c, kind) || (c == ' ' && n == 1))
 			break;
 		i += n;
 		if (c == '=' && !*ret_equals)
@@ -373,7 +337,8 @@ static size_t param_len(struct slice s, enum text_kind kind, size_t *ret_equals)
 	return i;
 }
 
-/* Copy s with userinfo and the values of secret-looking parameters masked.
+/* Copy s with userinfo, tokens and the values of secret-looking parameters
+ * masked.
  * What needs no mask is copied in one run, so that userinfo is found across
  * separators.
  */
@@ -390,15 +355,14 @@ static void text_put_params(struct text_out *out, enum text_kind kind,
 
 		i += len;
 		if (equals && len > equals &&
-		    (key_is_secret(slice_of(rest.ptr, equals)) ||
-		     value_is_secret(slice_of(s.ptr + value, i - value)))) {
+		    mask_key(slice_of(rest.ptr, equals))) {
 			text_put_url(out,
 				     slice_of(s.ptr + start, value - start));
-			text_put(out, TEXT_MASK, sizeof(TEXT_MASK) - 1);
+			text_put_mask(out);
 			start = i;
 		}
 		if (i < s.len)
-			i += octet_at(s, i, &c);
+			i += mask_octet(s, i, &c);
 	}
 	text_put_url(out, slice_skip(s, start));
 }
@@ -408,10 +372,12 @@ size_t text_copy(enum text_kind kind, struct slice s, char *ret, size_t max,
 {
 	struct text_out out = { .mem = ret, .max = max };
 
-	if (kind == TEXT_PLAIN || !text_needs_mask(s))
+	if (kind == TEXT_PLAIN)
 		text_put_escaped(&out, s);
-	else
+	else if (text_any(s, octets_mask))
 		text_put_params(&out, kind, s);
+	else
+		text_put_rest(&out, s);
 	if (out.cut)
 		*cut = true;
 	return out.len;

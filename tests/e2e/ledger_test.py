@@ -2,6 +2,7 @@
 """What the ledger says, and how it is asked."""
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -11,6 +12,7 @@ from harness import main, outside, wait_for
 POLICY = """
 allow:
   - any https://h1.test/**
+  - GET https://h2.test/only
 deny:
   - GET https://h1.test/private/**
 """
@@ -59,6 +61,77 @@ def secrets(stage):
     curl(stage, "https://h1.test/plain?token=hunter2&q=1")
     row = stage.row(path="/plain")
     assert "hunter2" not in json.dumps(row) and "q=1" in row["query"], row
+
+
+# What no record may hold, each within a request that does.
+SECRET = "Xk29fQz7Lm40bTr8Wp13"
+HIDDEN = (
+    f"/bot7001:AA{SECRET}{SECRET}/sendMessage",
+    f"/services/T012ABC/B034DEF/{SECRET}x0",
+    f"/api/webhooks/81726354/{SECRET}{SECRET}{SECRET}",
+    f"/n/ghp_{SECRET}{SECRET}/x",
+    f"/n/%67hp%5f{SECRET}{SECRET}/x",
+    f"/n/a?url=https%3A%2F%2Fh1.test%2Fbot7001%3AAA{SECRET}{SECRET}%2Fx",
+    f"/n/b?q=sk-ant-api03-{SECRET}",
+    f"/private/c;password={SECRET}",
+    f"/private/glpat-{SECRET}",
+    f"/private/https://me:{SECRET}@h1.test/d",
+    "/private/" + "long/" * 190 + f"e;password={SECRET}",
+    "/private/" + "long/" * 300 + f"https://me:{SECRET}@h1.test/d",
+    f"/n/PHPSESSID={SECRET}",
+)
+SHOWN = ("/acme/site/commit/3f786850e387550fdab836ed7e6dc881de23001b",
+         "/@scope%2feslint-plugin-react-hooks/-/4.6.0",
+         "/v2/app/blobs/sha256:" + "9f86d081884c7d65" * 4)
+
+
+def everywhere(stage):
+    """All that is written down, and shown, as octets."""
+    yield "log", stage.penstock("log", "--all", "--limit", "0").stdout.encode()
+    for how in ("json", "csv", "har"):
+        yield how, stage.penstock("log", "--all", "--limit", "0", "--format",
+                                  how).stdout.encode()
+    yield "stats", stage.penstock("log", "--all", "--stats").stdout.encode()
+    for top in ("state", "run", "logs"):
+        for path in sorted((stage.dir / top).rglob("*")):
+            if path.is_file():
+                yield str(path), path.read_bytes()
+
+
+@outside("a secret that is known by its shape is written nowhere")
+def shapes(stage):
+    for target in HIDDEN:
+        curl(stage, "-g", "--path-as-is", "https://h1.test" + target)
+    curl(stage, "-A", f"agent (hf_{SECRET}{SECRET}; github_pat_{SECRET})",
+         "https://h1.test/shapes")
+    row = stage.row(path="/shapes")
+    assert row["user_agent"] == "agent (hf_***; github_pat_***)", row
+    wait_for("the rows", lambda: len(stage.rows("--path", "/private/*"))
+             >= sum(t.startswith("/private/") for t in HIDDEN))
+    for where, octets in everywhere(stage):
+        at = octets.find(SECRET.encode())
+        assert at < 0, (where, octets[max(at - 200, 0):at + 40])
+
+
+@outside("what only looks like a secret stays")
+def harmless(stage):
+    for path in SHOWN:
+        curl(stage, "--path-as-is", "https://h1.test" + path)
+        stage.row(path=path)
+
+
+@outside("the rule that is offered for a masked path allows it")
+def advice(stage):
+    path = f"/bot7001:AA{SECRET}{SECRET}/send"
+    status = ("-w", "%{http_code}", "https://h2.test" + path)
+    assert curl(stage, *status).stdout == "403"
+    row = stage.row(path="/bot7001:***/send", host="h2.test")
+    assert SECRET not in json.dumps(row) and row["reason"] == "no-rule", row
+    story = stage.penstock("log", "show", row["id"]).stdout
+    rule = re.search(r"'(GET https://h2.test/bot7001:\*/send)'", story)
+    assert rule, story
+    assert stage.run("curl", "-sS", "-o", "/dev/null", *status,
+                     policy=f"allow:\n  - {rule[1]}\n").stdout == "404"
 
 
 @outside("control characters of a client reach no terminal")

@@ -339,6 +339,17 @@ def nested():
         assert not got.startswith(b"HTTP/1.1 200 "), got
 
 
+@client("a user and a password in the target are no host")
+def userinfo():
+    at = f"far:{TOKEN}@h1.test"
+    for octets in (f"CONNECT {at}:443 HTTP/1.1\r\nHost: {at}:443\r\n\r\n",
+                   f"GET http://{at}/ HTTP/1.1\r\nHost: h1.test\r\n\r\n",
+                   f"GET http://h1.test/ HTTP/1.1\r\nHost: {at}\r\n\r\n"):
+        got = say(octets)
+        assert got.startswith(b"HTTP/1.1 400 "), got
+        assert TOKEN.encode() not in got, got
+
+
 @client("never to the gateway itself, its proxy, loopback or metadata")
 def control_plane():
     for target in ("10.7.0.1:3128", "127.0.0.1:3128", "127.0.0.1:22",

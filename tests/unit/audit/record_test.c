@@ -122,6 +122,10 @@ static void masked(void **state)
 				     .path = SLICE("/a;token=p"),
 				     .query = SLICE("password=q&a=1"),
 				     .user_agent = SLICE("x\r\ny") };
+	struct audit_end end = {
+		.outcome = AUDIT_REFUSED,
+		.detail = SLICE("No rule allows GET https://h/a;token=p"),
+	};
 
 	(void)state;
 	record_begin(&slot, &begin);
@@ -131,6 +135,33 @@ static void masked(void **state)
 		slice_eq(record.text[RECORD_QUERY], SLICE("password=***&a=1")));
 	assert_true(slice_eq(record.text[RECORD_USER_AGENT],
 			     SLICE("x\\x0d\\x0ay")));
+	record_end(&slot, &end);
+	assert_int_equal(record_read(&slot, AUDIT_OPEN, &record), 1);
+	assert_true(
+		slice_eq(record.text[RECORD_DETAIL],
+			 SLICE("No rule allows GET https://h/a;token=***")));
+}
+
+/* Not even for a moment: what a slot holds may be looked at at any time, and
+ * what is behind a text stays there.
+ */
+static void masked_before(void **state)
+{
+	static const char token[] = "glpat-7Kq2vXz9Lm4Tj8Rw3Nc6";
+	const struct slice t = SLICE("/a/glpat-7Kq2vXz9Lm4Tj8Rw3Nc6 \n");
+	struct audit_begin begin = {
+		.id = 1, .path = t, .query = t, .user_agent = t, .rule = t
+	};
+	struct audit_end end = { .outcome = AUDIT_DONE, .detail = t };
+
+	(void)state;
+	record_begin(&slot, &begin);
+	record_end(&slot, &end);
+	assert_null(memmem(slot.area, sizeof(slot.area), token + 6,
+			   sizeof(token) - 7));
+	assert_int_equal(record_read(&slot, AUDIT_OPEN, &record), 1);
+	assert_true(slice_eq(record.text[RECORD_RULE],
+			     SLICE("/a/glpat-*** \\x0a")));
 }
 
 /* A question's answer is the record's verdict, ended or not. */
@@ -250,6 +281,7 @@ int main(void)
 		cmocka_unit_test_setup(longest, clear),
 		cmocka_unit_test_setup(at_the_bound, clear),
 		cmocka_unit_test_setup(masked, clear),
+		cmocka_unit_test_setup(masked_before, clear),
 		cmocka_unit_test_setup(answered, clear),
 		cmocka_unit_test_setup(reasons, clear),
 		cmocka_unit_test_setup(half_ended, clear),
