@@ -16,6 +16,7 @@
 #define STATS_TOP	  10
 #define STATS_DENIED_READ 200 /* groups looked through for rules to add */
 #define STATS_LATENCIES	  200000
+#define STATS_SANDBOX	  16 /* columns */
 
 /* What the parts have in common. */
 struct stats {
@@ -227,64 +228,125 @@ static void stats_row(const struct query_group *g, struct query_row *ret)
 	};
 }
 
-static void stats_print_denied(struct stats *s, const struct query_group *g,
-			       const char *rule, int n)
-{
-	static const char *const names[] = { "rows", "sandbox", "rule" };
-	const struct cell row[] = {
-		cell_integer(g->rows),
-		cell_text(g->key[0]),
-		cell_text(slice_str(rule)),
-	};
-	struct line l = { .len = 0 };
+/* A rule that some sandbox lacks. */
+struct stats_rule {
+	uint64_t rows;
+	char sandbox[64];
+	char rule[STORY_RULE_MAX];
+};
 
-	if (s->json) {
-		(void)fputs(n ? ",\n" : "\n", s->to);
-		cells_object(s->to, names, row, ARRAY_SIZE(row));
-		return;
-	}
-	if (!n)
-		(void)fputs("\nMost denied for want of a rule, and the rule "
-			    "that would allow it\n",
-			    s->to);
-	(void)fprintf(s->to, "%10" PRIu64 "  ", g->rows);
-	line_column(&l, g->key[0], 10);
-	line_put(&l, slice_str(rule));
-	line_print(s->to, &l);
+struct stats_rules {
+	struct stats_rule rule[STATS_TOP];
+	size_t len;
+};
+
+/* Several groups may come to the same rule: queries for A and AAAA do. */
+static void stats_add_rule(struct stats_rules *rules,
+			   const struct stats_rule *one)
+{
+	size_t i = 0;
+
+	while (i < rules->len &&
+	       (strcmp(rules->rule[i].rule, one->rule) != 0 ||
+		strcmp(rules->rule[i].sandbox, one->sandbox) != 0))
+		i++;
+	if (i < rules->len)
+		rules->rule[i].rows += one->rows;
+	else if (i < STATS_TOP)
+		rules->rule[rules->len++] = *one;
 }
 
-static int stats_denied(struct stats *s)
+/* Of the largest groups. Returns 0, or as query_group(). */
+static int stats_rules(struct stats *s, const struct query_filter *f,
+		       struct stats_rules *ret)
 {
 	static const enum query_key by[] = { QUERY_SANDBOX, QUERY_HOST,
 					     QUERY_METHOD, QUERY_SCHEME,
 					     QUERY_PORT };
+	int n = query_group(s->q, f, by, ARRAY_SIZE(by));
+	struct query_group g;
+
+	*ret = (struct stats_rules){ .len = 0 };
+	for (int i = 0; n >= 0 && i < STATS_DENIED_READ; i++) {
+		struct stats_rule one;
+		struct query_row row;
+
+		n = query_group_next(s->q, &g);
+		if (n <= 0)
+			break;
+		stats_row(&g, &row);
+		one.rows = g.rows;
+		(void)snprintf(one.sandbox, sizeof(one.sandbox), "%.*s",
+			       (int)row.sandbox.len,
+			       row.sandbox.len ? row.sandbox.ptr : "");
+		log_story_rule(&row, true, one.rule);
+		if (one.rule[0])
+			stats_add_rule(ret, &one);
+	}
+	return MIN(n, 0);
+}
+
+static void stats_print_rule(struct stats *s, const struct stats_rule *one)
+{
+	struct line l = { .len = 0 };
+
+	(void)fprintf(s->to, "%10" PRIu64 "  ", one->rows);
+	line_column(&l, slice_str(one->sandbox), STATS_SANDBOX);
+	line_put(&l, slice_str(one->rule));
+	line_print(s->to, &l);
+}
+
+static void stats_json_rule(struct stats *s, const struct stats_rule *one)
+{
+	static const char *const names[] = { "rows", "sandbox", "rule" };
+	const struct cell row[] = {
+		cell_integer(one->rows),
+		cell_text(slice_str(one->sandbox)),
+		cell_text(slice_str(one->rule)),
+	};
+
+	cells_object(s->to, names, row, ARRAY_SIZE(row));
+}
+
+static void stats_print_rules(struct stats *s, const struct stats_rules *rules)
+{
+	if (rules->len)
+		(void)fputs("\nMost denied for want of a rule, and the rule "
+			    "that would allow it\n",
+			    s->to);
+	for (size_t i = 0; i < rules->len; i++)
+		stats_print_rule(s, &rules->rule[i]);
+}
+
+static void stats_json_rules(struct stats *s, const struct stats_rules *rules)
+{
+	(void)fputs(",\"to_allow\":[", s->to);
+	for (size_t i = 0; i < rules->len; i++) {
+		(void)fputs(i ? ",\n" : "\n", s->to);
+		stats_json_rule(s, &rules->rule[i]);
+	}
+	(void)fputc(']', s->to);
+}
+
+static int stats_denied(struct stats *s)
+{
 	const struct slice reason = SLICE("no-rule");
 	struct query_filter f = s->filter;
-	struct query_group g;
-	int n, shown = 0;
+	struct stats_rules rules;
+	int n;
 
 	if (f.rule.len || (f.reason.len && !slice_eq(f.reason, reason)))
 		return 0;
 	f.what = QUERY_DENIED;
 	f.reason = reason;
-	n = query_group(s->q, &f, by, ARRAY_SIZE(by));
-	if (n >= 0 && s->json)
-		(void)fputs(",\"to_allow\":[", s->to);
-	for (int i = 0; i < STATS_DENIED_READ && shown < STATS_TOP; i++) {
-		char rule[STORY_RULE_MAX];
-		struct query_row row;
-
-		n = n < 0 ? n : query_group_next(s->q, &g);
-		if (n <= 0)
-			break;
-		stats_row(&g, &row);
-		log_story_rule(&row, true, rule);
-		if (rule[0])
-			stats_print_denied(s, &g, rule, shown++);
-	}
-	if (n >= 0 && s->json)
-		(void)fputc(']', s->to);
-	return MIN(n, 0);
+	n = stats_rules(s, &f, &rules);
+	if (n < 0)
+		return n;
+	if (s->json)
+		stats_json_rules(s, &rules);
+	else
+		stats_print_rules(s, &rules);
+	return 0;
 }
 
 int log_stats(FILE *to, struct query *q, const struct log_options *o)

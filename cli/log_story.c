@@ -183,9 +183,13 @@ void log_story_rule(const struct query_row *row, bool whole,
 	if (row->verdict != AUDIT_DENY || row->rule.len || !row->host.len ||
 	    (row->cut && !whole))
 		return;
+	/* No request yet. A method is then the type of a DNS query, and who
+	 * asks for a name will want to speak to it.
+	 */
 	if (!story_scheme(row->scheme, &q.scheme)) {
 		q.scheme = RULE_HTTPS;
 		q.port = 443;
+		q.method = slice_of(NULL, 0);
 	}
 	policy_suggest(&q, ret, STORY_RULE_MAX);
 	story_unmask(ret);

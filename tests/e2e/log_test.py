@@ -25,6 +25,15 @@ def test(what):
     return add
 
 
+def forget(l, path):
+    """Rows of this path, and what only they have."""
+    for table, column in (("seen", "facts"), ("facts", "id")):
+        l.db.execute(f"DELETE FROM {table} WHERE {column} IN"
+                     " (SELECT facts FROM record WHERE path = ?)", (path,))
+    l.db.execute("DELETE FROM record WHERE path = ?", (path,))
+    l.db.commit()
+
+
 @test("by default what was denied or failed, newest last, in 100 columns")
 def table(l):
     out = l.run("log")
@@ -33,7 +42,7 @@ TIME           SANDBOX    VERDICT ST  METHOD  TARGET                            
 11-22 12:00:01 alice      denied  403 POST    gists.test/gists                   no-rule
 11-22 12:00:02 ci         denied  403 GET     api.test/private/x                 any https://api.te…
 11-22 12:00:03 ci         failed  502 GET     old.test/                          certificate has ex…
-11-22 12:00:04 ci         denied  -   dns     nowhere.test                       no-rule
+11-22 12:00:04 ci         denied  -   A       nowhere.test                       no-rule
 11-22 14:00:06 ci         refused 421 GET     other.test/                        misdirected
 """, out
     assert max(len(line) for line in out.splitlines()) <= 100
@@ -83,9 +92,9 @@ def stats(l):
     out = l.run("log", "--all", "--stats")
     for line in ("7 rows, from 2026-11-22 12:00:00 to 2026-11-22 14:00:06",
                  "         3   42.9 %  denied", "bytes     70 kB up, 123 MB d",
-                 "latency   50 % 20 ms, ", "         1  alice      "
+                 "latency   50 % 20 ms, ", "         1  alice            "
                  "POST https://gists.test\n",
-                 "         1  ci         any https://nowhere.test\n"):
+                 "         1  ci               any https://nowhere.test\n"):
         assert line in out, (line, out)
     got = json.loads(l.run("log", "--all", "--stats", "--format", "json"))
     assert got["rows"] == 7 and got["words"]["denied"] == 3, got
@@ -108,6 +117,24 @@ def stats_filter(l):
         assert "latency_us" not in stats(*argv), argv
     assert len(stats("--reason", "no-rule")["to_allow"]) == 2
     assert "to_allow" not in stats("--all", "--reason", "certificate")
+
+
+@test("--stats: queries of each type for a name want one rule")
+def stats_names(l):
+    us = NOON_US - 86400 * 1000000
+    for n, method in enumerate(("A", "AAAA", "AAAA", "GET")):
+        dns = method != "GET"
+        l.add(us + n, kind="dns" if dns else "request", verdict="deny",
+              outcome="refused", status=0 if dns else 403, host="two.test",
+              port=53 if dns else 443, method=method, path="/two",
+              scheme=None if dns else "https", reason="no-rule", rule=None,
+              rule_where=None)
+    got = json.loads(l.run("log", "--all", "--host", "two.test", "--stats",
+                           "--format", "json"))
+    assert got["to_allow"] == [
+        {"rows": 3, "sandbox": "ci", "rule": "any https://two.test"},
+        {"rows": 1, "sandbox": "ci", "rule": "GET https://two.test"}], got
+    forget(l, "/two")
 
 
 @test("filters add up, in whichever order they stand")
@@ -148,10 +175,7 @@ def limited(l):
     assert l.last.stderr == ""
     l.run(*many, "--limit", "50")
     assert l.last.stderr == ""
-    l.db.execute("DELETE FROM seen WHERE facts IN (SELECT facts FROM record"
-                 " WHERE path = ?)", (name,))
-    l.db.execute("DELETE FROM record WHERE path = ?", (name,))
-    l.db.commit()
+    forget(l, name)
 
 
 @test("--follow with --columns prints at once, and what comes in full")
@@ -171,8 +195,7 @@ def follow_columns(l):
         child.kill()
         child.wait()
         child.stdout.close()
-        l.db.execute("DELETE FROM record WHERE path = '/followed/to/the/end'")
-        l.db.commit()
+        forget(l, "/followed/to/the/end")
 
 
 @test("filters: verdict, status, path, reason, rule, times")
@@ -278,6 +301,9 @@ ended     answered by the gateway itself: No rule of sandbox 'alice' allows it.
 to allow  penstock allow alice 'POST https://gists.test/gists'
 instance  made
 """, out
+    out = l.run("log", "show", rows[4]["id"])
+    assert "asked     A nowhere.test\n" in out, out
+    assert "penstock allow ci 'any https://nowhere.test'\n" in out, out
     out = l.run("log", "show", rows[2]["id"].lower())
     assert "at penstock.yaml:9" in out and "no other rule undoes" in out, out
     assert "TLSv1.3" in l.run("log", "show", rows[0]["id"])

@@ -128,7 +128,7 @@ def some(build):
                detail="certificate has expired", duration_us=5250000)
     ledger.add(NOON_US + 4 * s, kind="dns", verdict="deny",
                outcome="refused", status=0, host="nowhere.test", port=53,
-               method=None, scheme=None, path=None, rule=None,
+               method="A", scheme=None, path=None, rule=None,
                rule_where=None, reason="no-rule", protocol="dns", tls=None)
     ledger.add(NOON_US + 7205 * s, outcome="cut", bytes_up=70000,
                bytes_down=123456789, method="PUT", path="/upload")

@@ -331,6 +331,14 @@ static void to_allow(void **state)
 	row.path = slice_of(NULL, 0);
 	log_story_rule(&row, false, rule);
 	assert_string_equal(rule, "tcp://api.github.com:22");
+	/* A type of query is no method of a request. */
+	row = denied();
+	row.kind = AUDIT_DNS;
+	row.method = SLICE("AAAA");
+	row.port = 53;
+	row.scheme = row.path = slice_of(NULL, 0);
+	log_story_rule(&row, false, rule);
+	assert_string_equal(rule, "any https://api.github.com");
 	row = allowed();
 	log_story_rule(&row, false, rule);
 	assert_string_equal(rule, "");
