@@ -25,8 +25,18 @@ static struct http_stream *h1_fuzz_open(void *ctx)
 	return &f->stream;
 }
 
+/* Within reach of small inputs. */
+static const struct http_limits h1_fuzz_limits = {
+	.head_bytes = 1024,
+	.target_bytes = 256,
+	.fields = 16,
+	.streams = 1,
+	.body_bytes = 65536,
+};
+
 /* A client has sent "GET /" when this returns. */
-static inline void h1_fuzz_init(struct h1_fuzz *f, enum http_role role)
+static inline void h1_fuzz_init(struct h1_fuzz *f, enum http_role role,
+				const struct http_limits *limits)
 {
 	bool server = role == HTTP_SERVER;
 
@@ -38,9 +48,8 @@ static inline void h1_fuzz_init(struct h1_fuzz *f, enum http_role role)
 	f->stream = (struct http_stream){ .in = &f->in,
 					  .out = &f->out,
 					  .arena = &f->arena };
-	if (h1_new(role, "http",
-		   server ? &http_limits_server : &http_limits_client,
-		   server ? h1_fuzz_open : NULL, f, &f->codec))
+	if (h1_new(role, "http", limits, server ? h1_fuzz_open : NULL, f,
+		   &f->codec))
 		abort();
 	if (server)
 		return;
@@ -81,10 +90,14 @@ static inline bool h1_fuzz_read(struct h1_fuzz *f, const uint8_t *data,
 }
 
 /* An empty buffer has no memory to point to. */
+static inline struct slice h1_fuzz_slice(const struct buf *b)
+{
+	return buf_len(b) ? buf_slice(b) : slice_of(NULL, 0);
+}
+
 static inline struct slice h1_fuzz_body(const struct http_flow *flow)
 {
-	return buf_len(&flow->body) ? buf_slice(&flow->body)
-				    : slice_of(NULL, 0);
+	return h1_fuzz_slice(&flow->body);
 }
 
 /* Write the request that was read. */
@@ -116,7 +129,9 @@ static inline void h1_fuzz_same_fields(const struct http_head *a,
 	for (uint32_t i = 0; a && i < a->fields_len; i++) {
 		assert(a->fields_len == b->fields_len);
 		assert(slice_eq(a->fields[i].name, b->fields[i].name));
-		assert(slice_eq(a->fields[i].value, b->fields[i].value));
+		/* Of TE only one word is kept, in lower case. */
+		assert(slice_eq(a->fields[i].value, b->fields[i].value) ||
+		       slice_eq(a->fields[i].name, SLICE("te")));
 	}
 }
 
