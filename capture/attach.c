@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -50,6 +51,17 @@ static int attach_fail(const char *what, const char *why)
 {
 	(void)fprintf(stderr, "penstock attach: %s: %s\n", what, why);
 	return CAPTURE_EXIT;
+}
+
+/* In our own the gateway dials, and administrators come in: a process of the
+ * host's, or a container with the host's network, is a mistake.
+ */
+static bool attach_is_own(int fd)
+{
+	struct stat own, st;
+
+	return stat("/proc/self/ns/net", &own) == 0 && fstat(fd, &st) == 0 &&
+	       own.st_dev == st.st_dev && own.st_ino == st.st_ino;
 }
 
 /* Into the user namespace first, where that is what gives us the right. */
@@ -85,8 +97,14 @@ static int attach_enter(const char *target)
 		return attach_fail(target, "there is no such process");
 	if (fd < 0)
 		return attach_fail(target, err_str(-errno));
-	rc = attach_set(fd);
+	rc = attach_is_own(fd) ? ERR_DENIED : attach_set(fd);
 	(void)close(fd);
+	if (rc == ERR_DENIED)
+		return attach_fail(target,
+				   "this is the host's own network, which "
+				   "would be cut off, the gateway with it; a "
+				   "container needs one of its own (not "
+				   "--network=host)");
 	if (rc == -EINVAL || rc == -ENOTTY)
 		return attach_fail(target, "this is no network namespace");
 	if (rc == -EPERM)

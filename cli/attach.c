@@ -224,12 +224,39 @@ static int attach_unseen(const char *target, int error)
 	return attach_say(target, why);
 }
 
+/* The namespace of the record: 0 with *ret_fd open, or -1 when it has gone. */
+static int attach_open(int record, int *ret_fd)
+{
+	char text[INSTANCE_PATH_MAX] = "", path[INSTANCE_PATH_MAX];
+	ssize_t n = pread(record, text, sizeof(text) - 1, 0);
+	struct stat st;
+	char *target;
+	unsigned long inode;
+	int fd;
+
+	inode = strtoul(text, &target, 10);
+	if (n <= 0 || *target != ' ')
+		return -1;
+	target++;
+	target[strcspn(target, "\n")] = '\0';
+	attach_path(target, path);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0 || st.st_ino != inode) {
+		(void)close(fd);
+		return -1;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
 static int attach_record(struct attach *a)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char path[INSTANCE_PATH_MAX];
 	struct stat st;
-	int fd;
+	int fd, old;
 
 	attach_path(a->target, path);
 	if (stat(path, &st) < 0)
@@ -240,6 +267,15 @@ static int attach_record(struct attach *a)
 	if (fcntl(fd, F_SETLK, &lock) < 0)
 		return attach_say(a->sb.name, "a sandbox of this name is "
 					      "attached already");
+	/* Written anew, nobody could let that one go again. */
+	if (attach_open(fd, &old) == 0) {
+		(void)close(old);
+		(void)close(fd);
+		return attach_say(a->sb.name,
+				  "its keeper was killed and the namespace is "
+				  "closed; first: penstock detach, with this "
+				  "name");
+	}
 	if (ftruncate(fd, 0) < 0 ||
 	    dprintf(fd, "%lu %s\n", (unsigned long)st.st_ino, a->target) < 0)
 		return attach_say(a->record, strerror(errno));
@@ -354,6 +390,19 @@ static int attach_start(struct attach *a)
 							: EXIT_BROKEN;
 }
 
+/* As detach finds it, which may stand elsewhere. */
+static bool attach_target(struct attach *a, const char *word)
+{
+	static char path[INSTANCE_PATH_MAX];
+	char cwd[INSTANCE_PATH_MAX] = "";
+
+	a->target = word;
+	if (attach_is_pid(word) || word[0] == '/')
+		return strlen(word) < sizeof(path);
+	a->target = path;
+	return getcwd(cwd, sizeof(cwd)) && instance_path(cwd, word, path);
+}
+
 static int attach_parse(struct attach *a, int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -377,7 +426,8 @@ static int attach_parse(struct attach *a, int argc, char **argv)
 	if (optind + 1 != argc || !words_ok(&a->policies) ||
 	    !words_ok(&a->allow))
 		return EXIT_USAGE;
-	a->target = argv[optind];
+	if (!attach_target(a, argv[optind]))
+		return EXIT_USAGE;
 	if (!name)
 		name = strrchr(a->target, '/') ? strrchr(a->target, '/') + 1
 					       : a->target;
@@ -433,33 +483,6 @@ static bool detach_keeper(int record)
 	return false;
 }
 
-/* The namespace of the record: 0 with *ret_fd open, or -1 when it has gone. */
-static int detach_open(int record, int *ret_fd)
-{
-	char text[INSTANCE_PATH_MAX] = "", path[INSTANCE_PATH_MAX];
-	ssize_t n = pread(record, text, sizeof(text) - 1, 0);
-	struct stat st;
-	char *target;
-	unsigned long inode;
-	int fd;
-
-	inode = strtoul(text, &target, 10);
-	if (n <= 0 || *target != ' ')
-		return -1;
-	target++;
-	target[strcspn(target, "\n")] = '\0';
-	attach_path(target, path);
-	fd = open(path, O_RDONLY);
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &st) < 0 || st.st_ino != inode) {
-		(void)close(fd);
-		return -1;
-	}
-	*ret_fd = fd;
-	return 0;
-}
-
 static int detach_release(int fd)
 {
 	char path[32];
@@ -502,7 +525,7 @@ int cmd_detach(int argc, char **argv)
 				      "end\n");
 		return EXIT_BROKEN;
 	}
-	if (detach_open(record, &fd) == 0)
+	if (attach_open(record, &fd) == 0)
 		rc = detach_release(fd);
 	if (rc == 0)
 		(void)unlink(path);

@@ -153,6 +153,21 @@ def bad(stage):
     assert "bad" not in stage.penstock("sandboxes").stdout
 
 
+@outside("the host's own network, by whatever name: refused")
+def own(stage):
+    before = inside(stage.daemon, "ip", "route", "show", "table", "all")
+    for target in (stage.daemon.pid, "/proc/1/ns/net", "self"):
+        if target == "self":              # a path that is not absolute
+            (stage.project / "self").symlink_to("/proc/self/ns/net")
+        run = attach(stage, target, "own", check=False)
+        assert run.returncode == 3 and "host's own network" in run.stderr, run
+        assert len(run.stderr.splitlines()) == 1, run.stderr
+        assert not (stage.dir / "run" / "attach.own").exists()
+    assert inside(stage.daemon, "ip", "route", "show", "table",
+                  "all") == before
+    assert "table" not in inside(stage.bare, "nft", "list", "ruleset")
+
+
 @outside("a policy that is none: refused, and all is as it was")
 def policy(stage):
     run = stage.penstock("attach", stage.bare.pid, "--name", "p", "--policy",
@@ -163,12 +178,15 @@ def policy(stage):
 
 @outside("a namespace without any device, by path")
 def by_path(stage):
-    attach(stage, f"/proc/{stage.bare.pid}/ns/net", "bare")
+    path = stage.project / "by path"
+    path.symlink_to(f"/proc/{stage.bare.pid}/ns/net")
+    attach(stage, path.name, "bare")
     assert probe(stage.bare, "connect", "11.0.0.3", "80") == "HTTP/1.1 200 OK"
     for address in ("8.8.8.8", "2600:11::9"):
         answer = probe(stage.bare, "dns", address)
         assert answer.startswith(f"{address} 53 198."), answer
-    stage.penstock("detach", "bare")
+    command(stage.bin / "penstock", "detach", "bare", cwd="/", env=stage.env)
+    assert "table" not in inside(stage.bare, "nft", "list", "ruleset")
     weak = stage.start("weak", [
         "nsenter", "-t", stage.bare.pid, "-n", "setpriv",
         "--bounding-set=-net_admin", "sleep", "infinity"])
@@ -212,8 +230,15 @@ def orphan(stage):
     time.sleep(0.3)
     probe(stage.box, "loop", "1")
     assert caught() == before
+    # Attached again, by its name or another: that is left as it is.
+    for name, what in (("box", "first: penstock detach"),
+                       ("box2", "captured already")):
+        run = attach(stage, stage.box.pid, name, check=False)
+        assert run.returncode == 3 and what in run.stderr, run
     stage.penstock("detach", "box")
     assert probe(stage.box, "raw", "11.0.0.3", "1") == "answered"
+    left = [path.name for path in (stage.dir / "run").glob("attach.*")]
+    assert left == [], left
 
 
 @outside("without root: a namespace of one's own, and not another's")
