@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "audit/lines.h"
 #include "base/base.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/slice.h"
 
 #define PATH_LEN_MAX 512
@@ -23,44 +23,22 @@
 static int request_put(const char *dir, const char *name, const char *text)
 {
 	char path[PATH_LEN_MAX], tmp[PATH_LEN_MAX];
-	FILE *f;
-	int err = 0;
 
 	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= PATH_LEN_MAX ||
 	    snprintf(tmp, sizeof(tmp), "%s/%s.new", dir, name) >= PATH_LEN_MAX)
 		return -ENAMETOOLONG;
-	f = fopen(tmp, "we");
-	if (!f)
-		return -errno;
 	/* For the other side, whatever our umask; the directory is 0700. */
-	if (fchmod(fileno(f), 0644) || fputs(text, f) == EOF)
-		err = -EIO;
-	if (fclose(f) && !err)
-		err = -errno;
-	if (!err && rename(tmp, path))
-		err = -errno;
-	if (err)
-		(void)unlink(tmp);
-	return err;
+	return file_replace(AT_FDCWD, tmp, path, 0644, slice_str(text));
 }
 
 static int request_get(const char *dir, const char *name, char ret[TEXT_MAX])
 {
 	char path[PATH_LEN_MAX];
-	ssize_t n;
-	int fd;
 
 	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= PATH_LEN_MAX)
 		return -ENAMETOOLONG;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, ret, TEXT_MAX - 1);
-	(void)close(fd);
-	if (n < 0)
-		return -EIO;
-	ret[n] = '\0';
-	return 0;
+	return file_text(AT_FDCWD, path, O_NOFOLLOW | O_NONBLOCK, ret,
+			 TEXT_MAX);
 }
 
 static bool request_number(const char *text, const char *name, uint64_t *ret)

@@ -16,11 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "audit/lines.h"
 #include "base/base.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/hex.h"
 
 #define PIN_TEXT_MAX 2048
@@ -57,22 +57,6 @@ bool verify_unsure(struct verify *v, const char *fmt, ...)
 	return false;
 }
 
-/* The file's text, at most PIN_TEXT_MAX - 1 octets. Returns 0 or -errno. */
-static int pin_read(const char *path, char ret[PIN_TEXT_MAX])
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = read(fd, ret, PIN_TEXT_MAX - 1);
-	(void)close(fd);
-	if (n < 0)
-		return -EIO;
-	ret[n] = '\0';
-	return 0;
-}
-
 static bool pin_key(struct verify *v, const char *key)
 {
 	char text[PIN_TEXT_MAX] = "";
@@ -82,7 +66,7 @@ static bool pin_key(struct verify *v, const char *key)
 	v->pinned = true;
 	if (hex_parse(slice_str(key), v->pin, CHAIN_KEY))
 		return true;
-	err = pin_read(key, text);
+	err = file_text(AT_FDCWD, key, 0, text, sizeof(text));
 	if (err)
 		return verify_unsure(v,
 				     "--key %s is neither a public key (64 "
@@ -109,7 +93,7 @@ static bool pin_checkpoint(struct verify *v, const char *path)
 	struct chain_statement *st = &v->kept;
 	char text[PIN_TEXT_MAX] = "", instance[PIN_TEXT_MAX];
 	struct slice name;
-	int err = pin_read(path, text);
+	int err = file_text(AT_FDCWD, path, 0, text, sizeof(text));
 
 	if (err)
 		return verify_unsure(v, "%s: %s", path, err_str(err));

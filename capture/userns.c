@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/file.h"
 
 /* What root is called in our namespace. A further namespace below maps it to
  * root again, which the kernel allows for the uid 0 of a parent only to who
@@ -69,17 +70,9 @@ int userns_enter(void)
 static long userns_setting(const char *path, long missing)
 {
 	char text[32];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	int rc = file_text(AT_FDCWD, path, 0, text, sizeof(text));
 
-	if (fd < 0)
-		return missing;
-	n = read(fd, text, sizeof(text) - 1);
-	(void)close(fd);
-	if (n <= 0)
-		return missing;
-	text[n] = '\0';
-	return strtol(text, NULL, 10);
+	return rc || !*text ? missing : strtol(text, NULL, 10);
 }
 
 const char *userns_hint(void)

@@ -12,7 +12,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
-#include "certgen/file.h"
+#include "base/file.h"
 
 #define BUNDLE_SYSTEM_MAX (4u << 20) /* octets; Debian's has 220 KiB */
 #define BUNDLE_CA_MAX	  16384

@@ -19,11 +19,11 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/frame.h"
 #include "base/jail.h"
 #include "base/log.h"
 #include "base/signals.h"
-#include "certgen/file.h"
 #include "certgen/leaf.h"
 #include "certgen/root.h"
 #include "certgen/serve.h"

@@ -36,9 +36,9 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "certgen/certgen.h"
 #include "certgen/fields.h"
-#include "certgen/file.h"
 
 #define ROOT_PEM_MAX	  16384 /* octets; an RSA key of 4096 bits has 3300 */
 #define ROOT_RSA_BITS	  3072

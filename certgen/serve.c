@@ -24,10 +24,10 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/frame.h"
 #include "base/log.h"
 #include "certgen/certgen.h"
-#include "certgen/file.h"
 #include "certgen/leaf.h"
 
 /* How long the listener is left alone when we are out of descriptors or

@@ -17,8 +17,8 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "certgen/fields.h"
-#include "certgen/file.h"
 
 #define TRUSTSTORE_CERTS_MAX 5000 /* of a bundle; Debian's has 140 */
 

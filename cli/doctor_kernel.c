@@ -15,25 +15,11 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/file.h"
 #include "capture/capture.h"
 
 /* Asks for a number and makes no ruleset: LANDLOCK_CREATE_RULESET_VERSION. */
 #define KERNEL_LANDLOCK_VERSION 1u
-
-static bool kernel_read(const char *path, char *ret, size_t max)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = read(fd, ret, max - 1);
-	(void)close(fd);
-	if (n < 0)
-		return false;
-	ret[n] = '\0';
-	return true;
-}
 
 /* 0 or the errno with which unshare() failed, in a child. */
 static int kernel_unshare(int flags)
@@ -68,7 +54,8 @@ static void kernel_userns_fix(struct doctor *d)
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
 		char value[32];
 
-		if (kernel_read(settings[i].path, value, sizeof(value)) &&
+		if (!file_text(AT_FDCWD, settings[i].path, 0, value,
+			       sizeof(value)) &&
 		    value[0] == settings[i].forbids && value[1] == '\n')
 			doctor_fix(d,
 				   "as root: sysctl -w %s, and the same line "
@@ -177,8 +164,8 @@ static void kernel_seccomp(const struct instance *in, struct doctor *d)
 	char actions[256];
 
 	(void)in;
-	if (!kernel_read("/proc/sys/kernel/seccomp/actions_avail", actions,
-			 sizeof(actions)) ||
+	if (file_text(AT_FDCWD, "/proc/sys/kernel/seccomp/actions_avail", 0,
+		      actions, sizeof(actions)) ||
 	    !strstr(actions, "errno") || !strstr(actions, "kill_process")) {
 		doctor_say(d, DOCTOR_FAIL, "the kernel has no seccomp filters");
 		doctor_fix(d, "a kernel with CONFIG_SECCOMP_FILTER");

@@ -18,6 +18,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/file.h"
 
 #define GROUP_PERIOD_US 100000 /* the kernel's own default, and systemd's */
 
@@ -25,18 +26,10 @@ static int group_read(const char *dir, const char *name,
 		      char ret[GROUP_TEXT_MAX])
 {
 	char path[GROUP_PATH_MAX + 64];
-	ssize_t n;
-	int fd, rc;
 
 	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, ret, GROUP_TEXT_MAX - 1);
-	rc = n < 0 ? -errno : 0;
-	(void)close(fd);
-	ret[n < 0 ? 0 : n] = '\0';
-	return rc;
+	ret[0] = '\0';
+	return file_text(AT_FDCWD, path, 0, ret, GROUP_TEXT_MAX);
 }
 
 static int group_put(const char *dir, const char *name, const char *text)

@@ -23,6 +23,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/frame.h"
 #include "gateway/control.h"
 
@@ -317,17 +318,10 @@ static bool instance_agrees(const struct instance *in)
 {
 	char path[INSTANCE_PATH_MAX], text[INSTANCE_PATH_MAX + 32];
 	char *state;
-	ssize_t n;
-	int fd;
 
-	if (!instance_path(in->run_dir, INSTANCE_PID, path))
+	if (!instance_path(in->run_dir, INSTANCE_PID, path) ||
+	    file_text(AT_FDCWD, path, O_NOFOLLOW, text, sizeof(text)) < 0)
 		return true;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return true;
-	n = read(fd, text, sizeof(text) - 1);
-	(void)close(fd);
-	text[n > 0 ? n : 0] = '\0';
 	state = strchr(text, '\n');
 	if (!state || !strchr(state + 1, '\n'))
 		return true;

@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "cli/cells.h"
 #include "cli/cli.h"
 #include "policy/fmt.h"
@@ -45,21 +46,6 @@ static int fail(const char *path, const char *what, int err)
 	return EXIT_USAGE;
 }
 
-static int write_all(int fd, const char *mem, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, mem, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		mem += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Beside the file under another name, then in its place, so that nobody reads
  * half of it. Mode and owner stay; what a link points to is written.
  */
@@ -78,7 +64,7 @@ static int replace(const char *path, const struct fmt_result *text)
 	if (fd < 0 || stat(real, &st) < 0)
 		rc = -errno;
 	if (rc == 0)
-		rc = write_all(fd, text->text, text->len);
+		rc = file_write(fd, slice_of(text->text, text->len));
 	if (rc == 0 && (fchmod(fd, st.st_mode & 07777) < 0 ||
 			(fchown(fd, st.st_uid, st.st_gid) < 0 && !geteuid()) ||
 			fsync(fd) < 0))

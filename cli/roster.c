@@ -15,6 +15,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "cli/cli.h"
 
 #define ROSTER_TEXT_MAX (PATH_MAX + 512)
@@ -104,19 +105,14 @@ static int roster_write(int dir, const char *name, const struct roster *r)
 {
 	static char text[ROSTER_TEXT_MAX];
 	size_t len = roster_print(r, text, sizeof(text));
-	int fd, rc = 0;
-	ssize_t n;
+	int fd, rc;
 
 	if (!len)
 		return -ENAMETOOLONG;
 	fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	n = write(fd, text, len);
-	if (n < 0)
-		rc = -errno;
-	else if ((size_t)n != len)
-		rc = -ENOSPC;
+	rc = file_write(fd, slice_of(text, len));
 	(void)close(fd);
 	if (rc)
 		(void)unlinkat(dir, name, 0);
@@ -138,18 +134,12 @@ static int roster_read(int dir, const char *name, struct roster *ret)
 {
 	static char text[ROSTER_TEXT_MAX];
 	struct roster r = { .since = 0 };
-	ssize_t n;
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int rc = file_text(dir, name, O_NOFOLLOW, text, sizeof(text));
 
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, sizeof(text) - 1);
-	(void)close(fd);
-	if (n < 0)
-		return -errno;
-	text[n] = '\0';
+	if (rc)
+		return rc;
 	(void)snprintf(r.name, sizeof(r.name), "%s", name);
-	if (!n) /* being written */
+	if (!*text) /* being written */
 		return -ENOENT;
 	if (!roster_parse(text, &r) || !roster_stands(&r)) {
 		(void)unlinkat(dir, name, 0);

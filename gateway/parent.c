@@ -20,6 +20,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "gateway/approve.h"
 #include "gateway/guard.h"
@@ -232,44 +233,26 @@ int parent_apply(struct parent *p, struct pending *op,
 	return rc;
 }
 
-static int parent_copy(int from, int to)
-{
-	char piece[8192];
-	ssize_t n;
-
-	while ((n = read(from, piece, sizeof(piece))) > 0) {
-		if (write(to, piece, (size_t)n) != n)
-			return -EIO;
-	}
-	return n < 0 ? -errno : 0;
-}
-
 void parent_keep(const struct parent *p)
 {
+	struct config_error err;
 	char fresh[PATH_MAX];
-	int from = open(p->config_path, O_RDONLY | O_CLOEXEC);
-	int to = -1;
-	int rc = -EIO;
+	char *text = NULL;
+	size_t len;
+	int rc = config_read(p->config_path, &text, &len, &err);
 
-	if (from < 0 && errno == ENOENT) {
+	if (rc == -ENOENT) {
 		(void)unlink(p->good_path); /* none is in force */
 		return;
 	}
 	(void)snprintf(fresh, sizeof(fresh), "%s.new", p->good_path);
-	if (from >= 0)
-		to = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-			  0600);
-	if (to >= 0)
-		rc = parent_copy(from, to);
-	if (rc == 0 && rename(fresh, p->good_path) < 0)
-		rc = -errno;
+	if (rc == 0)
+		rc = file_replace(AT_FDCWD, fresh, p->good_path, 0600,
+				  slice_of(text, len));
+	free(text);
 	if (rc < 0)
 		log_warn("no copy of the configuration is kept: %s",
 			 err_str(rc));
-	if (from >= 0)
-		(void)close(from);
-	if (to >= 0)
-		(void)close(to);
 }
 
 int parent_reload(struct parent *p, struct pending *op,

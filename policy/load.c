@@ -15,6 +15,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "policy/config.h"
 #include "policy/fields.h"
 #include "policy/near.h"
@@ -139,27 +140,8 @@ static int fail_file(const char *path, int rc, struct config_error *err)
 
 	text_put_str(&t, path);
 	text_put_str(&t, ": ");
-	text_put_str(&t, rc == -EFBIG ? "larger than 8 MiB" : err_str(rc));
+	text_put_str(&t, rc == ERR_LIMIT ? "larger than 8 MiB" : err_str(rc));
 	return rc;
-}
-
-static int read_all(int fd, size_t size, char *mem, size_t *ret_len)
-{
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t n = read(fd, mem + len, size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	*ret_len = len;
-	return len == size ? -EFBIG : 0;
 }
 
 /* A file's text, malloc'd. */
@@ -172,8 +154,8 @@ static int read_file(const char *path, struct slice *ret)
 
 	if (fd < 0)
 		return -errno;
-	mem = malloc(DOC_OCTETS_MAX + 2);
-	rc = mem ? read_all(fd, DOC_OCTETS_MAX + 1, mem, &len) : -ENOMEM;
+	mem = malloc(DOC_OCTETS_MAX + 1);
+	rc = mem ? file_slurp(fd, mem, DOC_OCTETS_MAX, &len) : -ENOMEM;
 	(void)close(fd);
 	if (rc < 0) {
 		free(mem);

@@ -40,8 +40,8 @@ int config_check(const char *path, config_error_fn *fn, void *ctx,
 int config_parse_either(const char *name, struct slice text,
 			struct config **ret, struct config_error *ret_err);
 
-/* A file's text, to be freed; NUL behind it. Returns 0, or -errno (-EFBIG
- * beyond 8 MiB) with *ret_err filled.
+/* A file's text, to be freed; NUL behind it. Returns 0, -errno or ERR_LIMIT
+ * (beyond 8 MiB) with *ret_err filled.
  */
 int config_read(const char *path, char **ret, size_t *ret_len,
 		struct config_error *ret_err);

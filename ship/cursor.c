@@ -13,6 +13,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/hex.h"
 
 #define CURSOR_NAME_MAX 128
@@ -26,59 +27,15 @@ static int cursor_name(const char *name, const char *tail,
 	return n > 0 && n < CURSOR_NAME_MAX ? 0 : -ENAMETOOLONG;
 }
 
-static int cursor_load(int dir, const char *file, char ret[CURSOR_TEXT_MAX])
-{
-	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t n;
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	n = read(fd, ret, CURSOR_TEXT_MAX - 1);
-	if (n < 0)
-		err = -errno;
-	(void)close(fd);
-	if (err)
-		return err;
-	ret[n] = '\0';
-	return 0;
-}
-
-static int cursor_put(int fd, const char *text)
-{
-	size_t len = strlen(text);
-	ssize_t n = write(fd, text, len);
-
-	if (n < 0)
-		return -errno;
-	if ((size_t)n != len)
-		return -ENOSPC;
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
 /* All of it or nothing, also when the power fails. */
 static int cursor_store(int dir, const char *file, const char *text)
 {
 	char fresh[CURSOR_NAME_MAX];
 	int err = cursor_name(file, ".new", fresh);
-	int fd;
 
-	if (err)
-		return err;
-	fd = openat(dir, fresh,
-		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-		    0600);
-	if (fd < 0)
-		return -errno;
-	err = cursor_put(fd, text);
-	(void)close(fd);
-	if (!err && renameat(dir, fresh, dir, file) < 0)
-		err = -errno;
-	if (!err && fsync(dir) < 0)
-		err = -errno;
-	if (err)
-		(void)unlinkat(dir, fresh, 0);
-	return err;
+	if (!err)
+		err = file_replace(dir, fresh, file, 0600, slice_str(text));
+	return !err && fsync(dir) < 0 ? -errno : err;
 }
 
 int cursor_read(int dir, const char *name, struct cursor *ret)
@@ -90,7 +47,7 @@ int cursor_read(int dir, const char *name, struct cursor *ret)
 	int err = cursor_name(name, ".cursor", file);
 
 	if (!err)
-		err = cursor_load(dir, file, text);
+		err = file_text(dir, file, O_NOFOLLOW, text, sizeof(text));
 	if (err)
 		return err;
 	errno = 0;
@@ -155,7 +112,7 @@ static int cursor_new_instance(int dir, char ret[CURSOR_INSTANCE_MAX])
 int cursor_instance(int dir, char ret[CURSOR_INSTANCE_MAX])
 {
 	char text[CURSOR_TEXT_MAX] = "";
-	int err = cursor_load(dir, "instance", text);
+	int err = file_text(dir, "instance", O_NOFOLLOW, text, sizeof(text));
 	size_t len;
 
 	if (err == -ENOENT)

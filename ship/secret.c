@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/file.h"
 
 #define SECRET_SHORT 4 /* fewer octets stand in any text by chance */
 
@@ -22,21 +23,10 @@ static bool secret_is_text(const char *text)
 static int secret_load(const char *path, char ret[SECRET_MAX + 2],
 		       size_t *ret_len)
 {
+	CLEANUP(file_close)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	size_t len = 0;
-	ssize_t n = 0;
-	int err = 0;
 
-	if (fd < 0)
-		return -errno;
-	while (len < SECRET_MAX + 2 &&
-	       (n = read(fd, ret + len, SECRET_MAX + 2 - len)) > 0)
-		len += (size_t)n;
-	if (n < 0)
-		err = -errno;
-	(void)close(fd);
-	*ret_len = len;
-	return err;
+	return fd < 0 ? -errno : file_slurp(fd, ret, SECRET_MAX + 1, ret_len);
 }
 
 int secret_read(const char *path, char ret[SECRET_MAX + 1])

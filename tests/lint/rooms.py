@@ -95,6 +95,7 @@ FOREIGN = {                               # library header: its files
 PURE = {"http", "policy"}                 # bytes in, answers out
 IMPURE = re.compile(r"(sys/(socket|stat|mman|timerfd|wait|uio)|netdb|"
                     r"netinet/\w+|unistd|fcntl|time|signal|poll)\.h$")
+NOT_PURE = {"base/clock.h", "base/file.h"}
 PURE_EXCEPT = {                           # read files, ask npm where it is
     "policy/load.c", "policy/load_file.c", "policy/doc.c", "policy/probe.c"}
 
@@ -128,8 +129,8 @@ def local_fault(name, room, inc):
         return f'"{inc}" does not name its room'
     if not (tree.ROOT / inc).is_file():
         return f'"{inc}" does not exist'
-    if inc == "base/clock.h" and room in PURE and name not in PURE_EXCEPT:
-        return f"{room}/ is pure and has no clock"
+    if inc in NOT_PURE and room in PURE and name not in PURE_EXCEPT:
+        return f"{room}/ is pure and may not use {inc}"
     if there != room and there not in MAY[room]:
         return f"{room}/ may not include {there}/"
     if room == there == "gateway":

@@ -1,6 +1,4 @@
-/* certgen/file.c - files that are whole or absent. */
-
-#include "certgen/file.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +39,19 @@ int file_slurp(int fd, char *mem, size_t cap, size_t *ret_len)
 	return 0;
 }
 
-static int file_write_all(int fd, struct slice text)
+int file_text(int dir, const char *name, int flags, char *ret, size_t max)
+{
+	CLEANUP(file_close)
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | flags);
+	ssize_t n = fd < 0 ? -1 : read(fd, ret, max - 1);
+
+	if (n < 0)
+		return -errno;
+	ret[n] = '\0';
+	return 0;
+}
+
+int file_write(int fd, struct slice text)
 {
 	while (text.len) {
 		ssize_t n = write(fd, text.ptr, text.len);
@@ -67,7 +77,7 @@ static int file_fill(int dir, const char *temp, mode_t mode, struct slice text)
 		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	err = file_write_all(fd, text);
+	err = file_write(fd, text);
 	if (err < 0)
 		return err;
 	if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
