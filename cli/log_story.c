@@ -167,6 +167,23 @@ static void story_unmask(char *rule)
 	}
 }
 
+/* A tunnel; or, to 443, what carries requests for a site. */
+static void story_connect(struct policy_question *q)
+{
+	q->scheme = q->port == 443 ? RULE_HTTPS : RULE_TCP;
+	q->method = SLICE("GET");
+}
+
+/* No request yet. A method is then the type of a DNS query, and who asks for a
+ * name will want to speak to it.
+ */
+static void story_name(struct policy_question *q)
+{
+	q->scheme = RULE_HTTPS;
+	q->port = 443;
+	q->method = slice_of(NULL, 0);
+}
+
 void log_story_rule(const struct query_row *row, bool whole,
 		    char ret[STORY_RULE_MAX])
 {
@@ -183,14 +200,10 @@ void log_story_rule(const struct query_row *row, bool whole,
 	if (row->verdict != AUDIT_DENY || row->rule.len || !row->host.len ||
 	    (row->cut && !whole))
 		return;
-	/* No request yet. A method is then the type of a DNS query, and who
-	 * asks for a name will want to speak to it.
-	 */
-	if (!story_scheme(row->scheme, &q.scheme)) {
-		q.scheme = RULE_HTTPS;
-		q.port = 443;
-		q.method = slice_of(NULL, 0);
-	}
+	if (slice_eq(row->method, SLICE("CONNECT")))
+		story_connect(&q);
+	else if (!story_scheme(row->scheme, &q.scheme))
+		story_name(&q);
 	policy_suggest(&q, ret, STORY_RULE_MAX);
 	story_unmask(ret);
 	len = strlen(ret);

@@ -331,6 +331,14 @@ static void to_allow(void **state)
 	row.path = slice_of(NULL, 0);
 	log_story_rule(&row, false, rule);
 	assert_string_equal(rule, "tcp://api.github.com:22");
+	row = denied();
+	row.method = SLICE("CONNECT");
+	row.scheme = row.path = slice_of(NULL, 0);
+	log_story_rule(&row, false, rule);
+	assert_string_equal(rule, "GET https://api.github.com");
+	row.port = 22;
+	log_story_rule(&row, true, rule);
+	assert_string_equal(rule, "tcp://api.github.com:22");
 	/* A type of query is no method of a request. */
 	row = denied();
 	row.kind = AUDIT_DNS;
