@@ -10,8 +10,6 @@
  * policy.
  */
 
-#include <string.h>
-
 #include "base/base.h"
 #include "base/err.h"
 #include "gateway/exchange_impl.h"
@@ -192,8 +190,7 @@ static void permit_ask(struct exchange *ex)
 	char line[ASK_LINE_MAX];
 
 	policy_suggest(&ex->judged.question, line, sizeof(line));
-	if (strlen(line) == sizeof(line) - 1 ||
-	    ex->judged.query.len > ASK_QUERY_MAX) {
+	if (!line[0] || ex->judged.query.len > ASK_QUERY_MAX) {
 		answer_refuse(ex, REFUSAL_UNANSWERED,
 			      SLICE("The operator would have to be asked, but "
 				    "the URL is too long to be shown."));

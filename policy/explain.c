@@ -192,4 +192,6 @@ void policy_suggest(const struct policy_question *q, char *ret, size_t len)
 			text_put_str(&t, "%2a");
 		else
 			text_put_char(&t, q->path.ptr[i]);
+	if (t.cut) /* half a rule is another rule */
+		ret[0] = '\0';
 }

@@ -188,7 +188,8 @@ void policy_explain(const struct policy *p, const struct policy_question *q,
 		    policy_look_fn *look, void *ctx, struct policy_answer *ret);
 
 /* The rule line that would allow exactly this question, as rules.md prints it:
- * "GET https://api.github.com/gists". ret is NUL-terminated and cut to fit.
+ * "GET https://api.github.com/gists". ret is NUL-terminated; empty when there
+ * is no such line, or none of less than len octets.
  */
 void policy_suggest(const struct policy_question *q, char *ret, size_t len);
 

@@ -132,6 +132,30 @@ static void test_portal(void **state)
 	assert_false(j.portal);
 }
 
+/* A path is said whole or not at all, so that the ledger can tell what in it
+ * is a secret; nor is half a rule offered.
+ */
+static void test_denied_long(void **state)
+{
+	char path[1200] = "/no/";
+
+	(void)state;
+	head = (struct http_head){ 0 };
+	memset(path + 4, 'x', sizeof(path) - 5);
+	path[256] = '\0';
+	assert_false(judge("http", "good.example", path, NULL));
+	assert_non_null(memmem(j.detail.ptr, j.detail.len, path, 256));
+	path[256] = 'x';
+	path[257] = '\0';
+	assert_false(judge("http", "good.example", path, NULL));
+	says(j.detail, "No rule of sandbox 'ci' allows GET "
+		       "http://good.example/....");
+	assert_int_equal(j.to_allow.len, 4 + 19 + 257);
+	path[257] = 'x';
+	assert_false(judge("http", "good.example", path, NULL));
+	says(j.to_allow, "");
+}
+
 static void test_denied(void **state)
 {
 	(void)state;
@@ -188,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_names_disagree),
 		cmocka_unit_test(test_portal),
 		cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_denied_long),
 		cmocka_unit_test(test_upgrade_and_connect),
 		cmocka_unit_test(test_no_memory),
 	};
