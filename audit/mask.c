@@ -13,16 +13,6 @@
 
 #define KEY_MAX 64 /* octets of a key, normalised; longer ones are masked */
 
-static inline bool octet_is_digit(char c)
-{
-	return (uint8_t)(c - '0') < 10;
-}
-
-static inline bool octet_is_word(char c)
-{
-	return octet_is_digit(c) || (uint8_t)((c | 0x20) - 'a') < 26;
-}
-
 /* Names of secrets, in lower case and without punctuation: the whole key, its
  * end, or anything within it.
  */
@@ -60,7 +50,7 @@ bool mask_key(struct slice key)
 
 	for (size_t i = 0; i < key.len;) {
 		i += mask_octet(key, i, &c);
-		if (!octet_is_word(c))
+		if (!ascii_is_alnum(c))
 			continue;
 		if (s.len == sizeof(mem))
 			return true;
@@ -170,7 +160,7 @@ static size_t shape_class(char class, struct slice s, size_t i)
 	while (i < s.len) {
 		size_t n = mask_octet(s, i, &c);
 
-		if (!octet_is_digit(c) && (class == '#' || !octet_is_word(c)))
+		if (!ascii_is_digit(c) && (class == '#' || !ascii_is_alnum(c)))
 			break;
 		i += n;
 	}
@@ -211,9 +201,9 @@ static size_t shape_body(const struct shape *sh, struct slice s)
 
 	for (len = 0; len < s.len; len += n, seen++) {
 		n = mask_octet(s, len, &c);
-		if (!octet_is_word(c) && !(web && (c == '-' || c == '_')))
+		if (!ascii_is_alnum(c) && !(web && (c == '-' || c == '_')))
 			break;
-		digit |= octet_is_digit(c);
+		digit |= ascii_is_digit(c);
 		capital |= c >= 'A' && c <= 'Z';
 	}
 	if (seen < sh->least ||
@@ -221,7 +211,7 @@ static size_t shape_body(const struct shape *sh, struct slice s)
 		return 0;
 	for (; len < s.len; len += n) {
 		n = mask_octet(s, len, &c);
-		if (!octet_is_word(c) && (!c || !strchr("-_.~+=", c)))
+		if (!ascii_is_alnum(c) && (!c || !strchr("-_.~+=", c)))
 			break;
 	}
 	return len;
@@ -259,7 +249,7 @@ static size_t token_len(struct slice s, char c, size_t *ret_front)
 size_t mask_token(struct slice s, size_t from, size_t *ret_front,
 		  size_t *ret_len)
 {
-	bool within = from && octet_is_word(s.ptr[from - 1]);
+	bool within = from && ascii_is_alnum(s.ptr[from - 1]);
 	size_t i = from, n;
 	char c;
 
@@ -267,7 +257,7 @@ size_t mask_token(struct slice s, size_t from, size_t *ret_front,
 		bool behind = within;
 
 		n = mask_octet(s, i, &c);
-		within = octet_is_word(s.ptr[i + n - 1]);
+		within = ascii_is_alnum(s.ptr[i + n - 1]);
 		if ((behind && !token_begins_within(s, i)) || !token_first(c))
 			continue;
 		*ret_len = token_len(slice_skip(s, i), c, ret_front);
