@@ -55,21 +55,29 @@ static void answer_put(struct exchange *ex)
 	ex->rsp.end = answer_may_end(ex);
 }
 
-void answer_discard(struct exchange *ex);
+/* What has come of the origin's answer was held, and goes nowhere. */
+static void answer_drop(struct exchange *ex)
+{
+	struct http_flow *rsp = &ex->rsp;
+
+	buf_consume(&rsp->body, buf_len(&rsp->body));
+	rsp->interim = rsp->head = rsp->trailers = NULL;
+	rsp->held = rsp->end = rsp->cut = false;
+}
 
 void answer_refuse(struct exchange *ex, enum refusal_kind kind,
 		   struct slice detail)
 {
 	struct gate *gate = ex->conn->gate;
 
-	assert(!ex->rsp.head);
+	assert(!ex->rsp.head_written);
 	ex->refused = true;
 	ex->refusal = kind;
 	ex->detail = detail;
 	if (kind != REFUSAL_DENIED)
 		ex->judged.reason = refusal_slug(kind);
 	up_cancel(gate, &ex->up, HTTP_FAULT_CANCEL);
-	ex->rsp.interim = NULL;
+	answer_drop(ex);
 	if (!ex->tell.begun)
 		(void)permit_record(ex);
 	tell_count_refusal(gate, ex->conn->sandbox, kind);

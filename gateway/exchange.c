@@ -266,6 +266,7 @@ void exchange_dial(struct exchange *ex)
 {
 	ex->conn->gate->stats->row.allowed++;
 	ex->req.head->authority = ex->judged.authority;
+	ex->rsp.held = true;
 	exchange_set_state(ex, EXCHANGE_DIAL);
 	exchange_wait(ex, TIMER_RESPONSE);
 	exchange_go(ex);
@@ -325,7 +326,7 @@ static void exchange_on_fault(struct exchange *ex)
 			exchange_note_cut(ex, fault);
 		return; /* CLOSED follows */
 	}
-	if (!ex->rsp.head && ex->state != EXCHANGE_REFUSE) {
+	if (ex->state != EXCHANGE_RELAY && ex->state != EXCHANGE_REFUSE) {
 		answer_refuse(ex, exchange_fault_kind(fault),
 			      ex->down.fault_detail);
 		return;
@@ -433,12 +434,10 @@ static void exchange_on_up_fault(struct exchange *ex)
 	}
 	if (!detail.len)
 		detail = slice_str(http_fault_str(fault));
-	ex->rsp.cut = ex->rsp.end = false;
 	(void)refusal_say(&ex->arena, &detail,
 			  "%s at %s broke the answer off: %.*s.",
 			  ex->judged.host.host, ex->up.address, (int)detail.len,
 			  detail.ptr);
-	ex->rsp.head = NULL;
 	answer_refuse(ex, REFUSAL_PROTOCOL, detail);
 }
 
@@ -465,8 +464,10 @@ void exchange_on_post(struct gate *gate, struct loop_ref ref)
 	ex->up.news = 0;
 	if (!permit_response(ex))
 		return;
-	if (ex->rsp.head && ex->state == EXCHANGE_DIAL)
+	if (ex->rsp.head && ex->state == EXCHANGE_DIAL) {
 		exchange_set_state(ex, EXCHANGE_RELAY);
+		ex->rsp.held = false;
+	}
 	if (news & HTTP_NEWS_FAULT) {
 		exchange_on_up_fault(ex);
 		return;

@@ -22,10 +22,10 @@ struct exchange;
  *   JUDGE	the head is whole and the policy is asked
  *   ASK	a rule leaves it to the operator, who has not answered yet;
  *		recorded, and nothing goes upstream
- *   DIAL	allowed and recorded; on its way upstream, no answer yet, so a
- *		clean refusal is still possible
- *   RELAY	the answer's head has come; from here an error can only cut
- *		the line
+ *   DIAL	allowed and recorded; on its way upstream. What comes of an
+ *		answer is held, so a clean refusal is still possible
+ *   RELAY	the answer's head has come and may pass; from here an error can
+ *		only cut the line
  *   REFUSE	sending an answer of our own; upstream gets nothing more
  */
 enum exchange_state {

@@ -420,10 +420,6 @@ bool permit_response(struct exchange *ex)
 			     SLICE("the answer is larger than max-response"));
 		return false;
 	}
-	up_cancel(ex->conn->gate, &ex->up, HTTP_FAULT_CANCEL);
-	buf_consume(&ex->rsp.body, buf_len(&ex->rsp.body));
-	ex->rsp.head = NULL;
-	ex->rsp.cut = ex->rsp.end = false;
 	answer_refuse(ex, REFUSAL_RESPONSE_LARGE, SLICE(""));
 	return false;
 }

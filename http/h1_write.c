@@ -296,7 +296,7 @@ static int write_head(struct h1_writer *w, struct buf *out)
 
 	if (w->flow->head_written)
 		return 1;
-	if (!head)
+	if (!head || w->flow->held)
 		return 0;
 	r = lines_begin(out, head, &l);
 	if (r <= 0)

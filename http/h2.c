@@ -249,8 +249,8 @@ static int h2_respond(struct h2 *h2, struct http_stream *s)
 	for (; out->interim; out->interim = out->interim->next)
 		if (h2_send_fields(h2, s, out->interim, NGHTTP2_FLAG_NONE))
 			return -ENOMEM;
-	if (!out->head)
-		return out->cut ? ERR_CUT : 0;
+	if (!out->head || out->held)
+		return out->cut && !out->held ? ERR_CUT : 0;
 	if (h2_send_head(h2, s) < 0)
 		return -ENOMEM;
 	out->head_written = true;

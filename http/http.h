@@ -95,9 +95,10 @@ struct http_flow {
 	struct http_head *trailers; /* NULL if none */
 	struct buf body;	    /* octets not yet written */
 	uint64_t passed;	    /* body octets ever put in */
-	bool head_written;	    /* set by the writing codec */
-	bool end;  /* nothing more comes; complete once body is empty */
-	bool cut;  /* the source failed: never let it look whole */
+	bool held;	   /* by its owner: the head is not written yet */
+	bool head_written; /* set by the writing codec */
+	bool end;	   /* nothing more comes; complete once body is empty */
+	bool cut;	   /* the source failed: never let it look whole */
 	bool done; /* set by the writing codec: all of it is on the wire */
 };
 

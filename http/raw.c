@@ -194,7 +194,7 @@ static int raw_write(struct http_codec *c, struct buf *out)
 	struct raw *raw = raw_of(c);
 	struct http_stream *s = raw->stream;
 
-	if (raw->dead || !s || s->out_over || !s->out->head)
+	if (raw->dead || !s || s->out_over || !s->out->head || s->out->held)
 		return raw->dead;
 	if (!s->out->head_written && !raw_granted(raw)) {
 		s->in_over = s->out_over = s->out->done = true;

@@ -387,6 +387,44 @@ static void test_max_body_chunked(void **state)
 	(void)close(origin);
 }
 
+/* What must stop an answer comes in one turn with it, and behind it. */
+static void test_at_once(void **state)
+{
+	static const char post[] = "POST / HTTP/1.1\r\nhost: good.example\r\n"
+				   "transfer-encoding: chunked\r\n\r\n";
+	static const struct {
+		const char *rule, *more, *status, *reason;
+	} cases[] = {
+		{ "any http://good.example max-response=4", "1\r\nx\r\n",
+		  "HTTP/1.1 502", "response-too-large" },
+		{ "any http://good.example max-body=4", "5\r\nxxxxx\r\n",
+		  "HTTP/1.1 413", "too-large" },
+		{ "any http://good.example", "zz\r\n", "HTTP/1.1 400",
+		  "malformed" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int client = rig_client();
+		int origin;
+
+		rule(cases[i].rule);
+		rig_send(client, post);
+		origin = rig_accept();
+		rig_expect(origin, "\r\n\r\n");
+		assert_int_equal(send(origin, OK_5, strlen(OK_5), MSG_NOSIGNAL),
+				 (ssize_t)strlen(OK_5));
+		rig_send(client, cases[i].more);
+		rig_expect_end(client);
+		assert_memory_equal(rig.seen, cases[i].status, 12);
+		assert_null(strstr(rig.seen, "hello"));
+		assert_int_equal(rig.rows_len, i + 1);
+		assert_string_equal(rig.rows[i].reason, cases[i].reason);
+		(void)close(client);
+		(void)close(origin);
+	}
+}
+
 static void test_max_response(void **state)
 {
 	int client = rig_client();
@@ -538,6 +576,7 @@ int main(void)
 		TEST(recheck_private),
 		TEST(max_body),
 		TEST(max_body_chunked),
+		TEST(at_once),
 		TEST(max_response),
 		TEST(placeholder),
 		TEST(rate),
