@@ -19,6 +19,7 @@ static const char *const look_phrase[] = {
 	[LOOK_METHOD] = "another method",
 	[LOOK_PATH] = "the path does not match",
 	[LOOK_QUERY] = "the query does not match",
+	[LOOK_SOME] = "the query matches in part",
 	[LOOK_OPAQUE] = "the path matches as sent, but not when decoded",
 	[LOOK_DECODED] = "the path matches when decoded, but not as sent",
 	[LOOK_PARAMS] = "the path matches, but not without its parameters",
@@ -101,10 +102,10 @@ static void explain_with(struct inquiry *in, const struct path *path,
 		const struct policy_rule *r = &in->p->rules[i];
 		const struct rule *rule = r->rule;
 		enum look found = look_at_rule(in, r);
-		bool half = found >= LOOK_OPAQUE && found < LOOK_MATCH;
+		bool half = found >= LOOK_SOME && found < LOOK_MATCH;
 		char mem[SAY_MAX];
 
-		if (found >= LOOK_OPAQUE &&
+		if (found >= LOOK_SOME &&
 		    rule_expired(rule->until_s, rule->verdict, now_s))
 			look(ctx, rule, false, say_expired(rule, now_s, mem));
 		else

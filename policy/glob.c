@@ -378,19 +378,24 @@ static bool pair_match(const struct glob_query *g, struct slice query,
 	return seen;
 }
 
+/* Under one reading. */
+static bool query_match(const struct glob_query *g, struct slice query,
+			bool permit, bool semicolons)
+{
+	for (; g; g = g->next)
+		if (!pair_match(g, query, permit, semicolons))
+			return false;
+	return true;
+}
+
 bool glob_query_match(const struct glob_query *g, struct slice query,
 		      bool permit)
 {
-	const struct glob_query *at;
+	bool plain = query_match(g, query, permit, false);
 
-	for (int semicolons = 0; semicolons <= !permit; semicolons++) {
-		for (at = g; at; at = at->next)
-			if (!pair_match(at, query, permit, semicolons))
-				break;
-		if (!at)
-			return true;
-	}
-	return false;
+	if (plain != permit || slice_find(query, ';') < 0)
+		return plain;
+	return query_match(g, query, permit, true);
 }
 
 int glob_query_new(struct arena *arena, struct slice text,

@@ -67,9 +67,9 @@ bool glob_match(const struct glob *g, const struct path *path,
 /* Does w match whatever n matches? False where it can't be told by segments. */
 bool glob_covers(const struct glob *w, const struct glob *n);
 
-/* Does the query hold every key of the pattern? permit: all values that a key
- * has match. Otherwise one that matches is enough, and ';' is tried as a
- * separator too: what some origin might see must not slip past a deny.
+/* Does the query hold every key of the pattern? Some origins part keys at ';'
+ * too. permit: all values that a key has match, under both readings. Otherwise
+ * one that matches under either is enough.
  */
 bool glob_query_match(const struct glob_query *g, struct slice query,
 		      bool permit);

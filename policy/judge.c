@@ -88,7 +88,11 @@ enum look inquiry_path(const struct inquiry *in, const struct entry *e)
 		return LOOK_PATH;
 	if (e->query && !glob_query_match(e->query, in->q->query,
 					  e->verdict != VERDICT_DENY))
-		return LOOK_QUERY;
+		return e->verdict == VERDICT_ASK &&
+				       glob_query_match(e->query, in->q->query,
+							false)
+			       ? LOOK_SOME
+			       : LOOK_QUERY;
 	if (opaque == decoded)
 		return opaque == bare ? LOOK_MATCH
 		       : opaque	      ? LOOK_PARAMS
@@ -110,7 +114,7 @@ static void look_at(struct findings *f, const struct entry *e)
 	if (inquiry_speaks(f->in, e) != LOOK_MATCH)
 		return;
 	look = inquiry_path(f->in, e);
-	if (look < LOOK_OPAQUE ||
+	if (look < LOOK_SOME ||
 	    rule_expired(e->rule->until_s, e->rule->verdict, f->in->q->now_s))
 		return;
 	whole = look == LOOK_MATCH;

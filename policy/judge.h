@@ -27,6 +27,7 @@ enum look {
 	LOOK_METHOD,
 	LOOK_PATH,
 	LOOK_QUERY,
+	LOOK_SOME,    /* of an ask: some of the query, under some reading */
 	LOOK_OPAQUE,  /* the path matches as sent, not when decoded */
 	LOOK_DECODED, /* the other way round */
 	LOOK_PARAMS,  /* with its parameters, not without */
@@ -45,7 +46,7 @@ void inquiry_init(struct inquiry *in, const struct policy *p,
  */
 enum look inquiry_speaks(const struct inquiry *in, const struct entry *e);
 
-/* The path under its readings, and the query. Below LOOK_OPAQUE it does not
+/* The path under its readings, and the query. Below LOOK_SOME it does not
  * match at all.
  */
 enum look inquiry_path(const struct inquiry *in, const struct entry *e);

@@ -531,6 +531,10 @@ static void test_query(void **state)
 		"allow GET https://h.example/a?service=git-*&v=2",
 		"allow any https://d.example/**",
 		"deny any https://d.example/**?action=delete*",
+		"allow any https://k.example/**",
+		"ask any https://k.example/**?action=delete",
+		"ask any https://o.example/**?action=delete",
+		"allow GET https://p.example/**?q=a%3bb",
 		NULL,
 	};
 	static const struct expect rows[] = {
@@ -549,6 +553,19 @@ static void test_query(void **state)
 		{ "GET https://d.example/a?x=1;action=delete", "deny 3" },
 		{ "GET https://d.example/a?action=x&action=delete", "deny 3" },
 		{ "GET https://d.example/a?actions=delete", "allow 2" },
+		{ "GET https://h.example/a?service=git-x&v=2&x=;v=3",
+		  "deny none" },
+		{ "GET https://h.example/a?service=git-x;y&v=2", "allow 1" },
+		{ "GET https://h.example/a?x=;service=git-x&v=2", "deny none" },
+		{ "GET https://k.example/a?action=delete", "ask 5" },
+		{ "GET https://k.example/a?action=delete&action=x", "ask 5" },
+		{ "GET https://k.example/a?x=1;action=delete", "ask 5" },
+		{ "GET https://k.example/a?action=deletes", "allow 4" },
+		{ "GET https://o.example/a?action=delete", "ask 6" },
+		{ "GET https://o.example/a?action=delete&action=x",
+		  "deny readings" },
+		{ "GET https://p.example/a?q=a%3Bb", "allow 7" },
+		{ "GET https://p.example/a?q=a;b", "deny none" },
 	};
 
 	(void)state;

@@ -86,15 +86,20 @@ static inline int ref_target(const struct ref_rule *r,
 			     const struct ref_question *q)
 {
 	bool socket = q->scheme == RULE_WSS || q->scheme == RULE_WS;
-	bool deny = r->verdict == VERDICT_DENY;
+	bool all, any;
 
 	if (ref_raw(q->scheme))
 		return 3;
 	if (!ref_method(t->method, socket ? "GET" : q->method))
 		return 0;
-	if (!ref_query(t->query, q->query, deny, "&") &&
-	    !(deny && ref_query(t->query, q->query, deny, "&;")))
+	all = ref_query(t->query, q->query, false, "&") &&
+	      ref_query(t->query, q->query, false, "&;");
+	any = ref_query(t->query, q->query, true, "&") ||
+	      ref_query(t->query, q->query, true, "&;");
+	if (r->verdict == VERDICT_ALLOW ? !all : !any)
 		return 0;
+	if (r->verdict == VERDICT_ASK && !all)
+		return ref_readings(t->path, q->path) > 0;
 	return ref_readings(t->path, q->path);
 }
 
