@@ -24,11 +24,12 @@ struct instance {
 };
 
 /* Files below the directories above. */
-#define INSTANCE_LEDGER	 "ledger.db"	 /* state */
-#define INSTANCE_SHIPPED "ship.cursor"	 /* state; while rows are sent away */
-#define INSTANCE_CONFIG	 "penstock.yaml" /* conf */
-#define INSTANCE_PID	 "penstock.pid"	 /* run; locked while `up` runs */
-#define INSTANCE_LOG	 "penstock.log"	 /* run; of one started by `run` */
+#define INSTANCE_LEDGER	 "ledger.db"	  /* state */
+#define INSTANCE_SHIPPED "ship.cursor"	  /* state; while rows are sent away */
+#define INSTANCE_CONFIG	 "penstock.yaml"  /* conf */
+#define INSTANCE_PID	 "penstock.pid"	  /* run; locked while `up` runs */
+#define INSTANCE_KIN	 "processes.lock" /* run; cli/kin.h */
+#define INSTANCE_LOG	 "penstock.log"	  /* run; of one started by `run` */
 
 /* Fill *ret from the environment and the uid. Creates nothing. Returns 0, or
  * -EINVAL / -ENAMETOOLONG with a message on standard error.

@@ -11,7 +11,8 @@
  * depend on it.
  *
  * The processes know each other by sockets and files of the run directory,
- * never by descriptors, so each can be replaced alone.
+ * never by descriptors, so each can be replaced alone. When `up` itself is
+ * killed they end, and the next one waits until they have (cli/kin.h).
  */
 
 #include <errno.h>
@@ -37,6 +38,7 @@
 #include "cli/cli.h"
 #include "cli/inlet.h"
 #include "cli/instance.h"
+#include "cli/kin.h"
 #include "cli/notify.h"
 #include "cli/words.h"
 #include "gateway/control.h"
@@ -91,6 +93,7 @@ struct up {
 	uint64_t started_ms[UP_PROCESSES];
 	int signals;
 	int lock;
+	int kin;
 	bool stopping;
 };
 
@@ -165,6 +168,7 @@ static void up_become(const struct up *u, enum up_process which, int ready,
 	/* A terminal's INT goes to the whole group; only `up` acts on it. */
 	(void)setpgid(0, 0);
 	signals_none();
+	kin_pass(u->kin);
 	if (which == UP_GATEWAY && u->inlet.len &&
 	    inlet_place(&u->inlet, &ready) < 0)
 		_exit(EXIT_BROKEN);
@@ -446,6 +450,9 @@ static int up_prepare(struct up *u)
 				      : err_str(u->lock));
 		return EXIT_BROKEN;
 	}
+	u->kin = kin_take(&u->in);
+	if (u->kin < 0)
+		return EXIT_BROKEN;
 	/* It was in force in an instance that has gone. */
 	(void)unlink(u->good);
 	u->good_seen.st_ino = (ino_t)-1;
