@@ -43,16 +43,7 @@ static int request_get(const char *dir, const char *name, char ret[TEXT_MAX])
 
 static bool request_number(const char *text, const char *name, uint64_t *ret)
 {
-	struct slice s = lines_value(text, name);
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] < '0' || s.ptr[i] > '9' || n > UINT64_MAX / 10 - 1)
-			return false;
-		n = n * 10 + (uint64_t)(s.ptr[i] - '0');
-	}
-	*ret = n;
-	return s.len > 0;
+	return slice_number(lines_value(text, name), UINT64_MAX, ret);
 }
 
 int request_write(const char *dir, const struct request *r)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -125,6 +126,25 @@ static inline bool ascii_is_alnum(char c)
 	char low = ascii_lower(c);
 
 	return ascii_is_digit(c) || (low >= 'a' && low <= 'z');
+}
+
+/* Decimal digits and nothing else; at most max. */
+static inline bool slice_number(struct slice s, uint64_t max, uint64_t *ret)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		uint64_t digit = (uint64_t)(s.ptr[i] - '0');
+
+		if (!ascii_is_digit(s.ptr[i]) || digit > max ||
+		    n > (max - digit) / 10)
+			return false;
+		n = n * 10 + digit;
+	}
+	if (!s.len)
+		return false;
+	*ret = n;
+	return true;
 }
 
 #endif

@@ -27,6 +27,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/slice.h"
 #include "capture/appliance.h"
 #include "capture/capture.h"
 #include "capture/divert.h"
@@ -312,22 +313,14 @@ static int host_remove(void)
 	return rc ? host_explain("cannot remove the capture", rc) : 0;
 }
 
-static bool host_number(const char *text, long max, long *ret)
+static bool host_number(const char *text, uint64_t *ret)
 {
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(text, &end, 10);
-	if (errno || *end || end == text || n < 1 || n > max)
-		return false;
-	*ret = n;
-	return true;
+	return slice_number(slice_str(text), 65535, ret) && *ret;
 }
 
 static bool host_option(struct host *h, int c, const char *arg)
 {
-	long n;
+	uint64_t n;
 
 	switch (c) {
 	case 'i':
@@ -335,7 +328,7 @@ static bool host_option(struct host *h, int c, const char *arg)
 	case 's':
 		return appliance_add_source(&h->what, arg) == 0;
 	case 'p':
-		if (!host_number(arg, 65535, &n) || n == 53)
+		if (!host_number(arg, &n) || n == 53)
 			return false;
 		h->what.port = (uint16_t)n;
 		return true;
@@ -344,7 +337,7 @@ static bool host_option(struct host *h, int c, const char *arg)
 		return *arg == '/';
 	case 'f':
 	case 'r':
-		if (!host_number(arg, 65535, &n))
+		if (!host_number(arg, &n))
 			return false;
 		*(c == 'f' ? &h->sock : &h->ready_fd) = (int)n;
 		return true;

@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
+#include "base/slice.h"
 #include "capture/attach.h"
 #include "capture/enter.h"
 #include "capture/host.h"
@@ -49,12 +49,9 @@ static bool main_is_host(const char *word)
 
 static bool main_fd(const char *text, int *ret)
 {
-	char *end;
-	long n;
+	uint64_t n;
 
-	errno = 0;
-	n = strtol(text, &end, 10);
-	if (errno || *end || end == text || n < 3 || n > 65535)
+	if (!slice_number(slice_str(text), 65535, &n) || n < 3)
 		return false;
 	*ret = (int)n;
 	return true;

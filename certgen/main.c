@@ -65,14 +65,9 @@ static const char main_usage[] =
 /* A descriptor number, or -1. */
 static int main_fd(const char *text)
 {
-	char *end = NULL;
-	long fd;
+	uint64_t fd;
 
-	errno = 0;
-	fd = strtol(text, &end, 10);
-	if (errno || end == text || *end || fd < 0 || fd > 65535)
-		return -1;
-	return (int)fd;
+	return slice_number(slice_str(text), 65535, &fd) ? (int)fd : -1;
 }
 
 /* Returns 0, 1 (help was asked for and printed) or -EINVAL. */

@@ -204,7 +204,7 @@ static bool answer_options(int argc, char **argv, struct frame_out *out)
 int cmd_answer(int argc, char **argv)
 {
 	static struct frame_out out;
-	unsigned long id = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
+	uint64_t id = 0;
 	bool allow = argc > 2 && !strcmp(argv[2], "allow");
 	int rc;
 
@@ -212,8 +212,8 @@ int cmd_answer(int argc, char **argv)
 		(void)fputs(answer_usage, stdout);
 		return 0;
 	}
-	if (!id || id > UINT32_MAX || argc < 3 ||
-	    (!allow && strcmp(argv[2], "deny") != 0)) {
+	if (argc < 3 || !slice_number(slice_str(argv[1]), UINT32_MAX, &id) ||
+	    !id || (!allow && strcmp(argv[2], "deny") != 0)) {
 		(void)fputs(answer_usage, stderr);
 		return EXIT_USAGE;
 	}

@@ -109,10 +109,9 @@ int cmd_revoke(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	for (int i = 1; i < argc && rc == 0; i++) {
-		char *end;
-		unsigned long id = strtoul(argv[i], &end, 10);
+		uint64_t id;
 
-		if (*end || !id || id > UINT32_MAX) {
+		if (!slice_number(slice_str(argv[i]), UINT32_MAX, &id) || !id) {
 			(void)fprintf(stderr,
 				      "penstock revoke: '%s' is no grant's "
 				      "number; see: penstock grants\n",

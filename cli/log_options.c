@@ -61,12 +61,9 @@ static const char log_usage[] =
 
 static bool parse_count(const char *text, uint32_t max, uint32_t *ret)
 {
-	char *end;
-	unsigned long n;
+	uint64_t n;
 
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (errno || *end || *text < '0' || *text > '9' || n > max)
+	if (!slice_number(slice_str(text), max, &n))
 		return false;
 	*ret = (uint32_t)n;
 	return true;

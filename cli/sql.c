@@ -283,10 +283,9 @@ static bool sql_format(const char *name, enum cells_format *ret)
 
 static bool sql_timeout(const char *text, uint32_t *ret)
 {
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
+	uint64_t n;
 
-	if (*text < '0' || *text > '9' || *end || n > TIMEOUT_MAX) {
+	if (!slice_number(slice_str(text), TIMEOUT_MAX, &n)) {
 		(void)fprintf(stderr,
 			      "penstock sql: --timeout takes seconds, at most "
 			      "%d\n",

@@ -126,19 +126,6 @@ static int grants_write(const struct grants *g)
 	return rc;
 }
 
-static bool grants_number(struct slice s, uint64_t *ret)
-{
-	char text[24], *end;
-
-	if (!s.len || s.len >= sizeof(text))
-		return false;
-	memcpy(text, s.ptr, s.len);
-	text[s.len] = '\0';
-	errno = 0;
-	*ret = strtoull(text, &end, 10);
-	return !*end && !errno;
-}
-
 static bool grants_verdict(struct slice s, enum verdict *ret)
 {
 	for (int v = VERDICT_DENY; v <= VERDICT_ALLOW; v++) {
@@ -183,8 +170,8 @@ static int grants_read_line(struct grants *g, struct slice text,
 	field[GRANT_FIELDS - 1] = text;
 	if (n != GRANT_FIELDS - 1 || !grants_verdict(field[0], &got.verdict) ||
 	    !field[3].len || field[3].len > SANDBOX_NAME_MAX ||
-	    !grants_number(field[4], &got.made_s) ||
-	    !grants_number(field[5], &got.until_s) || !text.len)
+	    !slice_number(field[4], UINT64_MAX, &got.made_s) ||
+	    !slice_number(field[5], UINT64_MAX, &got.until_s) || !text.len)
 		return ERR_SYNTAX;
 	got.answer = slice_eq(field[1], SLICE("answer"));
 	got.kept = slice_eq(field[2], SLICE("kept"));

@@ -64,13 +64,9 @@ static_assert(ARRAY_SIZE(wait_name) == GATE_TIMERS, "a wait without a name");
 static bool main_wait(struct options *o, const char *text)
 {
 	const char *eq = strchr(text, '=');
-	char *end;
-	unsigned long ms;
+	uint64_t ms;
 
-	if (!eq)
-		return false;
-	ms = strtoul(eq + 1, &end, 10);
-	if (*end || !ms || ms > 86400000)
+	if (!eq || !slice_number(slice_str(eq + 1), 86400000, &ms) || !ms)
 		return false;
 	for (size_t i = 0; i < GATE_TIMERS; i++) {
 		if (slice_eq(slice_str(wait_name[i]),
@@ -84,10 +80,9 @@ static bool main_wait(struct options *o, const char *text)
 
 static bool main_number(const char *text, uint32_t max, uint32_t *ret)
 {
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
+	uint64_t n;
 
-	if (!*text || *end || n > max)
+	if (!slice_number(slice_str(text), max, &n))
 		return false;
 	*ret = (uint32_t)n;
 	return true;

@@ -64,8 +64,7 @@ static void usage(FILE *to)
 
 static bool main_option(struct supervisor *s, int option, const char *value)
 {
-	char *end;
-	long n;
+	uint64_t n;
 
 	switch (option) {
 	case 'c':
@@ -78,9 +77,10 @@ static bool main_option(struct supervisor *s, int option, const char *value)
 		s->ship.run_dir = value;
 		return true;
 	case 'r':
-		n = strtol(value, &end, 10);
+		if (!slice_number(slice_str(value), INT16_MAX, &n))
+			return false;
 		s->ready_fd = (int)n;
-		return end != value && !*end && n >= 0 && n <= INT16_MAX;
+		return true;
 	default:
 		return false;
 	}

@@ -196,7 +196,8 @@ def outweigh(stage):
     bad = stage.penstock("revoke", number, check=False)
     assert bad.returncode == 1 and "no such grant" in bad.stderr, bad
     for words in (("allow", "asker"), ("allow", "asker", "x", "--for", "soon"),
-                  ("answer", "x", "allow"), ("answer", "1", "maybe"),
+                  ("answer", "x", "allow"), ("answer", "1x", "allow"),
+                  ("answer", "1", "maybe"),
                   ("revoke", "x")):
         bad = stage.penstock(*words, check=False)
         assert bad.returncode == 2 and bad.stderr, (words, bad)

@@ -77,12 +77,47 @@ static void test_trim(void **state)
 	}
 }
 
+static void test_number(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t max, n;
+	} good[] = {
+		{ "0", 0, 0 },
+		{ "007", 7, 7 },
+		{ "65535", 65535, 65535 },
+		{ "18446744073709551615", UINT64_MAX, UINT64_MAX },
+	}, bad[] = {
+		{ "", 9, 0 },	     { "1", 0, 0 },	 { "8", 7, 0 },
+		{ "65536", 65535, 0 }, { "100", 99, 0 },	 { "+1", 9, 0 },
+		{ "-1", UINT64_MAX, 0 }, { " 1", 9, 0 }, { "1 ", 9, 0 },
+		{ "1x", 9, 0 },	     { "0x1", 9, 0 },
+		{ "18446744073709551616", UINT64_MAX, 0 },
+		{ "99999999999999999999", UINT64_MAX, 0 },
+	};
+	uint64_t n;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		n = 77;
+		assert_true(
+			slice_number(slice_str(good[i].text), good[i].max, &n));
+		assert_true(n == good[i].n);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		n = 77;
+		assert_false(
+			slice_number(slice_str(bad[i].text), bad[i].max, &n));
+		assert_true(n == 77);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_equality), cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_cut),	 cmocka_unit_test(test_lists),
-		cmocka_unit_test(test_trim),
+		cmocka_unit_test(test_trim),	 cmocka_unit_test(test_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
