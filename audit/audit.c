@@ -2,6 +2,7 @@
 
 #include "audit/audit.h"
 
+#include "audit/text.h"
 #include "base/base.h"
 
 static const char *const kind_name[] = {
@@ -41,4 +42,11 @@ const char *audit_verdict_str(enum audit_verdict v)
 const char *audit_outcome_str(enum audit_outcome o)
 {
 	return o < AUDIT_OUTCOMES ? outcome_name[o] : "unknown";
+}
+
+size_t audit_masked(struct slice s, char *ret, size_t max)
+{
+	bool cut;
+
+	return text_copy(TEXT_PATH, s, ret, max, &cut);
 }

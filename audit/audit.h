@@ -127,6 +127,12 @@ int spool_write(struct spool *s, const struct audit_begin *begin,
  */
 const char *spool_fault(const struct spool *s);
 
+/* Copy s into ret, at most max octets, as a record would show it: secrets
+ * masked, odd octets escaped. For what is written elsewhere, as a log. Returns
+ * how many were written.
+ */
+size_t audit_masked(struct slice s, char *ret, size_t max);
+
 /* Records finished and not yet in SQLite; slots in work. */
 void spool_load(const struct spool *s, uint32_t *ret_waiting,
 		uint32_t *ret_open);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/audit.h"
 #include "base/base.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -20,6 +21,7 @@
 
 #define APPROVE_TIMEOUT_S 60	   /* unless the configuration says another */
 #define APPROVE_FOR_MAX_S 31536000 /* a year */
+#define APPROVE_LOG_MAX	  256	   /* octets of a rule in the log */
 /* A sandbox that comes back after a restart has come by then. */
 #define APPROVE_CLAIM_MS 60000
 
@@ -157,6 +159,16 @@ static int approve_check(struct parent *p, const struct grant *what,
 	return rc;
 }
 
+/* The log is read by more people than the rules are. */
+static void approve_log(const struct member *m, const struct grant *what)
+{
+	char line[APPROVE_LOG_MAX];
+	size_t len = audit_masked(slice_str(what->line), line, sizeof(line));
+
+	log_info("sandbox %s: %s %s", m->name, verdict_str(what->verdict),
+		 log_slice(slice_of(line, len)));
+}
+
 void approve_grant(struct parent *p, struct desk_door *d)
 {
 	struct bytes *b = &p->in.body;
@@ -190,8 +202,7 @@ void approve_grant(struct parent *p, struct desk_door *d)
 		approve_fail(p, d, rc, &err);
 		return;
 	}
-	log_info("sandbox %s: %s %s", m->name, verdict_str(what.verdict),
-		 log_slice(line));
+	approve_log(m, &what);
 	(void)snprintf(phrase, sizeof(phrase), "grant %u", id);
 	approve_settle(p, d, m, phrase);
 }

@@ -98,6 +98,27 @@ def everywhere(stage):
                 yield str(path), path.read_bytes()
 
 
+@outside("a secret in a rule that was given is in no record and no log")
+def given(stage):
+    url = f"https://h2.test/bot7002:AA{SECRET}{SECRET}/send"
+    child = stage.popen(
+        "sh", "-c", f"while [ ! -e go ]; do sleep 0.1; done; curl -sS {url}",
+        options=("--name", "given"), stdout=subprocess.DEVNULL)
+    try:
+        wait_for("the grant", lambda: stage.penstock(
+            "allow", "given", f"GET {url}", check=False).returncode == 0)
+        (stage.project / "go").touch()
+        assert child.wait(timeout=20) == 0
+    finally:
+        child.kill()
+        child.wait()
+    row = stage.row(sandbox="given")
+    assert row["rule"] == "GET https://h2.test/bot7002:***/send", row
+    assert row["status"] == 404 and SECRET not in json.dumps(row), row
+    assert "given: allow GET https://h2.test/bot7002:***/send" in \
+        stage.log("up"), stage.log("up")
+
+
 @outside("a secret that is known by its shape is written nowhere")
 def shapes(stage):
     for target in HIDDEN:

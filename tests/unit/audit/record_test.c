@@ -153,6 +153,7 @@ static void masked_before(void **state)
 		.id = 1, .path = t, .query = t, .user_agent = t, .rule = t
 	};
 	struct audit_end end = { .outcome = AUDIT_DONE, .detail = t };
+	char text[64];
 
 	(void)state;
 	record_begin(&slot, &begin);
@@ -162,6 +163,9 @@ static void masked_before(void **state)
 	assert_int_equal(record_read(&slot, AUDIT_OPEN, &record), 1);
 	assert_true(slice_eq(record.text[RECORD_RULE],
 			     SLICE("/a/glpat-*** \\x0a")));
+	assert_int_equal(audit_masked(t, text, sizeof(text)), 16);
+	assert_memory_equal(text, "/a/glpat-*** \\x0a", 16);
+	assert_int_equal(audit_masked(t, text, 12), 12);
 }
 
 /* A question's answer is the record's verdict, ended or not. */
