@@ -23,7 +23,7 @@ STREAMS = 10
 FAULTS = (OSError, ValueError, IndexError, AssertionError)
 
 log = None
-run = os.urandom(2).hex()                 # so that a second load is another
+run = os.urandom(4).hex()                 # so that a second load is another
 
 
 def note(name, status):

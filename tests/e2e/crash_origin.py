@@ -56,7 +56,10 @@ def requests(sock, note):
 
 def lines(sock, note):
     stream = sock.makefile("rb")
-    note(b"/" + stream.readline().strip())
+    name = stream.readline().strip()
+    if not name:                          # it was killed before it said one
+        return
+    note(b"/" + name)
     sock.sendall(b"ok\n")
     while piece := stream.read1(65536):
         sock.sendall(piece)

@@ -21,6 +21,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -105,6 +106,13 @@ def wait_for(what, probe, timeout_s=10):
             return got
         time.sleep(0.05)
     raise TimeoutError(f"{what}: not within {timeout_s} s")
+
+
+def replace_file(path, text):
+    """At once, for readers beside us and threads of ours."""
+    fresh = path.with_suffix(f".{threading.get_ident()}")
+    fresh.write_text(text)
+    fresh.rename(path)
 
 
 def die_with_parent():
@@ -308,10 +316,8 @@ class Stage:
     # -- penstock ---------------------------------------------------------
 
     def write_config(self, text):
-        path = self.dir / "config" / "penstock.yaml"
-        fresh = path.with_suffix(".new")
-        fresh.write_text(text.replace("{dir}", str(self.dir)))
-        fresh.rename(path)
+        replace_file(self.dir / "config" / "penstock.yaml",
+                     text.replace("{dir}", str(self.dir)))
 
     def penstock(self, *argv, check=True, timeout=30, **options):
         """One command; a CompletedProcess with text in stdout, stderr."""
@@ -331,7 +337,7 @@ class Stage:
         if ":" not in policy:
             return policy
         path = self.dir / "policy.yaml"
-        path.write_text(policy)
+        replace_file(path, policy)
         return path
 
     def popen(self, *argv, policy=None, options=(), **more):
