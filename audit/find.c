@@ -55,7 +55,7 @@ static void find_pattern(struct slice s, bool fold, const char *tail,
 		char c = fold ? ascii_lower(s.ptr[i]) : s.ptr[i];
 
 		if (len + 8 > FIND_PATTERN_MAX) {
-			ret[0] = '\0';
+			memcpy(ret, "[", 2); /* "" would ask for nothing */
 			return;
 		}
 		if (c == '[')
@@ -87,6 +87,45 @@ void find_host(struct slice host, char ret[FIND_PATTERN_MAX])
 	find_pattern(host, true, "", ret);
 }
 
+void find_sandbox(struct slice sandbox, char ret[FIND_PATTERN_MAX])
+{
+	find_pattern(sandbox, false, "", ret);
+}
+
+/* ",403,4," as the statement looks into it. */
+static void find_statuses(const struct query_filter *filter,
+			  char ret[8 * QUERY_STATUSES])
+{
+	size_t len = 0;
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < QUERY_STATUSES && filter->status[i]; i++)
+		len += (size_t)snprintf(ret + len, 8, "%s%u,", i ? "" : ",",
+					filter->status[i]);
+}
+
+/* The parameters of the statement, in their order. */
+static void find_bind(const struct query_filter *filter, sqlite3_stmt *stmt)
+{
+	const struct slice exact[] = { filter->client, filter->method,
+				       filter->rule, filter->reason };
+	char pattern[FIND_PATTERN_MAX], statuses[8 * QUERY_STATUSES];
+
+	(void)sqlite3_bind_int(stmt, 1, (int)filter->what);
+	find_host(filter->host, pattern);
+	(void)sqlite3_bind_text(stmt, 2, pattern, -1, SQLITE_TRANSIENT);
+	find_sandbox(filter->sandbox, pattern);
+	(void)sqlite3_bind_text(stmt, 3, pattern, -1, SQLITE_TRANSIENT);
+	for (size_t i = 0; i < ARRAY_SIZE(exact); i++)
+		(void)sqlite3_bind_text(stmt, 4 + (int)i,
+					exact[i].len ? exact[i].ptr : "",
+					(int)exact[i].len, SQLITE_STATIC);
+	find_statuses(filter, statuses);
+	(void)sqlite3_bind_text(stmt, 8, statuses, -1, SQLITE_TRANSIENT);
+	(void)sqlite3_bind_int64(stmt, 9, filter->ends);
+	(void)sqlite3_bind_int64(stmt, 10, filter->kinds);
+}
+
 /* The SELECT of step 1. Parameters are bound whether they are used or not; a
  * condition that is off is true. Returns 0 or as query_fail().
  */
@@ -97,20 +136,20 @@ static int find_facts_select(struct find *f, sqlite3_stmt **ret)
 		" (?1 = 0 OR verdict = 0 OR (?1 = 1 AND outcome IN (2, 3, 5)))"
 		" AND (?2 = '' OR host IN (SELECT id FROM text"
 		" WHERE text GLOB ?2))"
-		" AND (?3 = '' OR sandbox = (SELECT id FROM text"
-		" WHERE text = ?3))"
-		" AND (?4 = '' OR method = (SELECT id FROM text"
+		" AND (?3 = '' OR sandbox IN (SELECT id FROM text"
+		" WHERE text GLOB ?3))"
+		" AND (?4 = '' OR client = (SELECT id FROM text"
 		" WHERE text = ?4))"
-		" AND (?5 = '' OR rule = (SELECT id FROM text WHERE text = ?5))"
-		" AND (?6 = '' OR reason = (SELECT id FROM text"
-		" WHERE text = ?6))"
-		" AND (?7 = 0 OR status = ?7 OR status / 100 = ?7)"
-		" AND (?8 = 0 OR ?8 >> (verdict * 6 + outcome) & 1)"
+		" AND (?5 = '' OR method = (SELECT id FROM text"
+		" WHERE text = ?5))"
+		" AND (?6 = '' OR rule = (SELECT id FROM text WHERE text = ?6))"
+		" AND (?7 = '' OR reason = (SELECT id FROM text"
+		" WHERE text = ?7))"
+		" AND (?8 = '' OR instr(?8, ',' || status || ',')"
+		" OR instr(?8, ',' || (status / 100) || ','))"
+		" AND (?9 = 0 OR ?9 >> (verdict * 6 + outcome) & 1)"
+		" AND (?10 = 0 OR ?10 >> kind & 1)"
 		" ORDER BY id";
-	const struct query_filter *filter = f->filter;
-	const struct slice exact[] = { filter->sandbox, filter->method,
-				       filter->rule, filter->reason };
-	char host[FIND_PATTERN_MAX];
 	int err = query_prepare(f->q, sql, ret);
 
 	static_assert(AUDIT_DENY == 0 && AUDIT_REFUSED == 2 &&
@@ -123,15 +162,7 @@ static int find_facts_select(struct find *f, sqlite3_stmt **ret)
 		      "the numbers in the statement");
 	if (err)
 		return err;
-	find_host(filter->host, host);
-	(void)sqlite3_bind_int(*ret, 1, (int)filter->what);
-	(void)sqlite3_bind_text(*ret, 2, host, -1, SQLITE_TRANSIENT);
-	for (size_t i = 0; i < ARRAY_SIZE(exact); i++)
-		(void)sqlite3_bind_text(*ret, 3 + (int)i,
-					exact[i].len ? exact[i].ptr : "",
-					(int)exact[i].len, SQLITE_STATIC);
-	(void)sqlite3_bind_int(*ret, 7, filter->status);
-	(void)sqlite3_bind_int64(*ret, 8, filter->ends);
+	find_bind(f->filter, *ret);
 	return 0;
 }
 
@@ -399,8 +430,9 @@ int find_rows(struct find *f, uint64_t from, uint64_t to)
 static bool find_names_facts(const struct query_filter *filter)
 {
 	return filter->what != QUERY_ALL || filter->host.len ||
-	       filter->sandbox.len || filter->method.len || filter->rule.len ||
-	       filter->reason.len || filter->status || filter->ends;
+	       filter->sandbox.len || filter->client.len ||
+	       filter->method.len || filter->rule.len || filter->reason.len ||
+	       filter->status[0] || filter->ends || filter->kinds;
 }
 
 int find_begin(struct find *f)

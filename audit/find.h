@@ -60,7 +60,8 @@ int find_scan(struct find *f, uint64_t from, uint64_t to);
 /* Are these among the facts that fit? */
 bool find_wants(const struct find *f, int64_t facts);
 
-/* The filter's host as a pattern of SQLite's GLOB. */
+/* The filter's host or sandbox as a pattern of SQLite's GLOB. */
 void find_host(struct slice host, char ret[FIND_PATTERN_MAX]);
+void find_sandbox(struct slice sandbox, char ret[FIND_PATTERN_MAX]);
 
 #endif

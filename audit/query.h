@@ -17,29 +17,34 @@
 
 enum query_what {
 	QUERY_ALL,
-	QUERY_TROUBLED, /* denied, refused, failed, cut, interrupted */
+	QUERY_TROUBLED, /* denied, refused, failed, interrupted; not cut */
 	QUERY_DENIED,	/* verdict deny */
 };
 
 /* A verdict together with an outcome, as a bit. */
 #define QUERY_END(verdict, outcome) (1u << ((verdict)*6 + (outcome)))
 
+#define QUERY_KIND_IS(kind) (1u << (kind))
+#define QUERY_STATUSES	    16
+
 /* Empty slices and zeros ask for nothing. */
 struct query_filter {
 	enum query_what what;
-	uint32_t ends;	   /* QUERY_END() of those asked for */
-	uint64_t since_us; /* wall clock, since 1970; from here */
-	uint64_t until_us; /* before here */
-	uint64_t after_id; /* later rows only */
-	struct slice host; /* exact, or with * and ? anywhere */
-	struct slice sandbox;
+	uint32_t ends;	      /* QUERY_END() of those asked for */
+	uint64_t since_us;    /* wall clock, since 1970; from here */
+	uint64_t until_us;    /* before here */
+	uint64_t after_id;    /* later rows only */
+	struct slice host;    /* exact, or with * and ? anywhere */
+	struct slice sandbox; /* the same */
+	struct slice client;
 	struct slice method;
 	struct slice rule;   /* its text */
 	struct slice reason; /* its slug */
 	struct slice path;   /* how it begins */
-	uint16_t status;     /* 403; or 4 for all of 4xx */
-	uint32_t limit;	     /* at most so many; 0: QUERY_ROWS_MAX */
-	bool first;	     /* of more than limit the oldest, not the newest */
+	uint32_t kinds;	     /* QUERY_KIND_IS() of those asked for */
+	uint16_t status[QUERY_STATUSES]; /* any of 403; 4 for all of 4xx; … */
+	uint32_t limit; /* at most so many; 0: QUERY_ROWS_MAX */
+	bool first;	/* of more than limit the oldest, not the newest */
 };
 
 /* Slices are valid until the next call. What is not known is empty or 0. */

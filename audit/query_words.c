@@ -78,21 +78,24 @@ int query_word_next(struct query *q, struct slice *ret)
 
 int query_occurs(struct query *q, enum query_key key, struct slice word)
 {
-	char sql[200], host[FIND_PATTERN_MAX];
+	bool glob = key == QUERY_HOST || key == QUERY_SANDBOX;
+	char sql[200], pattern[FIND_PATTERN_MAX];
 	sqlite3_stmt *stmt;
 	int n, err;
 
 	(void)snprintf(sql, sizeof(sql),
 		       "SELECT 1 FROM facts WHERE %s IN (SELECT id FROM text"
 		       " WHERE text %s ?) LIMIT 1",
-		       query_key_str(key), key == QUERY_HOST ? "GLOB" : "=");
+		       query_key_str(key), glob ? "GLOB" : "=");
 	err = query_prepare(q, sql, &stmt);
 	if (err)
 		return err;
-	if (key == QUERY_HOST) {
-		find_host(word, host);
-		word = slice_str(host);
-	}
+	if (key == QUERY_HOST)
+		find_host(word, pattern);
+	else if (glob)
+		find_sandbox(word, pattern);
+	if (glob)
+		word = slice_str(pattern);
 	(void)sqlite3_bind_text(stmt, 1, word.ptr, (int)word.len,
 				SQLITE_STATIC);
 	n = sqlite3_step(stmt) == SQLITE_ROW;

@@ -116,6 +116,17 @@ static void words_verdicts(struct complete *c)
 		(void)complete_print(c, slice_str(log_verdicts[i]), NULL);
 }
 
+static void words_kinds(struct complete *c)
+{
+	for (size_t i = 0; log_kinds[i]; i++)
+		(void)complete_print(c, slice_str(log_kinds[i]), NULL);
+}
+
+static void words_clients(struct complete *c)
+{
+	words_of_ledger(c, QUERY_CLIENT);
+}
+
 static void words_sandboxes(struct complete *c)
 {
 	words_running(c);
@@ -164,6 +175,8 @@ static const struct {
 	{ "log", "--group-by", NULL, words_keys },
 	{ "log", "--columns", NULL, words_columns },
 	{ "log", "--verdict", NULL, words_verdicts },
+	{ "log", "--kind", NULL, words_kinds },
+	{ "log", "--client", NULL, words_clients },
 	{ "log", "--reason", NULL, words_reasons },
 	{ "log", "--rule", NULL, words_rules },
 	{ "log", "--sandbox", NULL, words_sandboxes },

@@ -85,8 +85,8 @@ static bool hint_filters(struct query *q, const struct query_filter *f)
 		struct slice word;
 	} all[] = {
 		{ QUERY_SANDBOX, f->sandbox }, { QUERY_HOST, f->host },
-		{ QUERY_METHOD, f->method },   { QUERY_REASON, f->reason },
-		{ QUERY_RULE, f->rule },
+		{ QUERY_CLIENT, f->client },   { QUERY_METHOD, f->method },
+		{ QUERY_REASON, f->reason },   { QUERY_RULE, f->rule },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
@@ -98,8 +98,8 @@ static bool hint_filters(struct query *q, const struct query_filter *f)
 static bool log_is_filtered(const struct query_filter *f)
 {
 	return f->host.len || f->sandbox.len || f->method.len || f->path.len ||
-	       f->rule.len || f->reason.len || f->status || f->ends ||
-	       f->since_us || f->until_us;
+	       f->rule.len || f->reason.len || f->client.len || f->status[0] ||
+	       f->kinds || f->ends || f->since_us || f->until_us;
 }
 
 void log_hint(struct query *q, const struct log_options *o)

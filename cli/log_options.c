@@ -31,10 +31,12 @@ static const char log_usage[] =
 	"                    or with Z), and times as they are printed\n"
 	"  --until WHEN      the same, for the end\n"
 	"  --host HOST       this host; * and ? stand for anything\n"
-	"  --sandbox NAME    this sandbox\n"
+	"  --sandbox NAME    this sandbox; * and ? as above\n"
+	"  --client ADDRESS  this client\n"
+	"  --kind KIND,…     request, tunnel, dns, handshake, protocol\n"
 	"  --method METHOD   this method\n"
 	"  --path PATH       paths that begin so; * and ? as above\n"
-	"  --status N        this status; 4 or 4xx means 400 to 499\n"
+	"  --status N,…      this status; 4 or 4xx means 400 to 499\n"
 	"  --verdict WORD,…  allow, deny, ask, none, or a word of column "
 	"VERDICT\n"
 	"  --rule TEXT       decided by this rule\n"
@@ -70,17 +72,20 @@ static bool parse_count(const char *text, uint32_t max, uint32_t *ret)
 }
 
 /* "403", "4", "4xx" */
-static bool parse_status(const char *text, uint16_t *ret)
+static bool parse_status(struct slice text, uint16_t *ret)
 {
-	uint32_t n;
+	uint16_t n = 0;
 
-	if (*text >= '1' && *text <= '9' && !strcmp(text + 1, "xx")) {
-		*ret = (uint16_t)(*text - '0');
-		return true;
-	}
-	if (!parse_count(text, 999, &n) || !n || (n > 9 && n < 100))
+	if (text.len == 3 && !memcmp(text.ptr + 1, "xx", 2))
+		text.len = 1;
+	if ((text.len != 1 && text.len != 3) || text.ptr[0] == '0')
 		return false;
-	*ret = (uint16_t)n;
+	for (size_t i = 0; i < text.len; i++) {
+		if (!ascii_is_digit(text.ptr[i]))
+			return false;
+		n = (uint16_t)(n * 10 + text.ptr[i] - '0');
+	}
+	*ret = n;
 	return true;
 }
 
@@ -91,11 +96,13 @@ enum log_option {
 	OPTION_UNTIL,
 	OPTION_HOST,
 	OPTION_SANDBOX,
+	OPTION_CLIENT,
 	OPTION_METHOD,
 	OPTION_PATH,
 	OPTION_RULE,
 	OPTION_REASON,
 	OPTION_STATUS,
+	OPTION_KIND,
 	OPTION_VERDICT,
 	OPTION_LIMIT,
 	OPTION_GROUP_BY,
@@ -131,6 +138,12 @@ const char *const log_verdicts[] = {
 	"cut",	 "broken", "open", "asking", "ok",     NULL,
 };
 
+const char *const log_kinds[] = {
+	"request", "tunnel", "dns", "handshake", "protocol", NULL,
+};
+
+static const char *const no_words[] = { NULL };
+
 static const char *const key_words[] = {
 	"host",		"sandbox", "rule", "reason", "method",	   "status",
 	"verdict",	"outcome", "kind", "client", "user_agent", "scheme",
@@ -153,6 +166,26 @@ static bool take_verdict(struct log_options *o, struct slice word)
 
 	o->filter.ends |= ends;
 	return ends;
+}
+
+static bool take_kind(struct log_options *o, struct slice word)
+{
+	uint32_t kinds = 0;
+
+	for (unsigned int k = 0; k < AUDIT_KINDS; k++)
+		if (name_is(word, audit_kind_str(k)))
+			kinds = QUERY_KIND_IS(k);
+	o->filter.kinds |= kinds;
+	return kinds;
+}
+
+static bool take_status(struct log_options *o, struct slice word)
+{
+	size_t i = 0;
+
+	while (i < QUERY_STATUSES && o->filter.status[i])
+		i++;
+	return i < QUERY_STATUSES && parse_status(word, &o->filter.status[i]);
 }
 
 static bool take_key(struct log_options *o, struct slice word)
@@ -234,6 +267,7 @@ static bool log_text_option(struct query_filter *f, int option,
 	struct slice *const texts[] = {
 		[0] = &f->host,
 		[OPTION_SANDBOX - OPTION_HOST] = &f->sandbox,
+		[OPTION_CLIENT - OPTION_HOST] = &f->client,
 		[OPTION_METHOD - OPTION_HOST] = &f->method,
 		[OPTION_PATH - OPTION_HOST] = &f->path,
 		[OPTION_RULE - OPTION_HOST] = &f->rule,
@@ -257,7 +291,9 @@ static bool log_value_option(struct log_options *o, int option,
 	case OPTION_UNTIL:
 		return log_said(when_parse(value, &f->until_us), value);
 	case OPTION_STATUS:
-		return log_said(parse_status(value, &f->status), value);
+		return log_list(o, value, take_status, "no status", no_words);
+	case OPTION_KIND:
+		return log_list(o, value, take_kind, "no kind", log_kinds);
 	case OPTION_LIMIT:
 		o->limit_given = true;
 		return log_said(parse_count(value, QUERY_ROWS_MAX, &f->limit),
@@ -359,6 +395,8 @@ static int log_read_options(struct log_options *o, int argc, char **argv)
 		{ "until", required_argument, NULL, OPTION_UNTIL },
 		{ "host", required_argument, NULL, OPTION_HOST },
 		{ "sandbox", required_argument, NULL, OPTION_SANDBOX },
+		{ "client", required_argument, NULL, OPTION_CLIENT },
+		{ "kind", required_argument, NULL, OPTION_KIND },
 		{ "method", required_argument, NULL, OPTION_METHOD },
 		{ "path", required_argument, NULL, OPTION_PATH },
 		{ "rule", required_argument, NULL, OPTION_RULE },

@@ -32,8 +32,9 @@ struct log_options {
 	size_t columns_len;	     /* 0: all */
 };
 
-/* The words of --verdict, and NULL. */
+/* The words of --verdict and of --kind, and NULL. */
 extern const char *const log_verdicts[];
+extern const char *const log_kinds[];
 
 /* Returns -1 to go on, else the exit status, with a message where one is due.
  */

@@ -296,6 +296,14 @@ static bool sql_timeout(const char *text, uint32_t *ret)
 	return true;
 }
 
+/* A statement that begins with a comment looks like an option: leave it out. */
+static char *sql_without_comment(char *word)
+{
+	while (!strncmp(word, "-- ", 3))
+		word += strcspn(word, "\n") + (strchr(word, '\n') != NULL);
+	return word;
+}
+
 /* Returns -1 to go on, else the exit status. */
 static int sql_arguments(struct asker *a, int argc, char **argv)
 {
@@ -308,6 +316,8 @@ static int sql_arguments(struct asker *a, int argc, char **argv)
 	int option;
 
 	optind = 0;
+	for (int i = 1; i < argc; i++)
+		argv[i] = sql_without_comment(argv[i]);
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		bool good = option == 'F'   ? sql_format(optarg, &a->format)
 			    : option == 't' ? sql_timeout(optarg, &a->timeout_s)

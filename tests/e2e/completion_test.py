@@ -78,6 +78,8 @@ def values(l):
     assert offered(l, "log", "--verdict", "allow,de") == [
         "allow,deny", "allow,denied"]
     assert offered(l, "log", "--columns", "rule_") == ["rule_where"]
+    assert offered(l, "log", "--kind", "dns,h") == ["dns,handshake"]
+    assert offered(l, "log", "--client", "1") == ["10.7.0.9"]
     assert len(offered(l, "log", "show", "")) == 5
     assert "npm" in offered(l, "run", "--policy", "")
     assert offered(l, "allow", "al") == ["alice"]

@@ -209,6 +209,12 @@ def filters(l):
     assert paths("--verdict", "none") == ["other.test"]
     assert paths("--status", "5xx") == paths("--status", "5") == ["old.test"]
     assert paths("--status", "421") == ["other.test"]
+    assert paths("--status", "4xx,502") == [
+        "gists.test", "api.test", "old.test", "other.test"]
+    assert paths("--sandbox", "al*") == ["gists.test"]
+    assert len(paths("--sandbox", "*")) == len(
+        paths("--client", "10.7.0.9")) == 7
+    assert paths("--kind", "dns,tunnel") == ["nowhere.test"]
     assert paths("--path", "/up") == ["api.test"]
     assert paths("--path", "*te/x") == ["api.test"]
     assert paths("--reason", "no-rule") == ["gists.test", "nowhere.test"]
@@ -329,7 +335,11 @@ def near(l):
             (("--columns", "hots"), 2, "did you mean 'host'?"),
             (("--color", "alwys"), 2, "did you mean 'always'?"),
             (("--since", "tomorrow"), 2, "cannot read tomorrow"),
-            (("--status", "40"), 2, "cannot read 40"),
+            (("--status", "40"), 2, "no status '40'"),
+            (("--status", "403,4x"), 2, "no status '4x'"),
+            (("--kind", "dsn"), 2, "no kind 'dsn'; did you mean 'dns'?"),
+            (("--client", "10.7.0.8"), 1, "did you mean '10.7.0.9'?"),
+            (("--sandbox", "al?"), 1, "no sandbox 'al?'"),
             (("--limit", "-1"), 2, "cannot read -1"),
             (("--stats", "--format", "csv"), 2, "use --format json"),
             (("--follow", "--stats"), 2, "--follow shows rows"),
@@ -413,6 +423,8 @@ def sql(l):
         "a,b,c\n1,,\"'=x\"\n"
     assert json.loads(l.run("sql", "--format", "json",
                             "SELECT 1.5 a, 'x' b")) == [{"a": 1.5, "b": "x"}]
+    assert l.run("sql", "-- one\n-- two\nSELECT 1 a", "--format", "csv") == \
+        l.run("sql", "--format=csv", "SELECT 1 a -- one\n")
     with open(l.dir / "in.sql", "w+", encoding="utf-8") as f:
         f.write("SELECT 1 a; -- one\nSELECT 2 a;")
         f.seek(0)

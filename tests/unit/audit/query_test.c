@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "audit/find.h"
 #include "audit/query.h"
 #include "base/base.h"
 #include "base/clock.h"
@@ -147,8 +148,6 @@ static void filters(void **state)
 	EXPECT(f, q, false);
 	q = (struct query_filter){ .sandbox = SLICE("a") };
 	EXPECT(f, q, i % 2);
-	q = (struct query_filter){ .sandbox = SLICE("*") };
-	EXPECT(f, q, false);
 	q = (struct query_filter){ .method = SLICE("POST"),
 				   .what = QUERY_DENIED };
 	EXPECT(f, q, i % 3 == 0 && is_denied(i));
@@ -158,9 +157,9 @@ static void filters(void **state)
 				   .host = SLICE("h2.test") };
 	EXPECT(f, q,
 	       (i % 30 == 1 || (i % 30 >= 10 && i % 30 < 20)) && i % 7 == 2);
-	q = (struct query_filter){ .status = 403 };
+	q = (struct query_filter){ .status = { 403 } };
 	EXPECT(f, q, is_denied(i));
-	q = (struct query_filter){ .status = 5 };
+	q = (struct query_filter){ .status = { 5 } };
 	EXPECT(f, q, is_failed(i));
 	q = (struct query_filter){ .reason = SLICE("no-rule") };
 	EXPECT(f, q, is_denied(i));
@@ -180,6 +179,50 @@ static void filters(void **state)
 	EXPECT(f, q, i > 2000);
 	q = (struct query_filter){ .until_us = 1 };
 	EXPECT(f, q, false);
+}
+
+/* Patterns, and several of a kind. */
+static void several(void **state)
+{
+	struct fixture *f = *state;
+	struct query_filter q;
+
+	seed(f);
+	q = (struct query_filter){ .sandbox = SLICE("?") };
+	EXPECT(f, q, true);
+	q = (struct query_filter){ .sandbox = SLICE("[a]*") };
+	EXPECT(f, q, false);
+	q = (struct query_filter){ .sandbox = SLICE("A") };
+	EXPECT(f, q, false);
+	q = (struct query_filter){ .status = { 404, 403, 5 } };
+	EXPECT(f, q, is_denied(i) || is_failed(i));
+	q = (struct query_filter){ .kinds = QUERY_KIND_IS(AUDIT_REQUEST) };
+	EXPECT(f, q, true);
+	q = (struct query_filter){ .kinds = QUERY_KIND_IS(AUDIT_DNS) };
+	EXPECT(f, q, false);
+	q = (struct query_filter){ .client = SLICE("10.7.0.9") };
+	EXPECT(f, q, true);
+	q = (struct query_filter){ .client = SLICE("10.7.0.*") };
+	EXPECT(f, q, false);
+}
+
+/* A pattern beyond any text matches nothing, and is not left out. */
+static void longest(void **state)
+{
+	struct fixture *f = *state;
+	static char text[FIND_PATTERN_MAX];
+	struct query_filter q;
+
+	memset(text, 'x', sizeof(text));
+	seed(f);
+	for (size_t len = sizeof(text) - 16; len <= sizeof(text); len++) {
+		q = (struct query_filter){ .host = slice_of(text, len) };
+		EXPECT(f, q, false);
+		q = (struct query_filter){ .sandbox = slice_of(text, len) };
+		EXPECT(f, q, false);
+		q = (struct query_filter){ .path = slice_of(text, len) };
+		EXPECT(f, q, false);
+	}
 }
 
 /* Words of verdict and outcome together. */
@@ -654,7 +697,7 @@ int main(void)
 		T(filters),	 T(fields),	    T(follow),	  T(no_ledger),
 		T(leaves_wal),	 T(pruned_between), T(ends),	  T(groups),
 		T(keys),	 T(occurring),	    T(durations), T(summaries),
-		T(summary_ends),
+		T(summary_ends), T(longest),	    T(several),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
