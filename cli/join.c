@@ -27,7 +27,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -36,6 +35,7 @@
 #include "cli/cli.h"
 #include "cli/limits.h"
 #include "cli/sandbox.h"
+#include "cli/terminal.h"
 #include "cli/words.h"
 
 #define JOIN_NAMESPACES                                                        \
@@ -150,22 +150,14 @@ static int join_wait(pid_t child, const sigset_t *set)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* A shell inside cannot give the terminal back; see sandbox_watch.c. */
-static void join_reclaim(void)
-{
-	(void)signal(SIGTTOU, SIG_IGN);
-	if (tcgetpgrp(STDIN_FILENO) != getpgrp())
-		(void)tcsetpgrp(STDIN_FILENO, getpgrp());
-}
-
 static int join_stay(const char *who, struct words *env, char **const *commands)
 {
-	bool terminal =
-		isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
+	struct terminal terminal;
 	sigset_t set;
 	pid_t child;
 	int status;
 
+	terminal_note(&terminal);
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGCHLD);
 	(void)sigaddset(&set, SIGINT);
@@ -182,8 +174,7 @@ static int join_stay(const char *who, struct words *env, char **const *commands)
 		return EXIT_BROKEN;
 	}
 	status = join_wait(child, &set);
-	if (terminal)
-		join_reclaim();
+	terminal_reclaim(&terminal, status);
 	return status;
 }
 

@@ -26,7 +26,6 @@
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +35,7 @@
 #include "base/signals.h"
 #include "cli/cli.h"
 #include "cli/roster.h"
+#include "cli/terminal.h"
 
 #define WATCH_KNOCK_MS	200  /* between attempts at a door that is closed */
 #define WATCH_ANSWER_MS 5000 /* for the answer to ADD */
@@ -43,13 +43,11 @@
 struct watch {
 	const struct sandbox *sb;
 	struct sandbox_child *child;
-	int rules;     /* borrowed */
-	int door;      /* -1: closed */
-	int signals;   /* signalfd */
-	int command;   /* pidfd of the command, once it has started; -1 */
-	bool terminal; /* we were in its foreground */
-	struct termios modes;
-	bool modes_known;
+	int rules;   /* borrowed */
+	int door;    /* -1: closed */
+	int signals; /* signalfd */
+	int command; /* pidfd of the command, once it has started; -1 */
+	struct terminal terminal;
 	struct roster entry; /* as ps, exec and stop find us */
 };
 
@@ -275,31 +273,6 @@ static int watch_signals(struct watch *w)
 	return MIN(w->signals, 0);
 }
 
-static void watch_terminal(struct watch *w)
-{
-	w->terminal =
-		isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
-	w->modes_known = w->terminal && tcgetattr(STDIN_FILENO, &w->modes) == 0;
-}
-
-/* A shell inside takes the terminal's foreground for itself and cannot give
- * it back: outside its pid namespace there is nobody, as it sees it. A command
- * that was killed also leaves the terminal's modes behind.
- */
-static void watch_reclaim(const struct watch *w, int status)
-{
-	void (*old)(int);
-
-	if (!w->terminal)
-		return;
-	old = signal(SIGTTOU, SIG_IGN);
-	if (tcgetpgrp(STDIN_FILENO) != getpgrp())
-		(void)tcsetpgrp(STDIN_FILENO, getpgrp());
-	if (w->modes_known && status > 128)
-		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &w->modes);
-	(void)signal(SIGTTOU, old);
-}
-
 static int watch_enlist(struct watch *w)
 {
 	struct roster *r = &w->entry;
@@ -361,12 +334,12 @@ static int watch_until_end(struct watch *w)
 
 	if (rc)
 		return watch_fail(w, rc);
-	watch_terminal(w);
+	terminal_note(&w->terminal);
 	rc = watch_let_go(w);
 	if (rc)
 		return watch_fail(w, rc);
 	status = watch_loop(w);
-	watch_reclaim(w, status);
+	terminal_reclaim(&w->terminal, status);
 	return status;
 }
 

@@ -6,6 +6,7 @@ import pty
 import shutil
 import signal
 import subprocess
+import termios
 import time
 
 from harness import CONFIG, command, main, outside, wait_for
@@ -80,6 +81,26 @@ def descriptors(stage):
             cwd=stage.project, stderr=subprocess.PIPE, text=True, timeout=20)
         assert run.returncode == 0 or "Too many open files" in run.stderr, (
             limit, run)
+
+
+@outside("a command that is killed leaves no terminal in a mode of its own")
+def modes(stage):
+    policy, script = str(stage.policy_file()), "stty raw -echo; kill -9 $$"
+    holder = stage.popen("sleep", "60", options=("--name", "modes"))
+    wait_for("a sandbox to enter", lambda: stage.penstock(
+        "exec", "modes", "true", check=False).returncode == 0)
+    for argv in (["run", "--policy", policy], ["exec", "modes"]):
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.chdir(stage.project)
+            os.execve(stage.bin / "penstock", [
+                "penstock", *argv, "--", "sh", "-c", script], stage.env)
+        before = termios.tcgetattr(fd)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 137, argv
+        assert termios.tcgetattr(fd) == before, argv
+        os.close(fd)
+    holder.kill()
+    holder.wait()
 
 
 @outside("the terminal hangs up: the command ends with its session's leader")
