@@ -15,11 +15,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "audit/drain.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 
@@ -32,22 +32,6 @@
 #define SUM_MS	      10000 /* between looks for rows to sum up */
 #define REQUEST_MS    200   /* between looks */
 #define PATH_LEN_MAX  512
-
-static uint64_t upkeep_wall_us(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static uint64_t upkeep_boot_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 static void upkeep_warn(const struct upkeep *u, const char *doing)
 {
@@ -66,7 +50,7 @@ static int upkeep_seal(struct upkeep *u, uint64_t now_ms)
 	if (!u->caught_up || now_ms < u->seal_due_ms)
 		return 0;
 	began = spent_begin(spent);
-	n = store_seal(u->store, upkeep_wall_us(), STORE_SEAL_ROWS);
+	n = store_seal(u->store, clock_us(CLOCK_REALTIME), STORE_SEAL_ROWS);
 	spent_end(spent, began, SPENT_SEAL);
 	if (n < 0)
 		upkeep_warn(u, "sealing rows");
@@ -85,7 +69,7 @@ static int upkeep_sign(struct upkeep *u, uint64_t now_ms)
 	if (now_ms < u->sign_due_ms)
 		return 0;
 	began = spent_begin(spent);
-	n = store_checkpoint(u->store, upkeep_wall_us());
+	n = store_checkpoint(u->store, clock_us(CLOCK_REALTIME));
 	spent_end(spent, began, SPENT_SEAL);
 	if (n < 0)
 		upkeep_warn(u, "signing a checkpoint");
@@ -119,7 +103,8 @@ static int upkeep_take_away(struct upkeep *u, const struct store_limits *limits,
 {
 	struct spent *spent = store_spent(u->store);
 	bool began = spent_begin(spent);
-	int n = store_prune(u->store, limits, upkeep_wall_us(), rows_max);
+	int n = store_prune(u->store, limits, clock_us(CLOCK_REALTIME),
+			    rows_max);
 
 	spent_end(spent, began, SPENT_PRUNE);
 	return n;
@@ -131,7 +116,8 @@ static int upkeep_take_away(struct upkeep *u, const struct store_limits *limits,
 static struct store_limits upkeep_limits(struct upkeep *u)
 {
 	struct store_limits limits = u->limits;
-	uint64_t wall_us = upkeep_wall_us(), boot_ms = upkeep_boot_ms();
+	uint64_t wall_us = clock_us(CLOCK_REALTIME);
+	uint64_t boot_ms = clock_ms(CLOCK_BOOTTIME);
 	uint64_t before_us = wall_us - AGE_DOUBT_MS * 1000, last_us = 0,
 		 ahead_s;
 
@@ -180,7 +166,7 @@ static int upkeep_sum(struct upkeep *u, uint64_t now_ms)
 	if (!u->caught_up || now_ms < u->sum_due_ms)
 		return 0;
 	began = spent_begin(spent);
-	n = store_summarise(u->store, upkeep_wall_us());
+	n = store_summarise(u->store, clock_us(CLOCK_REALTIME));
 	spent_end(spent, began, SPENT_SUM);
 	if (n < 0)
 		upkeep_warn(u, "summing up rows");
@@ -269,7 +255,7 @@ int upkeep_turn(struct upkeep *u, int entered, uint64_t now_ms)
 
 void upkeep_end(struct upkeep *u)
 {
-	uint64_t wall_us = upkeep_wall_us();
+	uint64_t wall_us = clock_us(CLOCK_REALTIME);
 	int n;
 
 	if (!u->caught_up)

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/caps.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -30,9 +31,9 @@
 #include "policy/load.h"
 #include "ship/ship.h"
 
-#define LEDGER_NAME    "ledger.db"
-#define LOCK_NAME      "lock"
-#define MAIN_RESPAWN_S 1 /* between two starts of one sender */
+#define LEDGER_NAME	"ledger.db"
+#define LOCK_NAME	"lock"
+#define MAIN_RESPAWN_MS 1000 /* between two starts of one sender */
 
 struct supervisor {
 	struct ship ship;
@@ -43,7 +44,7 @@ struct supervisor {
 	char ledger[PATH_MAX];
 	pid_t reader;
 	pid_t senders[CONFIG_SHIP_MAX];
-	time_t started_s[CONFIG_SHIP_MAX];
+	uint64_t started_ms[CONFIG_SHIP_MAX]; /* CLOCK_MONOTONIC */
 	uint32_t generation;
 };
 
@@ -234,7 +235,7 @@ static void main_start_sender(struct supervisor *s, size_t which)
 	pid_t self = getpid();
 	struct ship *ship = &s->ship;
 
-	s->started_s[which] = time(NULL);
+	s->started_ms[which] = clock_ms(CLOCK_MONOTONIC);
 	s->generation++;
 	s->senders[which] = fork();
 	if (s->senders[which])
@@ -255,16 +256,18 @@ static void main_start_sender(struct supervisor *s, size_t which)
 }
 
 /* Start senders that are not there, each not more often than once in
- * MAIN_RESPAWN_S. Returns whether one has to wait.
+ * MAIN_RESPAWN_MS. Returns whether one has to wait.
  */
 static bool main_start_senders(struct supervisor *s)
 {
+	uint64_t now_ms = clock_ms(CLOCK_MONOTONIC);
 	bool waits = false;
 
 	for (size_t i = 0; i < s->ship.dests_len; i++) {
 		if (s->senders[i] > 0)
 			continue;
-		if (time(NULL) - s->started_s[i] <= MAIN_RESPAWN_S)
+		if (s->started_ms[i] &&
+		    now_ms - s->started_ms[i] < MAIN_RESPAWN_MS)
 			waits = true;
 		else
 			main_start_sender(s, i);
