@@ -11,7 +11,7 @@
 
 #define KIN_POLL_MS 20
 #define KIN_TELL_MS 200 /* of a shorter wait nothing is said */
-#define KIN_ASIDE   64	/* cli/inlet.c places descriptors below */
+#define KIN_ASIDE   32	/* cli/inlet.c places descriptors below */
 
 /* Returns a descriptor of the file that is not one of the first, or -errno. */
 static int kin_open(const char *path)

@@ -3,6 +3,7 @@
 is no command's and one line that says what to do."""
 import os
 import pty
+import resource
 import shutil
 import signal
 import subprocess
@@ -81,6 +82,15 @@ def descriptors(stage):
             cwd=stage.project, stderr=subprocess.PIPE, text=True, timeout=20)
         assert run.returncode == 0 or "Too many open files" in run.stderr, (
             limit, run)
+
+
+@outside("64 descriptors are enough, for an instance too")
+def few(stage):
+    own = Own(stage, "few")
+    run = own("run", "--", "true", preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_NOFILE, (64, 64)))
+    assert run.returncode == 0, run
+    own("down")
 
 
 @outside("a command that is killed leaves no terminal in a mode of its own")
