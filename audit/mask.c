@@ -45,17 +45,19 @@ static bool key_has_any(struct slice s)
 bool mask_key(struct slice key)
 {
 	char mem[KEY_MAX];
-	struct slice s = slice_of(mem, 0);
+	struct slice s;
+	size_t len = 0;
 	char c;
 
 	for (size_t i = 0; i < key.len;) {
 		i += mask_octet(key, i, &c);
 		if (!ascii_is_alnum(c))
 			continue;
-		if (s.len == sizeof(mem))
+		if (len == sizeof(mem))
 			return true;
-		mem[s.len++] = ascii_lower(c);
+		mem[len++] = ascii_lower(c);
 	}
+	s = slice_of(mem, len);
 	for (size_t i = 0; i < ARRAY_SIZE(key_whole); i++)
 		if (slice_eq(s, key_whole[i]))
 			return true;
