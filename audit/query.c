@@ -147,6 +147,20 @@ int query_open(const char *ledger_path, struct query **ret)
 	return err;
 }
 
+const char *query_open_str(int err)
+{
+	switch (err) {
+	case -ENOENT:
+		return "no ledger yet; penstock up or penstock run begins one";
+	case ERR_STALE:
+		return "written by a newer version of penstock";
+	case ERR_PROTO:
+		return "this is no ledger of penstock";
+	default:
+		return err_str(err);
+	}
+}
+
 void query_free(struct query **q)
 {
 	if (!*q)

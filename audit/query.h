@@ -125,6 +125,10 @@ struct query;
  * ERR_PROTO (no ledger), -EACCES, or -EIO.
  */
 int query_open(const char *ledger_path, struct query **ret);
+
+/* What query_open() returned, in words. */
+const char *query_open_str(int err);
+
 void query_free(struct query **q);
 
 /* What the last failure was; never NULL. */

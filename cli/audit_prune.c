@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "audit/offline.h"
+#include "audit/query.h"
 #include "audit/request.h"
 #include "audit/sql.h"
 #include "base/base.h"
@@ -72,47 +73,59 @@ static bool prune_option(struct prune *p, int option, const char *value)
 	}
 }
 
-/* The first number that the statement gives; 0 when there is none. */
-static int64_t prune_ask(struct sql *sql, const char *statement)
+/* The only number that the statement gives. */
+static bool prune_ask(struct sql *sql, const char *statement, int64_t *ret)
 {
 	const char *rest;
-	int64_t n = 0;
 
-	if (sql_begin(sql, statement, &rest) == 1 && sql_step(sql) == 1)
-		n = sql_value(sql, 0).integer;
-	return n;
+	if (sql_begin(sql, statement, &rest) != 1 || sql_step(sql) != 1)
+		return false;
+	*ret = sql_value(sql, 0).integer;
+	return true;
 }
 
 /* What would go: whole batches by age, and by size as many rows as make up what
- * is too much.
+ * is too much. False when the ledger can't be read.
  */
-static int prune_dry(const struct prune *p)
+static bool prune_tell(const struct prune *p, struct sql *sql)
 {
 	int64_t cutoff = ((int64_t)time(NULL) - EPOCH_2024 -
 			  (int64_t)MIN(p->keep_s, KEEP_ALL_S));
 	int64_t old, rows, bytes, more = 0;
-	struct sql *sql;
 	char text[200];
-	int err = sql_open(p->path, &sql);
 
-	if (err)
-		return audit_says(EXIT_BROKEN, "%s: %s", p->path, err_str(err));
 	(void)snprintf(text, sizeof(text),
 		       "SELECT sum(rows) FROM batch WHERE last < %" PRId64,
 		       MAX(cutoff, 0) * 1000000 << 12);
-	old = prune_ask(sql, text);
-	rows = prune_ask(sql, "SELECT count(*) FROM record");
-	bytes = prune_ask(sql, "SELECT (page_count - freelist_count) *"
-			       " page_size FROM pragma_page_count,"
-			       " pragma_freelist_count, pragma_page_size");
-	sql_free(&sql);
+	if (!prune_ask(sql, text, &old) ||
+	    !prune_ask(sql, "SELECT count(*) FROM record", &rows) ||
+	    !prune_ask(sql,
+		       "SELECT (page_count - freelist_count) * page_size FROM"
+		       " pragma_page_count, pragma_freelist_count,"
+		       " pragma_page_size",
+		       &bytes))
+		return false;
 	if (rows && bytes > 0 && (uint64_t)bytes > p->bytes_max)
 		more = (int64_t)((double)rows *
 				 (double)((uint64_t)bytes - p->bytes_max) /
 				 (double)bytes);
 	(void)printf("would go: %s%" PRId64 " of %" PRId64 " rows\n",
 		     more > old ? "about " : "", MAX(old, more), rows);
-	return 0;
+	return true;
+}
+
+static int prune_dry(const struct prune *p)
+{
+	struct sql *sql;
+	int err = sql_open(p->path, &sql), rc = 0;
+
+	if (err)
+		return audit_says(EXIT_BROKEN, "%s: %s", p->path,
+				  query_open_str(err));
+	if (!prune_tell(p, sql))
+		rc = audit_says(EXIT_BROKEN, "%s: %s", p->path, sql_error(sql));
+	sql_free(&sql);
+	return rc;
 }
 
 static int prune_done(uint64_t rows, const char *error)

@@ -264,7 +264,8 @@ static int stats_run(const char *given, int format)
 		err = query_open(path, &s.q);
 	if (err) {
 		sql_free(&s.sql);
-		return audit_says(EXIT_BROKEN, "%s: %s", path, err_str(err));
+		return audit_says(EXIT_BROKEN, "%s: %s", path,
+				  query_open_str(err));
 	}
 	if (format == 'c') {
 		rc = stats_checkpoint(&s);

@@ -98,13 +98,9 @@ static int out_end(struct log_out *out)
 
 static const char *log_why(const struct log_reader *r, int err)
 {
-	if (err == ERR_STALE)
-		return "written by a newer version of penstock";
-	if (err == ERR_PROTO)
-		return "this is no ledger of penstock";
 	if (err == ERR_LIMIT)
 		return "too many groups; ask for fewer keys or a shorter time";
-	return r->q && err == -EIO ? query_error(r->q) : err_str(err);
+	return r->q && err == -EIO ? query_error(r->q) : query_open_str(err);
 }
 
 static int log_broken(const struct log_reader *r, int err)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit/query.h"
 #include "audit/sql.h"
 #include "base/base.h"
 #include "base/err.h"
@@ -252,12 +253,7 @@ static int sql_ledger(struct asker *a)
 		return 0;
 	}
 	(void)fprintf(stderr, "penstock sql: %s: %s\n", a->path,
-		      err == -ENOENT	 ? "no ledger yet; penstock up or "
-					   "penstock run begins one"
-		      : err == ERR_STALE ? "written by a newer version of "
-					   "penstock"
-		      : err == ERR_PROTO ? "this is no ledger of penstock"
-					 : err_str(err));
+		      query_open_str(err));
 	return EXIT_BROKEN;
 }
 

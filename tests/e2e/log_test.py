@@ -370,6 +370,28 @@ def statuses(l):
     assert "no ledger of penstock" in l.last.stderr
 
 
+@test("audit says what is wrong with a ledger, and counts none that it can't")
+def bad_ledgers(l):
+    path = l.dir / "bad.db"
+    prune = ("audit", "prune", "--dry-run", "--keep", "1d", "--ledger", path)
+    stats = ("audit", "stats", "--ledger", path)
+    l.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = (l.dir / "ledger.db").read_bytes()
+    page = int.from_bytes(whole[16:18], "big")
+    version = whole[:60] + (99).to_bytes(4, "big") + whole[64:]
+    at = page * (l.db.execute("SELECT rootpage FROM sqlite_schema WHERE"
+                              " name = 'record'").fetchone()[0] - 1)
+    torn = whole[:at] + b"\xff" * page + whole[at + page:]
+    for octets, words in ((b"this is no database", "no ledger of penstock"),
+                          (version, "a newer version of penstock"),
+                          (torn, "malformed")):
+        path.write_bytes(octets)
+        for argv in (prune, stats):
+            assert l.run(*argv, status=3) == "", (argv, l.last)
+            assert words in l.last.stderr, (argv, l.last)
+            assert l.last.stderr.count("\n") == 1, (argv, l.last)
+
+
 def on_terminal(l, argv, env=None, send=()):
     """What a command shows on a terminal; send: (wait for, then type)."""
     pid, fd = pty.fork()
