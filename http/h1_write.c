@@ -73,13 +73,17 @@ static void put_number(struct lines *l, uint64_t n)
 static void put_cookies(struct lines *l, const struct http_head *head,
 			uint32_t first)
 {
+	const char *joint = "";
+
 	put(l, SLICE("cookie: "));
 	for (uint32_t i = first; i < head->fields_len; i++) {
-		if (!slice_eq(head->fields[i].name, SLICE("cookie")))
+		const struct http_field *f = &head->fields[i];
+
+		if (!slice_eq(f->name, SLICE("cookie")) || !f->value.len)
 			continue;
-		if (i > first)
-			put(l, SLICE("; "));
-		put(l, head->fields[i].value);
+		put(l, slice_str(joint));
+		put(l, f->value);
+		joint = "; ";
 	}
 	put_end(l);
 }

@@ -225,7 +225,8 @@ void h2_head_field(struct h2_head *h, const struct h2_field *f)
 }
 
 /* Cookie crumbs, which HPACK likes apart, are one field everywhere else
- * (RFC 9113, 8.2.3). They go where the first one stood.
+ * (RFC 9113, 8.2.3). They go where the first one stood. An empty one is left
+ * out: at the end, the blank of its joint would make the field malformed.
  */
 static void head_join_cookies(struct h2_head *h)
 {
@@ -246,7 +247,7 @@ static void head_join_cookies(struct h2_head *h)
 			head->fields[kept++] = *f;
 			continue;
 		}
-		if (first) {
+		if (len && f->value.len) {
 			text[len++] = ';';
 			text[len++] = ' ';
 		}
@@ -262,8 +263,9 @@ static void head_join_cookies(struct h2_head *h)
 	assert(first); /* there were two crumbs at least */
 	first->value = slice_of(text, len);
 	head->fields_len = kept;
-	/* Each joint costs two octets and saves the cost of a field. */
-	head->bytes -= (h->cookies - 1) * (FIELD_COST + 6 - 2);
+	/* cookie_bytes counts a joint with each crumb. */
+	head->bytes -= (h->cookies - 1) * (FIELD_COST + 6);
+	head->bytes -= h->cookie_bytes - 2 * h->cookies - (uint32_t)len;
 }
 
 /* Both name the same host and port. A port may be left out where it is the

@@ -291,6 +291,18 @@ static void test_cookies(void **state)
 	assert_true(slice_eq(e.in.head->fields[3].name, SLICE("c")));
 	assert_int_equal(e.in.head->bytes, 3 * (1 + 1 + 32) + 6 + 13 + 32);
 	side_done(&side);
+
+	/* Empty ones leave no blank at the end, nor joints. */
+	assert_int_equal(try_request(RIG_GET
+				     " | cookie=> | cookie=>a=1 | "
+				     "cookie=> | cookie=>b=2 | cookie=>",
+				     0, &e, &side),
+			 FATE_ACCEPT);
+	assert_int_equal(e.in.head->fields_len, 1);
+	f = &e.in.head->fields[0];
+	assert_true(slice_eq(f->value, SLICE("a=1; b=2")));
+	assert_int_equal(e.in.head->bytes, 6 + 8 + 32);
+	side_done(&side);
 }
 
 static void test_head_parts(void **state)
