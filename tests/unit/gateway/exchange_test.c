@@ -8,15 +8,24 @@
 #define GET_OTHER "GET /x HTTP/1.1\r\nhost: other.example\r\n\r\n"
 #define OK_5	  "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
 
+/* The client asks for text, whose head comes to an origin; returns that. */
+static int ask(int client, const char *text)
+{
+	int origin;
+
+	rig_send(client, text);
+	origin = rig_accept();
+	rig_expect(origin, "\r\n\r\n");
+	return origin;
+}
+
 static void test_answer(void **state)
 {
 	int client = rig_client();
 	int origin;
 
 	(void)state;
-	rig_send(client, GET);
-	origin = rig_accept();
-	rig_expect(origin, "\r\n\r\n");
+	origin = ask(client, GET);
 	assert_non_null(strstr(rig.seen, "GET / HTTP/1.1\r\n"));
 	assert_non_null(strstr(rig.seen, "host: good.example\r\n"));
 	/* The record stands before the first octet goes upstream. */
@@ -54,9 +63,7 @@ static void test_pipeline_after_refusal(void **state)
 	int origin;
 
 	(void)state;
-	rig_send(client, GET_OTHER GET GET_OTHER);
-	origin = rig_accept();
-	rig_expect(origin, "\r\n\r\n");
+	origin = ask(client, GET_OTHER GET GET_OTHER);
 	rig_send(origin, OK_5);
 	rig_expect(client, "hello");
 	rig_row(0, AUDIT_REFUSED, 403, "no-rule");
@@ -122,9 +129,7 @@ static void test_spool_full_counted(void **state)
 
 	(void)state;
 	rig.spool_full = rig.gate.count_lost = true;
-	rig_send(client, GET);
-	origin = rig_accept();
-	rig_expect(origin, "\r\n\r\n");
+	origin = ask(client, GET);
 	rig_send(origin, OK_5);
 	rig_expect(client, "hello");
 	assert_int_equal(rig.stats->row.lost, 1);
@@ -245,15 +250,11 @@ static void test_origin_gone(void **state)
 	int origin;
 
 	(void)state;
-	rig_send(client, GET);
-	origin = rig_accept();
-	rig_expect(origin, "\r\n\r\n");
+	origin = ask(client, GET);
 	(void)close(origin);
 	rig_expect(client, "HTTP/1.1 502");
 	rig_row(0, AUDIT_FAILED, 502, "upstream-protocol");
-	rig_send(client, GET);
-	origin = rig_accept();
-	rig_expect(origin, "\r\n\r\n");
+	origin = ask(client, GET);
 	rig_send(origin, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhel");
 	(void)close(origin);
 	rig_expect_end(client);
@@ -271,9 +272,7 @@ static void test_retry(void **state)
 	int origin, again;
 
 	(void)state;
-	rig_send(client, GET);
-	origin = rig_accept();
-	rig_expect(origin, "\r\n\r\n");
+	origin = ask(client, GET);
 	rig_send(origin, OK_5);
 	rig_expect(client, "hello");
 	rig_send(client, GET);
@@ -450,9 +449,7 @@ static void test_response_timeout(void **state)
 	int origin;
 
 	(void)state;
-	rig_send(client, GET);
-	origin = rig_accept();
-	rig_expect(origin, "\r\n\r\n");
+	origin = ask(client, GET);
 	rig_pass(601 * 1000);
 	rig_expect(client, "HTTP/1.1 504");
 	rig_row(0, AUDIT_FAILED, 504, "upstream-response-timeout");
@@ -467,9 +464,7 @@ static void test_answer_with_timeout(void **state)
 	int origin;
 
 	(void)state;
-	rig_send(client, GET);
-	origin = rig_accept();
-	rig_expect(origin, "\r\n\r\n");
+	origin = ask(client, GET);
 	assert_int_equal(send(origin, OK_5, strlen(OK_5), 0),
 			 (ssize_t)strlen(OK_5));
 	rig.ahead_ms += 601 * 1000;
@@ -503,9 +498,7 @@ static void test_slow_reader(void **state)
 	int origin;
 
 	(void)state;
-	rig_send(client, GET);
-	origin = rig_accept();
-	rig_expect(origin, "\r\n\r\n");
+	origin = ask(client, GET);
 	big_answer(origin);
 	assert_int_equal(rig.gate.exchanges.count, 1);
 	rig_pass(3601 * 1000);
