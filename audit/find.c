@@ -29,13 +29,6 @@
 #define EPOCH_2024_US 1704067200000000ull
 #define STRETCHES_MAX 65536u /* looked at in one run; four billion rows */
 
-static int compare_u64(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static uint64_t id_at(uint64_t wall_us)
 {
 	if (wall_us <= EPOCH_2024_US)
@@ -204,7 +197,7 @@ bool find_wants(const struct find *f, int64_t facts)
 
 	return f->any_facts ||
 	       (f->wanted_len && bsearch(&key, f->wanted, f->wanted_len,
-					 sizeof(key), compare_u64));
+					 sizeof(key), ids_compare));
 }
 
 /* The next second, from this one on and not past end, in which the facts
@@ -456,4 +449,17 @@ void find_done(struct find *f)
 	cover_done(&f->cover);
 	free(f->heap);
 	free(f->wanted);
+}
+
+int find_all(struct find *f)
+{
+	int err = query_begin(f->q);
+
+	if (err)
+		return err;
+	err = find_begin(f);
+	if (!err)
+		err = find_rows(f, f->from, f->to);
+	find_done(f);
+	return query_end(f->q, err);
 }

@@ -57,6 +57,9 @@ void find_done(struct find *f);
 int find_rows(struct find *f, uint64_t from, uint64_t to);
 int find_scan(struct find *f, uint64_t from, uint64_t to);
 
+/* From find_begin() to find_done(), in a transaction; all rows that fit. */
+int find_all(struct find *f);
+
 /* Are these among the facts that fit? */
 bool find_wants(const struct find *f, int64_t facts);
 

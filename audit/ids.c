@@ -20,7 +20,7 @@ int ids_add(struct ids *ids, uint64_t id)
 	return 0;
 }
 
-static int compare_u64(const void *a, const void *b)
+int ids_compare(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
@@ -30,7 +30,7 @@ static int compare_u64(const void *a, const void *b)
 bool ids_have(const struct ids *ids, uint64_t id)
 {
 	return ids->len &&
-	       bsearch(&id, ids->mem, ids->len, sizeof(id), compare_u64);
+	       bsearch(&id, ids->mem, ids->len, sizeof(id), ids_compare);
 }
 
 void ids_sort_once(struct ids *ids)
@@ -39,7 +39,7 @@ void ids_sort_once(struct ids *ids)
 
 	if (!ids->len)
 		return;
-	qsort(ids->mem, ids->len, sizeof(*ids->mem), compare_u64);
+	qsort(ids->mem, ids->len, sizeof(*ids->mem), ids_compare);
 	for (size_t i = 1; i < ids->len; i++)
 		if (ids->mem[i] != ids->mem[len])
 			ids->mem[++len] = ids->mem[i];

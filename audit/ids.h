@@ -16,6 +16,9 @@ struct ids {
 /* Returns 0 or -ENOMEM; then nothing was added. */
 int ids_add(struct ids *ids, uint64_t id);
 
+/* For qsort() and bsearch() over uint64_t. */
+int ids_compare(const void *a, const void *b);
+
 /* Is id among them? They are in ascending order. */
 bool ids_have(const struct ids *ids, uint64_t id);
 

@@ -57,17 +57,11 @@ int query_find(struct query *q, const struct query_filter *filter)
 	struct find f = {
 		.q = q, .filter = filter, .take = found_take, .ctx = &found
 	};
-	int err = query_begin(q);
+	int err = find_all(&f);
 
-	if (err)
-		return err;
-	err = find_begin(&f);
-	if (!err)
-		err = find_rows(&f, f.from, f.to);
-	find_done(&f);
 	if (!filter->first)
 		ids_reverse(&q->found);
-	return query_end(q, err);
+	return err;
 }
 
 /* How far `late` goes. */

@@ -380,13 +380,6 @@ static int durations_take(void *ctx, sqlite3_stmt *row)
 	return d->len == d->cap;
 }
 
-static int compare_us(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 int query_durations(struct query *q, const struct query_filter *filter,
 		    uint64_t *ret, size_t len)
 {
@@ -394,15 +387,8 @@ int query_durations(struct query *q, const struct query_filter *filter,
 	struct find f = {
 		.q = q, .filter = filter, .take = durations_take, .ctx = &d
 	};
-	int err = query_begin(q);
+	int err = find_all(&f);
 
-	if (err)
-		return err;
-	err = find_begin(&f);
-	if (!err)
-		err = find_rows(&f, f.from, f.to);
-	find_done(&f);
-	err = query_end(q, err);
-	qsort(ret, d.len, sizeof(*ret), compare_us);
+	qsort(ret, d.len, sizeof(*ret), ids_compare);
 	return err < 0 ? err : (int)d.len;
 }

@@ -61,14 +61,6 @@ static int say_usage(void)
 	return EXIT_USAGE;
 }
 
-static bool is_policy_of_file(const struct config *c, const char *name)
-{
-	for (size_t i = 0; i < config_policies(c); i++)
-		if (!strcmp(config_policy_name(c, i), name))
-			return true;
-	return false;
-}
-
 static bool show_profile(const char *name)
 {
 	for (size_t i = 0; i < config_profiles(); i++) {
@@ -125,7 +117,7 @@ static int show(const char *name, bool json)
 
 	if (rc)
 		return rc;
-	if (!json && !is_policy_of_file(c, name) && show_profile(name))
+	if (!json && !config_has_policy(c, name) && show_profile(name))
 		return 0;
 	return show_rules(c, name, json);
 }

@@ -206,14 +206,6 @@ static bool find_sandbox(const struct config *c, const char *name,
 	return false;
 }
 
-static bool has_policy(const struct config *c, const char *name)
-{
-	for (size_t i = 0; i < config_policies(c); i++)
-		if (!strcmp(config_policy_name(c, i), name))
-			return true;
-	return false;
-}
-
 static int add_policy(const struct config *c, const char *name,
 		      struct ruleset *rs)
 {
@@ -254,14 +246,15 @@ static int compare_sandbox(struct diff *d, const char *name)
 static int compare_policy(struct diff *d, const char *name, bool asked)
 {
 	CLEANUP(ruleset_free) struct ruleset *was = NULL, *now = NULL;
-	bool either = has_policy(d->was, name) || has_policy(d->now, name);
+	bool either = config_has_policy(d->was, name) ||
+		      config_has_policy(d->now, name);
 	int rc = 0;
 
 	if (ruleset_new(&was) < 0 || ruleset_new(&now) < 0)
 		return EXIT_BROKEN;
-	if (has_policy(d->was, name) || (asked && !either))
+	if (config_has_policy(d->was, name) || (asked && !either))
 		rc = add_policy(d->was, name, was);
-	if (!rc && (has_policy(d->now, name) || (asked && !either)))
+	if (!rc && (config_has_policy(d->now, name) || (asked && !either)))
 		rc = add_policy(d->now, name, now);
 	return rc ? rc : compare(d, "policy", name, was, now);
 }
@@ -312,7 +305,7 @@ static int compare_all(struct diff *d)
 		for (size_t i = 0; i < config_policies(sides[s]) && !rc; i++) {
 			const char *name = config_policy_name(sides[s], i);
 
-			if ((!s || !has_policy(d->was, name)) &&
+			if ((!s || !config_has_policy(d->was, name)) &&
 			    !names_policy(d->was, name) &&
 			    !names_policy(d->now, name))
 				rc = compare_policy(d, name, false);

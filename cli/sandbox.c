@@ -10,11 +10,19 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/file.h"
 
 void sandbox_done(struct sandbox *sb)
 {
 	words_done(&sb->binds);
 	words_done(&sb->asked_env);
+}
+
+bool sandbox_is_control(const struct sandbox *sb, const char *path)
+{
+	return words_within(path, sb->in.run_dir) ||
+	       words_within(path, sb->in.state_dir) ||
+	       words_within(path, sb->in.conf_dir);
 }
 
 void sandbox_args_done(struct sandbox_args *args)
@@ -30,22 +38,15 @@ void sandbox_args_done(struct sandbox_args *args)
 int sandbox_memfile(const char *name, const void *data, size_t len)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC);
-	const char *p = data;
 	int rc;
 
 	if (fd < 0)
 		return -errno;
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n <= 0)
-			break;
-		p += n;
-		len -= (size_t)n;
-	}
-	if (!len && lseek(fd, 0, SEEK_SET) == 0)
+	rc = file_write(fd, slice_of(data, len));
+	if (!rc && lseek(fd, 0, SEEK_SET) < 0)
+		rc = -errno;
+	if (!rc)
 		return fd;
-	rc = errno ? -errno : -EIO;
 	(void)close(fd);
 	return rc;
 }

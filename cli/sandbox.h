@@ -62,6 +62,9 @@ struct sandbox_args {
 void sandbox_done(struct sandbox *sb);
 void sandbox_args_done(struct sandbox_args *args);
 
+/* Is path, a real path, in a directory of penstock's own? */
+bool sandbox_is_control(const struct sandbox *sb, const char *path);
+
 /* A file in memory that bubblewrap inherits, or that goes to the gateway; the
  * position is at its start. Returns the descriptor or -errno.
  */

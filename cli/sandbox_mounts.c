@@ -66,17 +66,10 @@ static bool mounts_asked(const struct sandbox *sb, const char *path)
 	return false;
 }
 
-static bool mounts_is_control(const struct sandbox *sb, const char *path)
-{
-	return words_within(path, sb->in.run_dir) ||
-	       words_within(path, sb->in.state_dir) ||
-	       words_within(path, sb->in.conf_dir);
-}
-
 /* Why a path can be bound by nobody's wish. */
 static const char *mounts_never(const struct sandbox *sb, const char *path)
 {
-	if (mounts_is_control(sb, path))
+	if (sandbox_is_control(sb, path))
 		return "it belongs to penstock itself";
 	if (!strcmp(path, "/"))
 		return "it is the whole system";

@@ -66,13 +66,6 @@ static bool tools_is_dir(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static bool tools_is_control(const struct sandbox *sb, const char *path)
-{
-	return words_within(path, sb->in.run_dir) ||
-	       words_within(path, sb->in.state_dir) ||
-	       words_within(path, sb->in.conf_dir);
-}
-
 /* Show path, a real path, unless it is visible already or would show the home
  * directory or all the world.
  */
@@ -80,7 +73,7 @@ static void tools_show(const struct sandbox *sb, struct sandbox_args *args,
 		       const char *path)
 {
 	if (words_cover(&args->bound, path) || words_within(path, sb->cwd) ||
-	    words_within(sb->home, path) || tools_is_control(sb, path) ||
+	    words_within(sb->home, path) || sandbox_is_control(sb, path) ||
 	    !tools_is_dir(path))
 		return;
 	words_add(&args->bound, path);

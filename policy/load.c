@@ -283,6 +283,14 @@ const char *config_policy_name(const struct config *c, size_t i)
 	return c->policies[i].name;
 }
 
+bool config_has_policy(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < config_policies(c); i++)
+		if (!strcmp(config_policy_name(c, i), name))
+			return true;
+	return false;
+}
+
 size_t config_profiles(void)
 {
 	return profiles_len;

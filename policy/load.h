@@ -145,6 +145,7 @@ int config_check_inject(const struct config *c, const struct rule *rule,
 /* The policies that the file names, and the profiles we ship. */
 size_t config_policies(const struct config *c);
 const char *config_policy_name(const struct config *c, size_t i);
+bool config_has_policy(const struct config *c, const char *name);
 size_t config_profiles(void);
 const char *config_profile_name(size_t i);
 struct slice config_profile_text(size_t i);
