@@ -13,7 +13,7 @@
  * fails fails nobody: they wait for that, and a while later it is dialled again.
  *
  * An idle pool stays for what it knows (protocol, session ticket) until
- * ORIGINS_MAX asks for its place.
+ * ORIGINS_MAX asks for its place; the connections that it keeps go with it.
  */
 
 #include "gateway/upstream.h"
@@ -150,6 +150,12 @@ void origins_free(struct origins **os)
 	*os = NULL;
 }
 
+/* Nothing but connections kept for later. */
+static bool origin_quiet(const struct origin *o)
+{
+	return o->idle == o->links_len && !o->wait_head && !o->resolve.query;
+}
+
 static bool origins_evict(struct origins *os)
 {
 	struct origin *o = os->oldest;
@@ -159,7 +165,13 @@ static bool origins_evict(struct origins *os)
 	while (o && !origin_unused(o))
 		o = o->newer;
 	if (!o)
+		o = os->oldest;
+	while (o && !origin_quiet(o))
+		o = o->newer;
+	if (!o)
 		return false;
+	while (o->links)
+		uplink_close(o->links);
 	origin_free(os, o);
 	return true;
 }

@@ -417,6 +417,12 @@ void uplink_on_post(struct gate *gate, struct loop_ref ref)
 		uplink_step(u);
 }
 
+void uplink_close(struct uplink *u)
+{
+	wire_finish(&u->link.wire);
+	uplink_lost(u);
+}
+
 void uplink_on_timer(struct gate *gate, struct loop_ref ref, uint8_t name)
 {
 	struct uplink *u = table_get(&gate->links, ref.index, ref.gen);
@@ -431,8 +437,7 @@ void uplink_on_timer(struct gate *gate, struct loop_ref ref, uint8_t name)
 			uplink_fail(u, REFUSAL_CONNECT_TIMEOUT, "connect to",
 				    "no answer in time");
 	} else { /* TIMER_POOL: nobody needs it */
-		wire_finish(&u->link.wire);
-		uplink_lost(u);
+		uplink_close(u);
 	}
 }
 

@@ -73,6 +73,9 @@ int uplink_submit(struct uplink *u, struct up_request *req);
 /* Take a request back that it has. */
 void uplink_cancel(struct up_request *req, enum http_fault why);
 
+/* Close one that has nothing in work. u is gone afterwards. */
+void uplink_close(struct uplink *u);
+
 /* No new requests; close when those in work are done. */
 void uplink_drain(struct uplink *u);
 

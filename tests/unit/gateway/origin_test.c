@@ -4,6 +4,8 @@
 
 #include "gate_rig.h"
 
+#include <sys/resource.h>
+
 #include "gateway/link.h"
 #include "gateway/uplink.h"
 
@@ -461,6 +463,45 @@ static void test_forget(void **state)
 	(void)close(origin);
 }
 
+/* One sandbox has been everywhere, and its connections are kept: there is a
+ * place for another one.
+ */
+static void test_all_kept(void **state)
+{
+	static struct asker a[100]; /* the listener queues no more */
+	static int origin[ORIGINS_MAX + 1];
+	struct rlimit many;
+	size_t last = 0;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &many), 0);
+	many.rlim_cur = many.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &many), 0);
+	rig.gate.links.max = ARRAY_SIZE(origin);
+	for (size_t i = 0; i < ARRAY_SIZE(origin); i = last) {
+		last = MIN(i + ARRAY_SIZE(a), ARRAY_SIZE(origin));
+		for (size_t k = i; k < last; k++)
+			ask_by(&a[k - i],
+			       (struct origin_key){
+				       .sandbox = k < ORIGINS_MAX ? 1 : 2,
+				       .port = (uint16_t)(k + 1) });
+		for (size_t k = i; k < last; k++)
+			origin[k] = rig_accept();
+		for (size_t k = i; k < last; k++) {
+			rig_expect(origin[k], "\r\n\r\n");
+			(void)send(origin[k], OK_5, strlen(OK_5), MSG_NOSIGNAL);
+		}
+		for (size_t k = i; k < last; k++) {
+			until(&a[k - i], UP_OVER);
+			asker_done(&a[k - i]);
+		}
+	}
+	assert_int_equal(rig.gate.links.count, ORIGINS_MAX);
+	rig_expect_end(origin[0]);
+	for (size_t i = 0; i < ARRAY_SIZE(origin); i++)
+		(void)close(origin[i]);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
 
 int main(void)
@@ -482,6 +523,7 @@ int main(void)
 		TEST(test_nonsense),
 		TEST(test_idle_links),
 		TEST(test_forget),
+		TEST(test_all_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
