@@ -47,6 +47,7 @@ struct watch {
 	int door;    /* -1: closed */
 	int signals; /* signalfd */
 	int command; /* pidfd of the command, once it has started; -1 */
+	int early;   /* the signal that came before; or 0 */
 	struct terminal terminal;
 	struct roster entry; /* as ps, exec and stop find us */
 };
@@ -174,19 +175,20 @@ static void watch_on_child(struct watch *w)
 
 /* Signals that the kernel makes for a terminal reach the command by itself, but
  * for the HUP of one that has gone, which only a session's leader gets. Before
- * the command has started there is nobody to hand one on to.
+ * the command has started there is nobody to hand one on to, and the layers
+ * ignore it.
  */
 static void watch_pass(struct watch *w, const struct signalfd_siginfo *si)
 {
 	bool alone = si->ssi_signo == SIGHUP && getsid(0) == getpid();
 
-	if (si->ssi_code > 0 && !alone)
-		return;
-	if (w->command >= 0)
+	if (w->command < 0) {
+		w->early = (int)si->ssi_signo;
+		(void)kill(w->child->pid, SIGKILL);
+	} else if (si->ssi_code <= 0 || alone) {
 		(void)pidfd_send_signal(w->command, (int)si->ssi_signo, NULL,
 					0);
-	else
-		(void)kill(w->child->pid, SIGKILL);
+	}
 }
 
 /* True when the outermost layer has ended; *ret_status is how. */
@@ -216,7 +218,7 @@ static bool watch_on_signal(struct watch *w, int *ret_status)
 static int watch_status(const struct watch *w, int status)
 {
 	if (!WIFEXITED(status))
-		return 128 + WTERMSIG(status);
+		return 128 + (w->early ? w->early : WTERMSIG(status));
 	if (w->command >= 0)
 		return WEXITSTATUS(status);
 	(void)fprintf(stderr, "penstock run: the command has not run; see: "

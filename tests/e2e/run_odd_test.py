@@ -113,6 +113,30 @@ def modes(stage):
     holder.wait()
 
 
+@outside("Ctrl-C while the sandbox is made: it is not lost")
+def early(stage):
+    slow = stage.dir / "slow-bwrap"
+    slow.mkdir()
+    real, mark = shutil.which("bwrap"), slow / "mark"
+    (slow / "bwrap").write_text(f"#!/bin/sh\ntouch {mark}\nsleep 1\n"
+                                f"exec {real} \"$@\"\n")
+    (slow / "bwrap").chmod(0o755)
+    policy = str(stage.policy_file())
+    for key, sig in ((b"\x03", signal.SIGINT), (b"\x1c", signal.SIGQUIT)):
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.chdir(stage.project)
+            os.execve(stage.bin / "penstock", [
+                "penstock", "run", "--policy", policy, "--", "sleep", "4823"],
+                stage.env | {"PATH": f"{slow}:{stage.env['PATH']}"})
+        wait_for("bubblewrap", mark.exists)
+        mark.unlink()
+        os.write(fd, key)
+        end = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        assert end == 128 + sig and not lives("sleep 4823"), end
+        os.close(fd)
+
+
 @outside("the terminal hangs up: the command ends with its session's leader")
 def hung_up(stage):
     policy = str(stage.policy_file())
