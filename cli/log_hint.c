@@ -111,6 +111,10 @@ void log_hint(struct query *q, const struct log_options *o)
 	if (f->since_us && f->until_us && f->since_us >= f->until_us)
 		(void)fprintf(stderr, "penstock log: --since is not before "
 				      "--until\n");
+	else if (f->path.len && !strchr("/*?", f->path.ptr[0]))
+		(void)fprintf(stderr,
+			      "penstock log: a --path begins with /, or with "
+			      "* for any beginning\n");
 	else if (f->what == QUERY_ALL)
 		(void)fprintf(stderr, log_is_filtered(f) ? "no request fits\n"
 							 : "no requests yet\n");

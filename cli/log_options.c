@@ -13,6 +13,7 @@
 #include "cli/line.h"
 #include "cli/log_hint.h"
 #include "cli/when.h"
+#include "policy/idn.h"
 
 #define LIMIT_DEFAULT 50
 
@@ -260,10 +261,36 @@ static bool log_said(bool good, const char *value)
 	return good;
 }
 
+static bool log_limit_option(struct log_options *o, const char *value)
+{
+	o->limit_given = true;
+	if (parse_count(value, QUERY_ROWS_MAX, &o->filter.limit))
+		return true;
+	(void)fprintf(stderr,
+		      "penstock log: --limit %s: a number up to %d, or 0 for "
+		      "no limit\n",
+		      value, QUERY_ROWS_MAX);
+	return false;
+}
+
+/* The ledger has names of hosts as they go over the wire. */
+static void log_host(struct log_options *o)
+{
+	struct slice *host = &o->filter.host;
+	size_t i = 0, len;
+
+	while (i < host->len && (unsigned char)host->ptr[i] < 0x80)
+		i++;
+	if (i < host->len &&
+	    !idn_to_ascii(*host, o->host, sizeof(o->host), &len))
+		*host = slice_of(o->host, len);
+}
+
 /* The options that take text as it is. */
-static bool log_text_option(struct query_filter *f, int option,
+static bool log_text_option(struct log_options *o, int option,
 			    const char *value)
 {
+	struct query_filter *f = &o->filter;
 	struct slice *const texts[] = {
 		[0] = &f->host,
 		[OPTION_SANDBOX - OPTION_HOST] = &f->sandbox,
@@ -275,6 +302,8 @@ static bool log_text_option(struct query_filter *f, int option,
 	};
 
 	*texts[option - OPTION_HOST] = slice_str(value);
+	if (option == OPTION_HOST)
+		log_host(o);
 	return log_said(*value, "an empty value");
 }
 
@@ -295,9 +324,7 @@ static bool log_value_option(struct log_options *o, int option,
 	case OPTION_KIND:
 		return log_list(o, value, take_kind, "no kind", log_kinds);
 	case OPTION_LIMIT:
-		o->limit_given = true;
-		return log_said(parse_count(value, QUERY_ROWS_MAX, &f->limit),
-				value);
+		return log_limit_option(o, value);
 	case OPTION_VERDICT:
 		return log_list(o, value, take_verdict, "no verdict",
 				log_verdicts);
@@ -311,7 +338,7 @@ static bool log_value_option(struct log_options *o, int option,
 	case OPTION_COLOUR:
 		return log_colour_option(o, value);
 	default:
-		return log_text_option(f, option, value);
+		return log_text_option(o, option, value);
 	}
 }
 
@@ -443,8 +470,10 @@ int log_arguments(struct log_options *o, int argc, char **argv)
 	if (status >= 0)
 		return status;
 	if (optind < argc) {
-		if (strcmp(argv[optind], "show") != 0 || optind + 2 != argc)
+		if (strcmp(argv[optind], "show") != 0)
 			return log_bad_usage("unexpected word ", argv[optind]);
+		if (optind + 2 != argc)
+			return log_bad_usage("show takes one id", "");
 		o->show = argv[optind + 1];
 	}
 	return log_check(o);

@@ -18,6 +18,7 @@ enum log_format {
 
 struct log_options {
 	struct query_filter filter;
+	char host[256]; /* filter's, when it was not ASCII */
 	enum log_format format;
 	bool limit_given;
 	bool follow;

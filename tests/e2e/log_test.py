@@ -150,6 +150,17 @@ def order(l):
                                           "deny")
 
 
+@test("a host may be given as people write it")
+def international(l):
+    l.add(NOON_US - 86400 * 1000000, host="xn--bcher-kva.test", path="/idn")
+    for host in ("bücher.test", "Bücher.test", "xn--bcher-kva.test"):
+        out = l.run("log", "--all", "--host", host, "--columns", "path")
+        assert out == "PATH\n/idn\n", (host, out)
+    l.run("log", "--all", "--host", "bächer.test", status=1)
+    assert "no host 'xn--bcher-gra.test'" in l.last.stderr, l.last
+    forget(l, "/idn")
+
+
 @test("times are read as they are printed")
 def times(l):
     rows = json.loads(l.run("log", "--all", "--format", "json"))
@@ -340,7 +351,10 @@ def near(l):
             (("--kind", "dsn"), 2, "no kind 'dsn'; did you mean 'dns'?"),
             (("--client", "10.7.0.8"), 1, "did you mean '10.7.0.9'?"),
             (("--sandbox", "al?"), 1, "no sandbox 'al?'"),
-            (("--limit", "-1"), 2, "cannot read -1"),
+            (("--limit", "-1"), 2, "or 0 for no limit"),
+            (("--limit", "1000001"), 2, "up to 1000000"),
+            (("--path", "repos"), 1, "a --path begins with /"),
+            (("show",), 2, "show takes one id"),
             (("--stats", "--format", "csv"), 2, "use --format json"),
             (("--follow", "--stats"), 2, "--follow shows rows"),
             (("--follow", "--format", "har"), 2, "use ndjson"),
