@@ -102,9 +102,8 @@ static void print_verdict(const struct policy_question *q,
 		[POLICY_NO_RULE] = "no rule allows it",
 		[POLICY_BAD_PATH] = "the path has no safe reading",
 		[POLICY_READINGS] =
-			"a rule matches the path, but not under all "
-			"readings: as sent, decoded, without "
-			"parameters",
+			"a rule matches, but not under all readings "
+			"of the path and the query",
 		[POLICY_BY_DEFAULT] = "no rule matches, and this is the "
 				      "default",
 	};

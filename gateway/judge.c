@@ -109,7 +109,7 @@ static void judge_say(const struct judge_facts *f, const struct http_head *head,
 	const char *why = j->answer.reason == POLICY_BAD_PATH
 				  ? " (the path has no safe reading)"
 			  : j->answer.reason == POLICY_READINGS
-				  ? " (one reading of the path is not allowed)"
+				  ? " (one reading of it is not allowed)"
 				  : "";
 
 	if (rule && j->answer.reason == POLICY_BY_RULE)
