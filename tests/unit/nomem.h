@@ -10,8 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-static long nomem_left = -1; /* calls until one fails; -1: none does */
-static bool nomem_failed;
+/* Volatile: a compiler that links knows that malloc changes nothing of ours. */
+static volatile long nomem_left = -1; /* calls until one fails; -1: none does */
+static volatile bool nomem_failed;
 
 static bool nomem_now(void)
 {
