@@ -472,6 +472,11 @@ void exchange_on_post(struct gate *gate, struct loop_ref ref)
 		exchange_on_up_fault(ex);
 		return;
 	}
+	if (news & HTTP_NEWS_CLOSED && exchange_raw(ex)) {
+		/* What the origin of a tunnel did not take is not waited for. */
+		buf_consume(&ex->req.body, buf_len(&ex->req.body));
+		ex->req.done = true;
+	}
 	if (news) {
 		exchange_wait(ex, ex->state == EXCHANGE_RELAY ? TIMER_STALL
 							      : TIMER_RESPONSE);
