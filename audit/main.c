@@ -26,7 +26,6 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "audit/drain.h"
@@ -34,10 +33,12 @@
 #include "audit/store.h"
 #include "audit/upkeep.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/jail.h"
 #include "base/log.h"
 #include "base/signals.h"
+#include "base/slice.h"
 
 #define LEDGER_NAME  "ledger.db"
 #define LOCK_NAME    "ledger.lock"
@@ -80,14 +81,6 @@ struct audit {
 	uint64_t status_due_ms;
 };
 
-static uint64_t clock_us(clockid_t id)
-{
-	struct timespec t;
-
-	(void)clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 static bool audit_path(const char *dir, const char *name,
 		       char ret[PATH_LEN_MAX])
 {
@@ -112,19 +105,6 @@ static void usage(FILE *to)
 		    to);
 }
 
-static bool parse_number(const char *text, uint64_t *ret)
-{
-	char *end;
-	unsigned long long n;
-
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (errno || *end || end == text || *text == '-')
-		return false;
-	*ret = n;
-	return true;
-}
-
 static bool audit_option(struct audit *a, int option, const char *value)
 {
 	uint64_t n = 0;
@@ -140,11 +120,13 @@ static bool audit_option(struct audit *a, int option, const char *value)
 		a->instance = value;
 		return true;
 	case 'k':
-		return parse_number(value, &a->upkeep.limits.keep_s);
+		return slice_number(slice_str(value), UINT64_MAX,
+				    &a->upkeep.limits.keep_s);
 	case 'm':
-		return parse_number(value, &a->upkeep.limits.bytes_max);
+		return slice_number(slice_str(value), UINT64_MAX,
+				    &a->upkeep.limits.bytes_max);
 	case 'r':
-		if (!parse_number(value, &n) || n > INT16_MAX)
+		if (!slice_number(slice_str(value), INT16_MAX, &n))
 			return false;
 		a->ready_fd = (int)n;
 		return true;
@@ -363,7 +345,7 @@ static uint32_t audit_pause_ms(const struct audit *a, int n)
 
 static void audit_turn(struct audit *a)
 {
-	uint64_t now_ms = clock_us(CLOCK_MONOTONIC) / 1000;
+	uint64_t now_ms = clock_ms(CLOCK_MONOTONIC);
 	int n;
 
 	if (now_ms >= a->scan_due_ms) {
@@ -416,7 +398,7 @@ static int audit_end(struct audit *a)
 	else
 		upkeep_end(&a->upkeep);
 	a->status_due_ms = 0;
-	audit_status(a, clock_us(CLOCK_MONOTONIC) / 1000);
+	audit_status(a, clock_ms(CLOCK_MONOTONIC));
 	drain_free(&a->drain);
 	store_free(&a->store);
 	return err ? 3 : 0;

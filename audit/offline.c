@@ -13,6 +13,7 @@
 #include "audit/store_private.h"
 #include "audit/upkeep.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/err.h"
 
 #define PATH_LEN_MAX 512
@@ -83,7 +84,7 @@ void offline_close(struct offline **o)
 	struct store *s = (*o)->store;
 
 	if (s) {
-		uint64_t wall_us = store_wall_us();
+		uint64_t wall_us = clock_us(CLOCK_REALTIME);
 
 		while (store_seal(s, wall_us + STORE_SEAL_LAG_US,
 				  STORE_SEAL_ROWS) >= STORE_SEAL_ROWS)
@@ -116,7 +117,7 @@ int offline_prune(struct offline *o, uint64_t keep_s, uint64_t bytes_max,
 
 	*ret_rows = 0;
 	upkeep_shipped(o->dir, &limits);
-	while ((n = store_prune(o->store, &limits, store_wall_us(),
+	while ((n = store_prune(o->store, &limits, clock_us(CLOCK_REALTIME),
 				PRUNE_ROWS)) > 0)
 		*ret_rows += (uint64_t)n;
 	return n;

@@ -2,16 +2,12 @@
 
 #include "audit/spent.h"
 
-#include <time.h>
-
 #include "base/base.h"
+#include "base/clock.h"
 
 static uint64_t spent_now_ns(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 bool spent_begin(struct spent *s)

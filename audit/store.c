@@ -22,13 +22,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "audit/dict.h"
 #include "audit/schema.h"
 #include "audit/store_private.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/id.h"
 
@@ -142,16 +142,8 @@ static int store_schema(struct store *s, const char *instance)
 	n = store_settings(s);
 	if (n)
 		return n;
-	rc = schema_migrate(s->db, instance, store_wall_us());
+	rc = schema_migrate(s->db, instance, clock_us(CLOCK_REALTIME));
 	return rc == SQLITE_OK ? 0 : store_fail(s, "make the tables", rc);
-}
-
-uint64_t store_wall_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 /* Create the file ourselves, so that it is never anybody else's to read;
@@ -245,7 +237,7 @@ int store_begin(struct store *s)
 	int err = store_run(s, s->begin);
 
 	if (!err)
-		s->now_us = store_wall_us();
+		s->now_us = clock_us(CLOCK_REALTIME);
 	spent_end(&s->spent, began, SPENT_INSERT);
 	return err;
 }

@@ -39,6 +39,4 @@ int store_fail(struct store *s, const char *doing, int rc);
 /* Run SQL that gives no rows. Returns 0 or as store_fail(). */
 int store_exec(struct store *s, const char *sql);
 
-uint64_t store_wall_us(void);
-
 #endif

@@ -4,10 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "audit/copy.h"
 #include "audit/verify.h"
+#include "base/clock.h"
 #include "base/id.h"
 #include "cli/audit.h"
 #include "cli/cells.h"
@@ -38,14 +38,6 @@ static const char *verdict_word(const struct verify_report *r)
 	static const char *const words[] = { "intact", "broken", "unsure" };
 
 	return words[r->verdict];
-}
-
-static double seconds_now(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static void verify_json(const struct verify_report *r, const char *path)
@@ -141,7 +133,7 @@ static int verify_run(const char *given, const struct verify_pins *pins,
 {
 	char path[INSTANCE_PATH_MAX];
 	struct verify_report r;
-	double began = seconds_now();
+	uint64_t began = clock_us(CLOCK_MONOTONIC);
 
 	if (!audit_path(given, path))
 		return EXIT_USAGE;
@@ -152,7 +144,8 @@ static int verify_run(const char *given, const struct verify_pins *pins,
 	if (json)
 		verify_json(&r, path);
 	else
-		verify_text(&r, path, seconds_now() - began);
+		verify_text(&r, path,
+			    (double)(clock_us(CLOCK_MONOTONIC) - began) / 1e6);
 	if (r.verdict == VERIFY_UNSURE)
 		return EXIT_USAGE;
 	return r.verdict == VERIFY_BROKEN ? EXIT_NO : 0;
