@@ -163,8 +163,8 @@ static void masked_before(void **state)
 	assert_int_equal(record_read(&slot, AUDIT_OPEN, &record), 1);
 	assert_true(slice_eq(record.text[RECORD_RULE],
 			     SLICE("/a/glpat-*** \\x0a")));
-	assert_int_equal(audit_masked(t, text, sizeof(text)), 16);
-	assert_memory_equal(text, "/a/glpat-*** \\x0a", 16);
+	assert_int_equal(audit_masked(t, text, sizeof(text)), 17);
+	assert_memory_equal(text, "/a/glpat-*** \\x0a", 17);
 	assert_int_equal(audit_masked(t, text, 12), 12);
 }
 
