@@ -205,7 +205,7 @@ def unit_tests(build, plain):
         name = f"{source.parent.name}_{source.stem}"
         where = plain if plain and name in PLAIN_ONLY else build
         yield Program(f"unit/{source.parent.name}/{source.stem}",
-                      [where / "tests" / name], 60, tap=True)
+                      [where / "tests" / name], 120, tap=True)
 
 
 def fuzzers(build):
