@@ -177,7 +177,8 @@ static void drain_add(struct drain *d, const char *name)
 	sp = calloc(1, sizeof(*sp));
 	if (!sp)
 		return;
-	(void)snprintf(sp->name, sizeof(sp->name), "%s", name);
+	(void)snprintf(sp->name, sizeof(sp->name), "%.*s", NAME_LEN_MAX - 1,
+		       name);
 	err = spool_reader_open(d->dir, name, &sp->reader);
 	if (err) {
 		free(sp);

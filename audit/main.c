@@ -308,9 +308,9 @@ static void audit_status(struct audit *a, uint64_t now_ms)
 		      (unsigned long long)c.bad_records, a->damaged,
 		      (long long)chain.batches, (long long)chain.rows,
 		      (unsigned long long)store_unshipped(a->store));
-	for (int i = 0; i < SPENT_WORKS; i++)
-		(void)fprintf(f, "cpu_%s_us %llu\n", spent_work_str(i),
-			      (unsigned long long)spent_ns(spent, i) / 1000);
+	for (enum spent_work w = 0; w < SPENT_WORKS; w++)
+		(void)fprintf(f, "cpu_%s_us %llu\n", spent_work_str(w),
+			      (unsigned long long)spent_ns(spent, w) / 1000);
 	if (a->retry_ms)
 		(void)fprintf(f, "error %s\n", store_error(a->store));
 	if (!fclose(f))

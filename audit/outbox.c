@@ -275,7 +275,7 @@ static int outbox_read_batch(struct outbox *o, sqlite3_stmt *row,
 static int outbox_fill(struct outbox *o, sqlite3_stmt *row,
 		       struct outbox_at *at, struct outbox_load *load)
 {
-	struct outbox_batch b;
+	struct outbox_batch b = { 0 };
 	int n = 1;
 
 	while (n == 1 && load->rows < load->rows_max) {
