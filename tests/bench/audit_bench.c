@@ -231,7 +231,7 @@ static void bench_spool(const char *dir, struct drain *d)
 			die("the drain fails");
 	}
 	(void)printf("begin and end of a record: %.2f µs of the worker's CPU\n",
-		     spent / ROUNDS / BURST * 1e6);
+		     spent / (double)ROUNDS / (double)BURST * 1e6);
 	spool_close(&s);
 	(void)drain_scan(d);
 	if (drain_all(d, 1))
