@@ -106,8 +106,9 @@ static void judge_say(const struct judge_facts *f, const struct http_head *head,
 	const char *verb = j->answer.verdict == VERDICT_ASK
 				   ? "asks the operator about"
 				   : "denies";
-	const char *why = j->answer.reason == POLICY_BAD_PATH
-				  ? " (the path has no safe reading)"
+	bool bad = j->answer.reason == POLICY_BAD_PATH;
+	const char *why = bad ? ": its path has no safe reading (encodings, "
+				"dots, or more than 128 segments)"
 			  : j->answer.reason == POLICY_READINGS
 				  ? " (one reading of it is not allowed)"
 				  : "";
@@ -124,9 +125,10 @@ static void judge_say(const struct judge_facts *f, const struct http_head *head,
 				  (int)path.len, path.ptr);
 	else
 		(void)refusal_say(a, &j->detail,
-				  "No rule of sandbox '%.*s' allows "
+				  "No rule of sandbox '%.*s' %s "
 				  "%.*s %s://%.*s%.*s%s.",
 				  (int)f->sandbox.len, f->sandbox.ptr,
+				  bad ? "could allow" : "allows",
 				  (int)head->method.len, head->method.ptr,
 				  head->scheme.ptr, (int)head->authority.len,
 				  head->authority.ptr, (int)path.len, path.ptr,

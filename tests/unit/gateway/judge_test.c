@@ -173,6 +173,9 @@ static void test_denied(void **state)
 	says(j.reason, "no-rule");
 	assert_false(judge("https", "good.example", "/%zz", "good.example"));
 	says(j.reason, "bad-path");
+	says(j.detail, "No rule of sandbox 'ci' could allow GET "
+		       "https://good.example/%zz: its path has no safe reading "
+		       "(encodings, dots, or more than 128 segments).");
 	says(j.to_allow, "");
 }
 
