@@ -102,9 +102,9 @@ void spool_close(struct spool **s);
 
 /* Returns 0 and the slot, or -ENOSPC: the owner's share of the slots is taken
  * because audit does not keep up or too much is in flight; the caller refuses
- * the request. An owner may hold four times as many slots as are free: one alone
- * four fifths of them, two 44 % each, and so on; there is always something left
- * for the next one.
+ * the request. An owner may hold four times as many slots as are free: one
+ * alone four fifths of them, two 44 % each, and so on; there is always
+ * something left for the next one.
  */
 int spool_begin(struct spool *s, const struct audit_begin *facts,
 		uint32_t *ret_slot);

@@ -3,12 +3,13 @@
  * Whole batches of the chain (audit/seal.c) go, the oldest first. Age: those
  * whose last id is older than keep_s; and where that says a time to come, as
  * after a while in which the clock was ahead, those after which one was sealed
- * that long ago. Size: while the file without its free
- * pages is larger than bytes_max. A few thousand rows in a transaction, so that
- * the writer's next pass waits milliseconds; and in the same transaction a
- * signed statement takes the place of the batches, so that what is left still
- * has a beginning that can be verified. Rows in no batch stay. Whole pages come free and are used again by new rows; only
- * when more than a tenth of the file is free are some given back.
+ * that long ago. Size: while the file without its free pages is larger than
+ * bytes_max. A few thousand rows in a transaction, so that the writer's next
+ * pass waits milliseconds; and in the same transaction a signed statement takes
+ * the place of the batches, so that what is left still has a beginning that can
+ * be verified. Rows in no batch stay. Whole pages come free and are used again
+ * by new rows; only when more than a tenth of the file is free are some given
+ * back.
  *
  * Texts and facts carry the last day that used them. What was last used before
  * the day of the oldest row left is used by no row. Each call looks at a

@@ -3,10 +3,10 @@
  * The rows up to STORE_SEAL_LAG_US ago are sealed in batches, each a range of
  * ids that begins where the one before ended and ends with its last row: a
  * clock that was ahead for a while thus leaves no range behind in which all
- * that comes is late. Rows that say a time far ahead, of a clock that was and is
- * not any more, are sealed as well: nobody waits for that time, and what is not
- * sealed is neither shipped nor taken away. What comes then is late until the
- * clock is there. A row that is still open when its range is sealed, and
+ * that comes is late. Rows that say a time far ahead, of a clock that was and
+ * is not any more, are sealed as well: nobody waits for that time, and what is
+ * not sealed is neither shipped nor taken away. What comes then is late until
+ * the clock is there. A row that is still open when its range is sealed, and
  * one that comes later with an id of such a range, are in `late` (audit/store.c
  * writes down what comes with an id that is sealed): once they are finished,
  * the next batch takes them in, and `batch_late` says so. `late_seq` in table

@@ -41,8 +41,8 @@
  * answer and no SIGBUS.
  *
  * A slot belongs to a sandbox from begin until it is reclaimed. One that holds
- * four times as many as are free gets no more, so a flood, however long the ledger is
- * stuck, leaves room for the others.
+ * four times as many as are free gets no more, so a flood, however long the
+ * ledger is stuck, leaves room for the others.
  *
  * The file may be damaged, unlinked or cut short by somebody who can write
  * here. Audit then condemns it: the writer ends at its next tick, its slots
@@ -251,9 +251,9 @@ static int spool_fresh(struct spool *s, uint32_t *ret_slot)
 	return 0;
 }
 
-/* May this owner have one more? It may hold SHARE times as many as are free: one
- * alone four fifths of all, and each that comes later finds as much of the rest
- * (dynamic thresholds; Choudhury and Hahne, 1998).
+/* May this owner have one more? It may hold SHARE times as many as are free:
+ * one alone four fifths of all, and each that comes later finds as much of the
+ * rest (dynamic thresholds; Choudhury and Hahne, 1998).
  */
 static bool spool_has_share(struct spool *s, uint16_t owner)
 {

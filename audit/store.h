@@ -47,8 +47,8 @@ void store_rollback(struct store *s);
 int store_close_open_rows(struct store *s);
 
 /* Carry the chain (audit/seal.c) on by one batch: late rows that are finished,
- * and up to rows_max of those that began more than STORE_SEAL_LAG_US ago. Its own
- * transaction. Returns how many rows were sealed, or as above.
+ * and up to rows_max of those that began more than STORE_SEAL_LAG_US ago. Its
+ * own transaction. Returns how many rows were sealed, or as above.
  */
 #define STORE_SEAL_LAG_US 3000000
 #define STORE_SEAL_ROWS	  4096 /* rows_max is at most so many */
@@ -91,8 +91,8 @@ int store_prune(struct store *s, const struct store_limits *limits,
 		uint64_t wall_us, uint32_t rows_max);
 
 /* A time at which rows were sealed: the last one before before_us that no later
- * batch gives the lie. If there is none before, the first one; 0 if there is none
- * at all. Returns 0, or as above.
+ * batch gives the lie. If there is none before, the first one; 0 if there is
+ * none at all. Returns 0, or as above.
  */
 int store_sealed_us(struct store *s, uint64_t before_us, uint64_t *ret);
 

@@ -1,7 +1,7 @@
 /* audit/summary.h - what many rows come to, kept beside them.
  *
- * Private to audit/store.c, audit/store_private.h and audit/verify_ledger.c; who
- * makes summaries calls store_summarise().
+ * Private to audit/store.c, audit/store_private.h and audit/verify_ledger.c;
+ * who makes summaries calls store_summarise().
  */
 #ifndef AUDIT_SUMMARY_H
 #define AUDIT_SUMMARY_H

@@ -38,8 +38,8 @@ struct upkeep {
  */
 int upkeep_turn(struct upkeep *u, int entered, uint64_t now_ms);
 
-/* How far rows have been shipped, if they are. A file that cannot be read counts
- * as nothing shipped: bytes_max holds all the same.
+/* How far rows have been shipped, if they are. A file that cannot be read
+ * counts as nothing shipped: bytes_max holds all the same.
  */
 void upkeep_shipped(const char *state_dir, struct store_limits *ret);
 

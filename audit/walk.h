@@ -30,8 +30,8 @@ void walk_free(struct walk **w);
 /* Facts were deleted: an id may mean something else now. */
 void walk_forget(struct walk *w);
 
-/* Read which rows are not of the batch of their range: late ones, and those that
- * wait. From then on walk_range() passes them over, and open ones.
+/* Read which rows are not of the batch of their range: late ones, and those
+ * that wait. From then on walk_range() passes them over, and open ones.
  */
 int walk_apart(struct walk *w);
 

@@ -2,8 +2,8 @@
  *
  * Three layers, each of which stands without the others: no privileges, no
  * capabilities, no dump (jail_harden); only files below the named paths
- * (landlock); only the system calls of its filter (seccomp, jail_filter.c). The unit files say
- * the same again from outside.
+ * (landlock); only the system calls of its filter (seccomp, jail_filter.c). The
+ * unit files say the same again from outside.
  *
  * Under PENSTOCK_SANITIZE there is no seccomp, and the process stays dumpable:
  * the sanitizers' runtimes map executable memory, clone themselves to look for
@@ -128,7 +128,8 @@ static int jail_open_paths(int ruleset, const char *const *paths,
 }
 
 /* Close the filesystem: what is below write_paths may be written, below
- * read_paths read (both NULL-terminated). Returns 0, JAIL_NO_LANDLOCK or -errno.
+ * read_paths read (both NULL-terminated). Returns 0, JAIL_NO_LANDLOCK or
+ * -errno.
  */
 static int jail_landlock(const char *const *write_paths,
 			 const char *const *read_paths)

@@ -144,7 +144,8 @@ int loop_change(struct loop *loop, int fd, struct loop_ref ref,
 
 void loop_remove(struct loop *loop, int fd)
 {
-	/* Fails only for a descriptor that is not watched, which is the wish. */
+	/* Fails only for a descriptor that is not watched, which is the wish.
+	 */
 	(void)epoll_ctl(loop->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 

@@ -1,4 +1,5 @@
-/* base/signals.h - signals as something to read, between two turns of a loop. */
+/* base/signals.h - signals as something to read, between two turns of a loop.
+ */
 #ifndef BASE_SIGNALS_H
 #define BASE_SIGNALS_H
 

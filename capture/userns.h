@@ -3,8 +3,8 @@
 #define CAPTURE_USERNS_H
 
 /* A user and a network namespace, the caller mapped to itself (root to another
- * number) and nobody else mapped. From here on the caller has all capabilities in them. Returns 0 or
- * -errno.
+ * number) and nobody else mapped. From here on the caller has all capabilities
+ * in them. Returns 0 or -errno.
  */
 int userns_enter(void);
 

@@ -1,4 +1,5 @@
-/* certgen/fields.c - what the root's certificate and a leaf's have in common. */
+/* certgen/fields.c - what the root's certificate and a leaf's have in common.
+ */
 
 #include "certgen/fields.h"
 

@@ -46,9 +46,10 @@ bool instance_path(const char *dir, const char *file,
 		   char ret[INSTANCE_PATH_MAX]);
 
 /* Become the process that runs `penstock up`: lock the pid file and write our
- * pid into it, and on a second line where the state is. The lock is the process's own (fcntl), not inherited by fork,
- * and lasts until the process ends or the descriptor is closed. Returns the
- * descriptor, -EAGAIN when another process has it, or -errno; no message.
+ * pid into it, and on a second line where the state is. The lock is the
+ * process's own (fcntl), not inherited by fork, and lasts until the process
+ * ends or the descriptor is closed. Returns the descriptor, -EAGAIN when
+ * another process has it, or -errno; no message.
  */
 int instance_lock(const struct instance *in);
 

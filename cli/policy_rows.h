@@ -21,9 +21,9 @@ struct policy_rows {
 int policy_rows_option(struct policy_rows *rows, int argc, char **argv, int *i);
 
 /* Call back with each row that asked something of a policy, oldest first: the
- * question as it was then, at the time it was, and the row. *ret_left_out counts
- * those that the ledger does not know well enough to ask again (a text that
- * was masked or cut). Returns 0 or an exit status, with a message.
+ * question as it was then, at the time it was, and the row. *ret_left_out
+ * counts those that the ledger does not know well enough to ask again (a text
+ * that was masked or cut). Returns 0 or an exit status, with a message.
  */
 typedef void policy_rows_fn(void *ctx, const struct policy_question *q,
 			    const struct query_row *row);

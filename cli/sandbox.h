@@ -132,8 +132,8 @@ int sandbox_start(const struct sandbox *sb, struct sandbox_args *args,
 void sandbox_abandon(struct sandbox_child *child);
 
 /* Register it at the gateway with its policies and the further rules in the
- * file rules (owned by the caller), let it go, stay with it until it ends. Returns its exit status, or
- * EXIT_BROKEN.
+ * file rules (owned by the caller), let it go, stay with it until it ends.
+ * Returns its exit status, or EXIT_BROKEN.
  */
 int sandbox_watch(const struct sandbox *sb, struct sandbox_child *child,
 		  int rules);

@@ -1,10 +1,11 @@
 /* cli/up.c - penstock up: run an instance in the foreground.
  *
  * Starts capture (where it is configured), certgen, audit and the gateway, in
- * this order, each ready before the next begins, and replaces any that ends. On TERM or INT they end in the
- * opposite order: when the gateway has gone, audit drains what it left, so no
- * record waits for the next start. A gateway that ends by itself with status
- * 0 (nobody needs it, --idle-exit) ends the instance.
+ * this order, each ready before the next begins, and replaces any that ends. On
+ * TERM or INT they end in the opposite order: when the gateway has gone, audit
+ * drains what it left, so no record waits for the next start. A gateway that
+ * ends by itself with status 0 (nobody needs it, --idle-exit) ends the
+ * instance.
  *
  * Where the configuration in force has `audit: ship:`, penstock-ship runs too.
  * It is started anew when that configuration changes, and the instance does not

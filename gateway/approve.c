@@ -139,7 +139,8 @@ static void approve_fail(struct parent *p, struct desk_door *d, int rc,
 			 err->text[0] ? err->text : err_str(rc));
 }
 
-/* May the rule be given? Its secret must be there; the rest, the parser says. */
+/* May the rule be given? Its secret must be there; the rest, the parser says.
+ */
 static int approve_check(struct parent *p, const struct grant *what,
 			 struct config_error *ret_err)
 {

@@ -1,5 +1,5 @@
-/* gateway/approve.h - what the operator decides at run time: grants, and answers
- * to questions. A part of the parent.
+/* gateway/approve.h - what the operator decides at run time: grants, and
+ * answers to questions. A part of the parent.
  */
 #ifndef GATEWAY_APPROVE_H
 #define GATEWAY_APPROVE_H

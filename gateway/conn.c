@@ -1,8 +1,9 @@
 /* gateway/conn.c - one connection from a sandbox.
  *
- * Until it is known what is spoken, opening.c has it. From OPEN on there is one loop, conn_pump(): octets in, news to the
- * exchanges, octets out, until nothing moves. Exchanges that changed because
- * of upstream post the connection, and it comes round here again.
+ * Until it is known what is spoken, opening.c has it. From OPEN on there is one
+ * loop, conn_pump(): octets in, news to the exchanges, octets out, until
+ * nothing moves. Exchanges that changed because of upstream post the
+ * connection, and it comes round here again.
  */
 
 #include "gateway/conn.h"

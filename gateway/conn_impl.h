@@ -51,7 +51,8 @@ void conn_refuse(struct conn *c, enum audit_kind kind, struct slice reason,
 void opening_begin(struct conn *c);
 
 /* It says nothing. In mode learn it is let through, as the server may be the
- * one to speak first: returns true, and c may have gone. TIMER_PEEK is for that.
+ * one to speak first: returns true, and c may have gone. TIMER_PEEK is for
+ * that.
  */
 bool opening_silent(struct conn *c);
 

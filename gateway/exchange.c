@@ -473,7 +473,8 @@ void exchange_on_post(struct gate *gate, struct loop_ref ref)
 		return;
 	}
 	if (news & HTTP_NEWS_CLOSED && exchange_raw(ex)) {
-		/* What the origin of a tunnel did not take is not waited for. */
+		/* What the origin of a tunnel did not take is not waited for.
+		 */
 		buf_consume(&ex->req.body, buf_len(&ex->req.body));
 		ex->req.done = true;
 	}

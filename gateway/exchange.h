@@ -74,8 +74,8 @@ void exchange_on_post(struct gate *gate, struct loop_ref ref);
 void exchange_on_timer(struct gate *gate, struct loop_ref ref, uint8_t name);
 
 /* The policy of this sandbox changed, or a rule of it ended: what is in work
- * and no longer allowed ends here. sb->expires_s becomes no later than the first
- * answer of the operator that ends.
+ * and no longer allowed ends here. sb->expires_s becomes no later than the
+ * first answer of the operator that ends.
  */
 void exchange_recheck(struct gate *gate, struct sandbox *sb);
 

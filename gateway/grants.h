@@ -65,7 +65,8 @@ int grants_remove(struct grants *g, uint32_t id,
  *
  * What ends is told by two clocks: now_ms is never set, and counts from the
  * first call that sees a grant. Where they differ the clock was set; an allow
- * then ends by the one that is first, and anything else by the one that is last.
+ * then ends by the one that is first, and anything else by the one that is
+ * last.
  */
 bool grants_expire(struct grants *g, uint64_t now_s, uint64_t now_ms);
 bool grants_leave(struct grants *g, struct slice sandbox);

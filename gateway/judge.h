@@ -62,8 +62,8 @@ bool judge_request(const struct judge_facts *facts,
 		   struct judgement *ret);
 
 /* The same question once more, as the policy may have changed since. The
- * judgement is one that asked the policy, and its head still lives. *ret_learned
- * says that mode learn alone allows it.
+ * judgement is one that asked the policy, and its head still lives.
+ * *ret_learned says that mode learn alone allows it.
  */
 void judge_again(const struct judge_facts *facts, const struct judgement *j,
 		 struct policy_answer *ret, bool *ret_learned);

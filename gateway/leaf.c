@@ -1,9 +1,9 @@
 /* gateway/leaf.c - leaves: asked of certgen, kept while they are good.
  *
  * A leaf is ASKED (a question is at certgen's door, or must be put there
- * again), READY, or FAILED (for a second, so that all who wait hear it). Leaves hang
- * in a hash by name and in one list, most recently used first; when LEAVES_MAX
- * is reached the last one that nobody waits for goes.
+ * again), READY, or FAILED (for a second, so that all who wait hear it). Leaves
+ * hang in a hash by name and in one list, most recently used first; when
+ * LEAVES_MAX is reached the last one that nobody waits for goes.
  *
  * What was settled under a clock that was ahead, and is right now, is asked
  * again: clients would find such a leaf not valid yet.

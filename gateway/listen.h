@@ -27,7 +27,8 @@ int listen_add(struct gate *gate, int fd, enum listen_kind kind,
 void listen_remove(struct gate *gate, uint32_t sandbox);
 void listen_remove_all(struct gate *gate);
 
-/* Those that rest, as descriptors had run out, are watched again. Once a second.
+/* Those that rest, as descriptors had run out, are watched again. Once a
+ * second.
  */
 void listen_resume(struct gate *gate);
 

@@ -3,9 +3,9 @@
  * A tcp:// rule for the dialled name and port is looked up before anything is
  * read: then all octets go through. Otherwise the first octets say it. TLS: the
  * ClientHello names a host; a tls:// rule lets it through as it is, marked as
- * uninspected, unless it may hide another name; else a leaf for it is fetched, the handshake is done and ALPN
- * chooses the codec. Clear HTTP: the codec at once. Anything else is recorded
- * and closed.
+ * uninspected, unless it may hide another name; else a leaf for it is fetched,
+ * the handshake is done and ALPN chooses the codec. Clear HTTP: the codec at
+ * once. Anything else is recorded and closed.
  */
 
 #include <stdio.h>

@@ -18,9 +18,9 @@
  *   ANSWER   u32 serial, u32 index, u32 gen, u8 enum verdict, u64 until,
  *            str phrase: to an ASK. until: s since 1970, 0: for this request;
  *            verdict ask: nobody answered
- *   SECRET   u32 serial, u16 index, u16 count, and unless count is 0 a secret as
- *            secrets_put() leaves it: with the last of them the set takes the
- *            place of the one before
+ *   SECRET   u32 serial, u16 index, u16 count, and unless count is 0 a secret
+ *            as secrets_put() leaves it: with the last of them the set takes
+ *            the place of the one before
  *   DRAIN    u32 serial                  finish what is in work, then end
  *
  *   ACK      u32 serial, u32 errors      worker → parent, for each of these

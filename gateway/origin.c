@@ -10,7 +10,8 @@
  * When none is left and no dial is under way, or the last one ran out of time,
  * those who came before it began are told why; for those who came later it is
  * dialled again. Beside a connection that will have room again a dial that
- * fails fails nobody: they wait for that, and a while later it is dialled again.
+ * fails fails nobody: they wait for that, and a while later it is dialled
+ * again.
  *
  * An idle pool stays for what it knows (protocol, session ticket) until
  * ORIGINS_MAX asks for its place; the connections that it keeps go with it.

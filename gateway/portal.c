@@ -1,4 +1,5 @@
-/* gateway/portal.c - http://penstock.internal/, the gateway's word to a sandbox.
+/* gateway/portal.c - http://penstock.internal/, the gateway's word to a
+ * sandbox.
  *
  * A page is a row of a table: its path, what it holds, who writes it. Rules
  * and the sandbox's name are the operator's words, and are escaped all the

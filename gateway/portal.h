@@ -1,4 +1,5 @@
-/* gateway/portal.h - http://penstock.internal/, the gateway's word to a sandbox.
+/* gateway/portal.h - http://penstock.internal/, the gateway's word to a
+ * sandbox.
  *
  * Pure: facts in, a response head and its body out. Every sandbox reaches it,
  * whatever its policy; it tells a sandbox about itself and the CA, and nothing

@@ -31,8 +31,8 @@ enum socks_code {
 
 /* Take what is whole from in, append replies to out. Returns 1 with *ret (host
  * and port) when the request was read and waits for socks_reply(); 0 when more
- * octets are needed; SOCKS_LOGIN with *login, to be answered with
- * socks_admit() before more is read; ERR_SYNTAX or ERR_PROTO when the client is to be closed
+ * octets are needed; SOCKS_LOGIN with *login, to be answered with socks_admit()
+ * before more is read; ERR_SYNTAX or ERR_PROTO when the client is to be closed
  * after out was sent. *ret is untouched but on 1.
  */
 #define SOCKS_LOGIN 2

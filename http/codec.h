@@ -164,8 +164,8 @@ bool http_codec_over(const struct http_codec *codec);
  */
 bool http_codec_finished(const struct http_codec *codec);
 
-/* What was written has no end of its own (HTTP/1.0, a tunnel) and breaks off: the
- * owner must not end the connection in good order, which would make it look
+/* What was written has no end of its own (HTTP/1.0, a tunnel) and breaks off:
+ * the owner must not end the connection in good order, which would make it look
  * whole.
  */
 bool http_codec_cut(const struct http_codec *codec);

@@ -1,9 +1,9 @@
 /* http/raw.c - octets that are no HTTP, in the form of one exchange.
  *
  * A tunnel is one request without fields whose body is all that the client
- * sends, and one answer whose body is all that the origin sends. So what judges,
- * records, dials, relays and times exchanges does the same for tunnels and does
- * not know it.
+ * sends, and one answer whose body is all that the origin sends. So what
+ * judges, records, dials, relays and times exchanges does the same for tunnels
+ * and does not know it.
  *
  * The server opens its stream with the first read, before any octet has come:
  * in some protocols the server speaks first. The client's answer is there as

@@ -105,7 +105,8 @@ int ruleset_add(struct ruleset *rs, enum verdict verdict, struct slice line,
  */
 int ruleset_append(struct ruleset *to, const struct ruleset *from);
 
-/* "default: allow", for block lists, or ask. Of several the strictest counts. */
+/* "default: allow", for block lists, or ask. Of several the strictest counts.
+ */
 void ruleset_set_default(struct ruleset *rs, enum verdict verdict);
 
 /* The default: deny unless somebody said. */
@@ -115,7 +116,8 @@ size_t ruleset_len(const struct ruleset *rs);
 const struct rule *ruleset_at(const struct ruleset *rs, size_t i);
 
 /* As text that ruleset_parse() reads back: a line "default VERDICT" ("default
- * unset" where none was), then lines of verdict, TAB, where, TAB, rule text. *ret is malloc'd.
+ * unset" where none was), then lines of verdict, TAB, where, TAB, rule text.
+ * *ret is malloc'd.
  */
 int ruleset_print(const struct ruleset *rs, char **ret, size_t *ret_len);
 int ruleset_parse(struct slice text, struct ruleset **ret,

@@ -1,5 +1,5 @@
-/* policy/probe.c - where the operator's package registries are: asking programs,
- * reading files, npm and apt.
+/* policy/probe.c - where the operator's package registries are: asking
+ * programs, reading files, npm and apt.
  *
  * Everything read here is text of programs and files that belong to the
  * operator; what is no plain http or https address that a rule could name is

@@ -32,8 +32,8 @@ struct cursor {
 	uint8_t hash[OUTBOX_HASH_LEN];
 };
 
-/* dir: a descriptor of DIR; file: one of ship.cursor. Each returns 0 or -errno; cursor_read() also
- * -ENOENT for a destination that is new, and ERR_SYNTAX.
+/* dir: a descriptor of DIR; file: one of ship.cursor. Each returns 0 or -errno;
+ * cursor_read() also -ENOENT for a destination that is new, and ERR_SYNTAX.
  */
 int cursor_read(int dir, const char *name, struct cursor *ret);
 int cursor_write(int dir, const char *name, const struct cursor *c);

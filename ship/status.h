@@ -15,7 +15,7 @@
  *   DESTINATION.failures 1
  *   DESTINATION.tries 0		failures in a row
  *   DESTINATION.missed_batches 0	taken away before they were sent
- *   DESTINATION.error …		the last failure, one line; may be missing
+ *   DESTINATION.error …		the last failure; may be missing
  */
 #ifndef SHIP_STATUS_H
 #define SHIP_STATUS_H

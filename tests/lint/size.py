@@ -3,6 +3,8 @@
 
 A .c file over 500 lines is named but passes up to 800: the rule and its wall.
 """
+import re
+
 import ctext
 import tree
 
@@ -12,6 +14,8 @@ RIG_LIMIT = 500                           # tests share code in headers
 FUNCTION_LINES = 70
 NESTING = 3
 PARAMETERS = 6
+COLUMNS = 80                              # the formatter leaves comments alone
+COMMENT = re.compile(r"\s*(/\*|\*[ /]|\*$)")
 
 
 def of_function(name, fn):
@@ -36,6 +40,9 @@ def of_file(name):
         yield name, lines, f"{lines} lines, more than {limit}"
     elif lines > FILE_RULE and not name.startswith("tests/"):
         print(f"{name}: note: {lines} lines, {FILE_RULE} is the rule")
+    for number, line in enumerate(text.split("\n"), 1):
+        if COMMENT.match(line) and len(line.expandtabs(8)) > COLUMNS:
+            yield name, number, f"a comment wider than {COLUMNS} columns"
     for fn in ctext.functions(text):
         yield from of_function(name, fn)
 

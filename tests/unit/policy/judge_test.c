@@ -326,8 +326,8 @@ static void test_names_host(void **state)
 	policy_free(&p);
 }
 
-/* A rule is in force up to its time, and then no more; nobody knows the time: an
- * allow is over, a deny is not.
+/* A rule is in force up to its time, and then no more; nobody knows the time:
+ * an allow is over, a deny is not.
  */
 static void test_times(void **state)
 {

@@ -1,5 +1,5 @@
-/* The manual says the truth: in docs/rules.md every line of a ```rules block and
- * of the table of lines is a rule, every ```yaml block a configuration, and
+/* The manual says the truth: in docs/rules.md every line of a ```rules block
+ * and of the table of lines is a rule, every ```yaml block a configuration, and
  * every ```judge block has rules and, indented, requests with their verdicts.
  */
 
