@@ -17,7 +17,7 @@ bool hex_parse(struct slice text, uint8_t *ret, size_t len)
 		if (hex_value(text.ptr[i]) < 0)
 			return false;
 	for (size_t i = 0; i < len; i++)
-		ret[i] = (uint8_t)(hex_value(text.ptr[2 * i]) << 4 |
+		ret[i] = (uint8_t)(16 * hex_value(text.ptr[2 * i]) +
 				   hex_value(text.ptr[2 * i + 1]));
 	return true;
 }
