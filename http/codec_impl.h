@@ -1,4 +1,4 @@
-/* http/codec_impl.h - for h1.c and h2.c only: what a codec is made of. */
+/* http/codec_impl.h - for h1*.c and h2*.c only: what a codec is made of. */
 #ifndef HTTP_CODEC_IMPL_H
 #define HTTP_CODEC_IMPL_H
 

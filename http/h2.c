@@ -36,30 +36,11 @@
 
 #include "base/base.h"
 #include "base/err.h"
-#include "http/h2_head.h"
-#include "http/h2_mem.h"
-#include "http/h2_score.h"
-#include "http/h2_stream.h"
+#include "http/h2_impl.h"
 
 #define H2_OUT_MIN   2048 /* octets the caller's buffer must be able to hold */
 #define H2_ACKS_MAX  256  /* PING and SETTINGS acknowledgements that wait */
 #define H2_QUEUE_MAX 4096 /* frames that wait for a peer that never reads */
-
-struct h2 {
-	struct http_codec c;
-	nghttp2_session *ng; /* owned */
-	struct h2_streams set;
-	struct http_stream *reading; /* borrowed; whose head this is, or NULL */
-	struct h2_head head;
-	struct h2_score score;
-	struct h2_mem mem;
-	struct buf *out;     /* borrowed; during h2_write() only */
-	const uint8_t *rest; /* borrowed from ng: of a frame that did not fit */
-	size_t rest_len;
-	bool draining; /* no new requests */
-	bool left;     /* the last GOAWAY is submitted */
-	bool dead;     /* the connection cannot go on */
-};
 
 static struct h2 *h2_of(struct http_codec *c)
 {
@@ -69,12 +50,6 @@ static struct h2 *h2_of(struct http_codec *c)
 static const struct h2 *h2_of_const(const struct http_codec *c)
 {
 	return CONTAINER_OF(c, const struct h2, c);
-}
-
-/* The stream that an id stands for, or NULL if its owner gave it up. */
-static struct http_stream *h2_find(nghttp2_session *ng, int32_t id)
-{
-	return nghttp2_session_get_stream_user_data(ng, id);
 }
 
 /* From now on the session finds nobody behind the id of s. */
@@ -98,12 +73,6 @@ static void h2_die(struct h2 *h2, enum http_fault why)
 	}
 }
 
-/* Fails only when memory is out; then the session soon fails as a whole. */
-static void h2_send_reset(struct h2 *h2, int32_t id, enum h2_code code)
-{
-	(void)nghttp2_submit_rst_stream(h2->ng, NGHTTP2_FLAG_NONE, id, code);
-}
-
 /* Name the last stream that is served. */
 static void h2_leave(struct h2 *h2, enum h2_code code)
 {
@@ -114,173 +83,6 @@ static void h2_leave(struct h2 *h2, enum h2_code code)
 	(void)nghttp2_submit_goaway(
 		h2->ng, NGHTTP2_FLAG_NONE,
 		nghttp2_session_get_last_proc_stream_id(h2->ng), code, NULL, 0);
-}
-
-static nghttp2_nv h2_nv(const struct http_field *f)
-{
-	/* nghttp2 takes pointers without const and writes through none. */
-	return (nghttp2_nv){
-		.name = (uint8_t *)f->name.ptr,
-		.value = (uint8_t *)f->value.ptr,
-		.namelen = f->name.len,
-		.valuelen = f->value.len,
-		.flags = f->sensitive ? NGHTTP2_NV_FLAG_NO_INDEX
-				      : NGHTTP2_NV_FLAG_NONE,
-	};
-}
-
-/* What stands for head on the wire; it borrows from head and x, and lives in
- * the arena of s. Returns NULL when that is full.
- */
-static nghttp2_nv *h2_nv_list(const struct h2 *h2, struct http_stream *s,
-			      const struct http_head *head, struct h2_extra *x,
-			      size_t *ret_len)
-{
-	size_t n = 0;
-	nghttp2_nv *nv;
-
-	if (head == s->out->trailers)
-		x->pseudo = x->len = 0;
-	else
-		h2_head_extra(head, h2->c.scheme, x);
-	nv = arena_alloc(s->arena, (head->fields_len + x->len) * sizeof(*nv));
-	if (!nv)
-		return NULL;
-	for (size_t i = 0; i < x->pseudo; i++)
-		nv[n++] = h2_nv(&x->fields[i]);
-	for (size_t i = 0; i < head->fields_len; i++)
-		nv[n++] = h2_nv(&head->fields[i]);
-	for (size_t i = x->pseudo; i < x->len; i++)
-		nv[n++] = h2_nv(&x->fields[i]);
-	*ret_len = n;
-	return nv;
-}
-
-/* Submit a head that is not a stream's first: interim, or with END_STREAM the
- * trailers. Returns 0 or < 0.
- */
-static int h2_send_fields(struct h2 *h2, struct http_stream *s,
-			  const struct http_head *head, uint8_t flags)
-{
-	struct h2_extra x;
-	size_t n;
-	nghttp2_nv *nv = h2_nv_list(h2, s, head, &x, &n);
-
-	if (!nv)
-		return -ENOMEM;
-	return nghttp2_submit_headers(h2->ng, flags, s->id, NULL, nv, n, NULL);
-}
-
-/* nghttp2 asks how long the next DATA frame of a stream is to be. */
-/* NOLINTNEXTLINE(readability-function-size): its parameters, not ours */
-static ssize_t h2_on_data_read(nghttp2_session *ng, int32_t id, uint8_t *to,
-			       size_t len, uint32_t *flags,
-			       nghttp2_data_source *source, void *user)
-{
-	struct http_stream *s = h2_find(ng, id);
-	struct h2 *h2 = user;
-
-	(void)to;
-	(void)source;
-	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-	switch (s ? h2_stream_next(s, h2->out, &len) : H2_NEXT_CUT) {
-	case H2_NEXT_DATA:
-		return (ssize_t)len;
-	case H2_NEXT_LAST:
-		*flags |= NGHTTP2_DATA_FLAG_EOF;
-		if (!s->out->trailers)
-			return (ssize_t)len;
-		*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-		if (!h2_send_fields(h2, s, s->out->trailers,
-				    NGHTTP2_FLAG_END_STREAM))
-			return (ssize_t)len;
-		break;
-	case H2_NEXT_LATER:
-		return NGHTTP2_ERR_DEFERRED;
-	case H2_NEXT_FULL:
-		return NGHTTP2_ERR_PAUSE;
-	case H2_NEXT_CUT:
-		break;
-	}
-	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-}
-
-/* nghttp2 has framed what h2_on_data_read() promised. */
-static int h2_on_data_send(nghttp2_session *ng, nghttp2_frame *frame,
-			   const uint8_t *head, size_t len,
-			   nghttp2_data_source *source, void *user)
-{
-	struct http_stream *s = h2_find(ng, frame->hd.stream_id);
-	struct h2 *h2 = user;
-
-	(void)source;
-	if (!s)
-		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	if (h2_stream_move(&h2->set, s, h2->out, head, len))
-		return NGHTTP2_ERR_WOULDBLOCK;
-	h2_score_sent(&h2->score, len);
-	return 0;
-}
-
-/* Submit the head of s. Returns the stream's id or < 0. */
-static int32_t h2_send_head(struct h2 *h2, struct http_stream *s)
-{
-	nghttp2_data_provider provider = { .read_callback = h2_on_data_read };
-	bool bodyless = h2_stream_bodyless(&h2->set, s);
-	nghttp2_data_provider *body = bodyless ? NULL : &provider;
-	struct h2_extra x;
-	size_t n;
-	nghttp2_nv *nv = h2_nv_list(h2, s, s->out->head, &x, &n);
-	int err;
-
-	if (!nv)
-		return NGHTTP2_ERR_NOMEM;
-	if (h2->c.role == HTTP_CLIENT)
-		return nghttp2_submit_request(h2->ng, NULL, nv, n, body, s);
-	err = nghttp2_submit_response(h2->ng, s->id, nv, n, body);
-	return err ? err : s->id;
-}
-
-/* Server: submit the heads that stand in out. Returns 0 or < 0. */
-static int h2_respond(struct h2 *h2, struct http_stream *s)
-{
-	struct http_flow *out = s->out;
-
-	for (; out->interim; out->interim = out->interim->next)
-		if (h2_send_fields(h2, s, out->interim, NGHTTP2_FLAG_NONE))
-			return -ENOMEM;
-	if (!out->head || out->held)
-		return out->cut && !out->held ? ERR_CUT : 0;
-	if (h2_send_head(h2, s) < 0)
-		return -ENOMEM;
-	out->head_written = true;
-	return 0;
-}
-
-/* The last frame of a message went out. */
-static void h2_on_sent_all(struct h2 *h2, struct http_stream *s)
-{
-	s->out_over = true;
-	s->out->done = true;
-	if (h2->c.role == HTTP_SERVER &&
-	    !nghttp2_session_get_stream_remote_close(h2->ng, s->id))
-		h2_send_reset(h2, s->id, H2_NO_ERROR);
-}
-
-static int h2_on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame,
-			    void *user)
-{
-	bool message = frame->hd.type == NGHTTP2_HEADERS ||
-		       frame->hd.type == NGHTTP2_DATA;
-	struct http_stream *s =
-		message ? h2_find(ng, frame->hd.stream_id) : NULL;
-	struct h2 *h2 = user;
-
-	if (s && frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
-		h2_on_sent_all(h2, s);
-	if (frame->hd.type == NGHTTP2_RST_STREAM)
-		h2_score_reset(&h2->score, frame->rst_stream.error_code);
-	return 0;
 }
 
 /* Every frame is weighed before anything is done for it. */
@@ -603,7 +405,8 @@ static void h2_resume(struct http_codec *c, struct http_stream *s)
 	if (!s->attached)
 		return;
 	h2_give_window(h2, s);
-	if (c->role == HTTP_SERVER && !out->head_written && h2_respond(h2, s)) {
+	if (c->role == HTTP_SERVER && !out->head_written &&
+	    h2_send_response(h2, s)) {
 		h2_stream_fault(&h2->set, s, HTTP_FAULT_OURS,
 				SLICE("no response"));
 		h2_send_reset(h2, s->id, H2_INTERNAL_ERROR);
@@ -704,8 +507,8 @@ static void h2_set_callbacks(nghttp2_session_callbacks *cb)
 	ON(on_data_chunk_recv_callback, h2_on_data);
 	ON(on_frame_recv_callback, h2_on_frame);
 	ON(on_stream_close_callback, h2_on_close);
-	ON(send_data_callback, h2_on_data_send);
-	ON(on_frame_send_callback, h2_on_frame_send);
+	ON(send_data_callback, h2_send_on_data);
+	ON(on_frame_send_callback, h2_send_on_frame);
 }
 
 static void h2_set_options(nghttp2_option *option, enum http_role role)
