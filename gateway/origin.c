@@ -19,7 +19,6 @@
 
 #include "gateway/upstream.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +31,7 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "gateway/address.h"
+#include "gateway/candidates.h"
 #include "gateway/guard.h"
 #include "gateway/uplink.h"
 
@@ -55,10 +55,9 @@ struct origin {
 	struct up_request *wait_head, *wait_tail;
 	uint32_t waits_len;
 	struct resolve_wait resolve;
-	uint64_t arrivals;  /* requests that ever came */
-	struct timer pause; /* a dial failed beside a connection */
-	union resolve_addr addrs[RESOLVE_ADDRS]; /* vetted, still to be tried */
-	size_t addrs_len;
+	uint64_t arrivals;	 /* requests that ever came */
+	struct timer pause;	 /* a dial failed beside a connection */
+	struct candidates addrs; /* still to be tried */
 	struct tls_session session;
 	struct uplink_target target;
 	struct origin *newer, *older; /* by last use */
@@ -301,126 +300,37 @@ static void origin_fail(struct origin *o, enum refusal_kind why,
 	origin_fail_at(o, o->arrivals, why, detail, "");
 }
 
-/* May this address be dialled for this pool? ret_why gets a phrase if not. */
-static bool origin_vet(const struct origin *o, const struct sockaddr *addr,
-		       const char **ret_why)
-{
-	if (guard_is_own(addr)) {
-		*ret_why = "an address of the gateway itself";
-		return false;
-	}
-	switch (guard_class(addr, ret_why)) {
-	case GUARD_GLOBAL:
-		return true;
-	case GUARD_PRIVATE:
-		return o->key.private;
-	default:
-		return false;
-	}
-}
-
-static void origin_refuse_address(struct origin *o,
-				  const union resolve_addr *addr,
-				  const char *why)
-{
-	char detail[UP_DETAIL_MAX];
-	char text[INET6_ADDRSTRLEN] = "?";
-	const void *bits = addr->sa.sa_family == AF_INET
-				   ? (const void *)&addr->v4.sin_addr
-				   : (const void *)&addr->v6.sin6_addr;
-
-	(void)inet_ntop(addr->sa.sa_family, bits, text, sizeof(text));
-	(void)snprintf(detail, sizeof(detail),
-		       "%s has the address %s, which is not dialled: %s%s",
-		       o->key.host.host, text, why,
-		       guard_class(&addr->sa, NULL) == GUARD_PRIVATE
-			       ? " (the rule does not say private)"
-			       : "");
-	origin_fail(o, REFUSAL_ADDRESS, detail);
-}
-
-/* Keep the addresses of an answer that may be dialled. */
-static void origin_vet_all(struct origin *o, const struct resolve_answer *a)
-{
-	const char *why = "";
-
-	o->addrs_len = 0;
-	for (size_t i = 0; i < a->addrs_len; i++) {
-		union resolve_addr *to = &o->addrs[o->addrs_len];
-
-		if (!origin_vet(o, &a->addrs[i].sa, &why))
-			continue;
-		*to = a->addrs[i];
-		if (to->sa.sa_family == AF_INET)
-			to->v4.sin_port = htons(o->key.port);
-		else
-			to->v6.sin6_port = htons(o->key.port);
-		o->addrs_len++;
-	}
-	if (!o->addrs_len)
-		origin_refuse_address(o, &a->addrs[0], why);
-}
-
-static void origin_fail_resolve(struct origin *o, int err)
-{
-	char detail[UP_DETAIL_MAX];
-
-	(void)snprintf(detail, sizeof(detail), "%s: %s", o->key.host.host,
-		       err == ERR_UNKNOWN  ? "no such name"
-		       : err == -ETIMEDOUT ? "the name servers do not answer"
-					   : err_str(err));
-	origin_fail(o, err == -ETIMEDOUT ? REFUSAL_DNS_TIMEOUT : REFUSAL_DNS,
-		    detail);
-}
-
-/* The gateway's own host, by the name that means it. */
-static void origin_host(struct origin *o)
-{
-	o->addrs_len = 0;
-	if (!o->key.private) {
-		origin_fail(o, REFUSAL_ADDRESS,
-			    GUARD_HOST_NAME
-			    " is the gateway's own host (the rule does not "
-			    "say private)");
-		return;
-	}
-	o->addrs[0].v4 = (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_port = htons(o->key.port),
-		.sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) },
-	};
-	o->addrs_len = 1;
-}
-
 /* Have addresses to try. False: not yet, or those that wait have been told. */
 static bool origin_addresses(struct origin *o)
 {
+	struct slice host = authority_host(&o->key.host);
 	struct resolve_answer answer;
+	char detail[UP_DETAIL_MAX];
+	enum refusal_kind why;
+	bool found;
 	int rc;
 
-	if (o->addrs_len)
+	if (o->addrs.len)
 		return true;
 	if (o->dialling) /* all were tried, and one may still answer */
 		return false;
-	if (slice_eq(authority_host(&o->key.host), SLICE(GUARD_HOST_NAME))) {
-		origin_host(o);
-		return o->addrs_len > 0;
+	if (slice_eq(host, SLICE(GUARD_HOST_NAME))) {
+		found = candidates_host(&o->addrs, &o->key, &why, detail);
+	} else {
+		rc = resolve_ask(o->gate->resolver, host, &o->resolve, &answer);
+		if (rc == 0)
+			return false;
+		if (rc < 0) {
+			origin_fail(o, REFUSAL_BUSY,
+				    "too many names are being resolved");
+			return false;
+		}
+		found = candidates_vet(&o->addrs, &o->key, &answer, &why,
+				       detail);
 	}
-	rc = resolve_ask(o->gate->resolver, authority_host(&o->key.host),
-			 &o->resolve, &answer);
-	if (rc == 0)
-		return false;
-	if (rc < 0) {
-		origin_fail(o, REFUSAL_BUSY,
-			    "too many names are being resolved");
-		return false;
-	}
-	if (answer.err || !answer.addrs_len) {
-		origin_fail_resolve(o, answer.err ? answer.err : ERR_UNKNOWN);
-		return false;
-	}
-	origin_vet_all(o, &answer);
-	return o->addrs_len > 0;
+	if (!found)
+		origin_fail(o, why, detail);
+	return found;
 }
 
 /* Begin a connection to the next address. False when that is not possible
@@ -434,14 +344,11 @@ static bool origin_dial(struct origin *o)
 
 	if (!origin_addresses(o))
 		return false;
-	while (rc < 0 && o->addrs_len) {
-		o->target.addr = &o->addrs[0];
+	while (rc < 0 && o->addrs.len) {
+		o->target.addr = &o->addrs.addr[0];
 		rc = uplink_new(o->gate, &o->target, &u, detail);
-		if (rc < 0) {
-			o->addrs_len--;
-			memmove(&o->addrs[0], &o->addrs[1],
-				o->addrs_len * sizeof(o->addrs[0]));
-		}
+		if (rc < 0)
+			candidates_drop(&o->addrs);
 	}
 	if (rc < 0) {
 		if (!o->dialling)
@@ -504,7 +411,7 @@ static void origin_serve(struct origin *o)
 	if (!o->wait_head) /* an answer that nobody fetches stays */
 		resolve_forget(o->gate->resolver, &o->resolve);
 	if (!o->dialling && !o->resolve.query)
-		o->addrs_len = 0; /* resolve and vet anew next time */
+		o->addrs.len = 0; /* resolve and vet anew next time */
 }
 
 void origin_on_post(struct gate *gate, struct loop_ref ref)
@@ -553,10 +460,8 @@ void origin_on_room(struct origin *o, struct uplink *u)
  */
 static void origin_next_address(struct origin *o, const struct uplink *u)
 {
-	if (!o->addrs_len || !address_eq(&o->addrs[0], &u->addr))
-		return;
-	o->addrs_len--;
-	memmove(&o->addrs[0], &o->addrs[1], o->addrs_len * sizeof(o->addrs[0]));
+	if (o->addrs.len && address_eq(&o->addrs.addr[0], &u->addr))
+		candidates_drop(&o->addrs);
 }
 
 void origin_on_closed(struct origin *o, struct uplink *u)
@@ -576,7 +481,7 @@ void origin_on_closed(struct origin *o, struct uplink *u)
 		assert(o->dialling > 0);
 		o->dialling--;
 		origin_next_address(o, u);
-		if (!o->addrs_len && (!o->dialling || late))
+		if (!o->addrs.len && (!o->dialling || late))
 			origin_fail_at(o, u->arrival, u->why, u->detail,
 				       u->address);
 	}
