@@ -53,6 +53,7 @@ WALK = (
     "exchange exchange_impl permit answer",
     "judge",
     "origin",
+    "candidates",
     "uplink",
     "upstream",
     "leaf",
