@@ -14,52 +14,43 @@ static_assert(offsetof(struct record_slot, text) == 64, "as documented");
 static_assert(offsetof(struct record_slot, area) == 140, "as documented");
 static_assert(RECORD_TEXTS <= 32, "a bit of cut for each text");
 
-/* name, octets, how it is copied. The bounds: names by their standards, the
+/* Octets, and how it is copied. The bounds: names by their standards, the
  * rest by what a person would still read.
  */
 #define RECORD_TABLE(X)                                                        \
-	X(SANDBOX, "sandbox", 64, TEXT_PLAIN)                                  \
-	X(CLIENT, "client", 64, TEXT_PLAIN)                                    \
-	X(PROTOCOL, "protocol", 16, TEXT_PLAIN)                                \
-	X(TLS, "tls", 16, TEXT_PLAIN)                                          \
-	X(METHOD, "method", 32, TEXT_PLAIN)                                    \
-	X(SCHEME, "scheme", 8, TEXT_PLAIN)                                     \
-	X(HOST, "host", 256, TEXT_PLAIN)                                       \
-	X(PATH, "path", 1280, TEXT_PATH)                                       \
-	X(QUERY, "query", 768, TEXT_QUERY)                                     \
-	X(USER_AGENT, "user_agent", 256, TEXT_PATH)                            \
-	X(REASON, "reason", 48, TEXT_PLAIN)                                    \
-	X(RULE, "rule", 384, TEXT_PATH)                                        \
-	X(RULE_WHERE, "rule_where", 128, TEXT_PLAIN)                           \
-	X(END_REASON, "reason", 48, TEXT_PLAIN)                                \
-	X(DETAIL, "detail", 256, TEXT_PATH)                                    \
-	X(CONTENT_TYPE, "content_type", 96, TEXT_PLAIN)                        \
-	X(UPSTREAM, "upstream", 64, TEXT_PLAIN)                                \
-	X(UP_PROTOCOL, "up_protocol", 16, TEXT_PLAIN)                          \
-	X(UP_TLS, "up_tls", 16, TEXT_PLAIN)
+	X(SANDBOX, 64, TEXT_PLAIN)                                             \
+	X(CLIENT, 64, TEXT_PLAIN)                                              \
+	X(PROTOCOL, 16, TEXT_PLAIN)                                            \
+	X(TLS, 16, TEXT_PLAIN)                                                 \
+	X(METHOD, 32, TEXT_PLAIN)                                              \
+	X(SCHEME, 8, TEXT_PLAIN)                                               \
+	X(HOST, 256, TEXT_PLAIN)                                               \
+	X(PATH, 1280, TEXT_PATH)                                               \
+	X(QUERY, 768, TEXT_QUERY)                                              \
+	X(USER_AGENT, 256, TEXT_PATH)                                          \
+	X(REASON, 48, TEXT_PLAIN)                                              \
+	X(RULE, 384, TEXT_PATH)                                                \
+	X(RULE_WHERE, 128, TEXT_PLAIN)                                         \
+	X(END_REASON, 48, TEXT_PLAIN)                                          \
+	X(DETAIL, 256, TEXT_PATH)                                              \
+	X(CONTENT_TYPE, 96, TEXT_PLAIN)                                        \
+	X(UPSTREAM, 64, TEXT_PLAIN)                                            \
+	X(UP_PROTOCOL, 16, TEXT_PLAIN)                                         \
+	X(UP_TLS, 16, TEXT_PLAIN)
 
-#define RECORD_BOUND(id, name, max, kind) [RECORD_##id] = (max),
+#define RECORD_BOUND(id, max, kind) [RECORD_##id] = (max),
 const uint16_t record_bound[] = { RECORD_TABLE(RECORD_BOUND) };
 static_assert(ARRAY_SIZE(record_bound) == RECORD_TEXTS, "text without bound");
 
-#define RECORD_MEMBER(id, name, max, kind) char id[max];
+#define RECORD_MEMBER(id, max, kind) char id[max];
 struct record_longest {
 	RECORD_TABLE(RECORD_MEMBER)
 };
 static_assert(sizeof(struct record_longest) <= RECORD_AREA,
 	      "all texts fit at their longest");
 
-#define RECORD_NAME(id, name, max, kind) [RECORD_##id] = (name),
-static const char *const text_name[] = { RECORD_TABLE(RECORD_NAME) };
-
-#define RECORD_KIND(id, name, max, kind) [RECORD_##id] = (kind),
+#define RECORD_KIND(id, max, kind) [RECORD_##id] = (kind),
 static const uint8_t text_kind[] = { RECORD_TABLE(RECORD_KIND) };
-
-const char *record_text_str(enum record_text t)
-{
-	assert(t < RECORD_TEXTS);
-	return text_name[t];
-}
 
 static void record_put(struct record_slot *slot, enum record_text t,
 		       struct slice s, uint16_t *off)

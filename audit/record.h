@@ -77,9 +77,6 @@ enum record_text {
 /* The most octets that a text may take; all of them fit the area. */
 extern const uint16_t record_bound[RECORD_TEXTS];
 
-/* The name of a text, as the ledger's columns are called. */
-const char *record_text_str(enum record_text t);
-
 struct record_slot {
 	_Atomic uint32_t state;
 	uint32_t cut;

@@ -103,7 +103,7 @@ static void status_print(const struct vitals *v)
 		    (slice_starts(name, SLICE("refused.")) &&
 		     slice_eq(value, SLICE("0"))))
 			continue;
-		(void)printf("%12.*s  %-18.*s %s\n", (int)value.len, value.ptr,
+		(void)printf("%12.*s  %-22.*s %s\n", (int)value.len, value.ptr,
 			     (int)name.len, name.ptr, status_what(name));
 	}
 }

@@ -273,7 +273,6 @@ static void noise(void **state)
 static void words(void **state)
 {
 	(void)state;
-	assert_string_equal(record_text_str(RECORD_UP_TLS), "up_tls");
 	assert_string_equal(audit_kind_str(AUDIT_DNS), "dns");
 	assert_string_equal(audit_verdict_str(AUDIT_NONE), "none");
 	assert_string_equal(audit_outcome_str(AUDIT_CUT), "cut");
