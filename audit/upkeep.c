@@ -15,12 +15,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "audit/drain.h"
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/log.h"
 
 #define SEAL_MS	      5000  /* between batches that are not full */
@@ -41,17 +41,13 @@ static void upkeep_warn(const struct upkeep *u, const char *doing)
 /* Each returns 1 when there is more of it to do, 0, or the store's error. */
 static int upkeep_seal(struct upkeep *u, uint64_t now_ms)
 {
-	struct spent *spent = store_spent(u->store);
-	bool began;
 	int n;
 
 	if (!u->seal_due_ms)
 		u->seal_due_ms = now_ms + SEAL_MS;
 	if (!u->caught_up || now_ms < u->seal_due_ms)
 		return 0;
-	began = spent_begin(spent);
 	n = store_seal(u->store, clock_us(CLOCK_REALTIME), STORE_SEAL_ROWS);
-	spent_end(spent, began, SPENT_SEAL);
 	if (n < 0)
 		upkeep_warn(u, "sealing rows");
 	if (n >= STORE_SEAL_ROWS)
@@ -62,15 +58,11 @@ static int upkeep_seal(struct upkeep *u, uint64_t now_ms)
 
 static int upkeep_sign(struct upkeep *u, uint64_t now_ms)
 {
-	struct spent *spent = store_spent(u->store);
-	bool began;
 	int n;
 
 	if (now_ms < u->sign_due_ms)
 		return 0;
-	began = spent_begin(spent);
 	n = store_checkpoint(u->store, clock_us(CLOCK_REALTIME));
-	spent_end(spent, began, SPENT_SEAL);
 	if (n < 0)
 		upkeep_warn(u, "signing a checkpoint");
 	u->sign_due_ms = now_ms + SIGN_MS;
@@ -80,34 +72,15 @@ static int upkeep_sign(struct upkeep *u, uint64_t now_ms)
 void upkeep_shipped(const char *state_dir, struct store_limits *ret)
 {
 	char path[PATH_LEN_MAX], text[32];
-	ssize_t n;
-	int fd;
+	int err;
 
 	if (snprintf(path, sizeof(path), "%s/" UPKEEP_SHIPPED, state_dir) >=
 	    PATH_LEN_MAX)
 		return;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	ret->ships = fd >= 0 || errno != ENOENT;
-	ret->shipped_id = 0;
-	if (fd < 0)
-		return;
-	n = read(fd, text, sizeof(text) - 1);
-	(void)close(fd);
-	text[MAX(n, 0)] = '\0';
-	ret->shipped_id = strtoull(text, NULL, 10);
-}
-
-/* As store_prune(). */
-static int upkeep_take_away(struct upkeep *u, const struct store_limits *limits,
-			    uint32_t rows_max)
-{
-	struct spent *spent = store_spent(u->store);
-	bool began = spent_begin(spent);
-	int n = store_prune(u->store, limits, clock_us(CLOCK_REALTIME),
-			    rows_max);
-
-	spent_end(spent, began, SPENT_PRUNE);
-	return n;
+	err = file_text(AT_FDCWD, path, O_NOFOLLOW | O_NONBLOCK, text,
+			sizeof(text));
+	ret->ships = err != -ENOENT;
+	ret->shipped_id = err ? 0 : strtoull(text, NULL, 10);
 }
 
 /* The limits as configured; of a clock that is not believed, rows are kept for
@@ -149,7 +122,7 @@ static int upkeep_prune(struct upkeep *u, int entered, uint64_t now_ms)
 		return 0;
 	upkeep_shipped(u->state_dir, &u->limits);
 	limits = upkeep_limits(u);
-	n = upkeep_take_away(u, &limits, rows);
+	n = store_prune(u->store, &limits, clock_us(CLOCK_REALTIME), rows);
 	if (n < 0)
 		upkeep_warn(u, "taking old rows away");
 	/* Something went: more may have to, so stay at it between passes. */
@@ -159,15 +132,11 @@ static int upkeep_prune(struct upkeep *u, int entered, uint64_t now_ms)
 
 static int upkeep_sum(struct upkeep *u, uint64_t now_ms)
 {
-	struct spent *spent = store_spent(u->store);
-	bool began;
 	int n;
 
 	if (!u->caught_up || now_ms < u->sum_due_ms)
 		return 0;
-	began = spent_begin(spent);
 	n = store_summarise(u->store, clock_us(CLOCK_REALTIME));
-	spent_end(spent, began, SPENT_SUM);
 	if (n < 0)
 		upkeep_warn(u, "summing up rows");
 	u->sum_due_ms = now_ms + (n > 0 ? SUM_BUSY_MS : SUM_MS);
@@ -225,7 +194,8 @@ static int upkeep_request(struct upkeep *u, uint64_t now_ms)
 	limits = u->limits;
 	limits.keep_s = u->request.keep_s;
 	limits.bytes_max = u->request.bytes_max;
-	n = upkeep_take_away(u, &limits, PRUNE_ROWS);
+	n = store_prune(u->store, &limits, clock_us(CLOCK_REALTIME),
+			PRUNE_ROWS);
 	if (n > 0) {
 		u->request_rows += (uint64_t)n;
 		return 1;
@@ -236,15 +206,23 @@ static int upkeep_request(struct upkeep *u, uint64_t now_ms)
 
 int upkeep_turn(struct upkeep *u, int entered, uint64_t now_ms)
 {
+	struct spent *spent = store_spent(u->store);
 	int n[5], more = 0;
+	bool began;
 
 	if (entered < DRAIN_BATCH)
 		u->caught_up = true;
+	began = spent_begin(spent);
 	n[0] = upkeep_seal(u, now_ms);
 	n[1] = upkeep_sign(u, now_ms);
+	spent_end(spent, began, SPENT_SEAL);
+	began = spent_begin(spent);
 	n[2] = upkeep_prune(u, entered, now_ms);
 	n[3] = upkeep_request(u, now_ms);
+	spent_end(spent, began, SPENT_PRUNE);
+	began = spent_begin(spent);
 	n[4] = upkeep_sum(u, now_ms);
+	spent_end(spent, began, SPENT_SUM);
 	for (size_t i = 0; i < ARRAY_SIZE(n); i++) {
 		if (n[i] < 0)
 			return n[i];
