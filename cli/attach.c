@@ -35,6 +35,7 @@
 #include "cli/cli.h"
 #include "cli/run_rules.h"
 #include "cli/sandbox.h"
+#include "policy/name.h"
 
 #define ATTACH_WAIT_MS	10000 /* for penstock-capture, and for an answer */
 #define ATTACH_KNOCK_MS 200   /* between attempts at a door that is closed */
@@ -70,14 +71,6 @@ static int attach_say(const char *what, const char *why)
 static bool attach_is_pid(const char *target)
 {
 	return *target && strspn(target, "0123456789") == strlen(target);
-}
-
-static bool attach_is_name(const char *name)
-{
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz"
-				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
-
-	return len && len <= SANDBOX_NAME_MAX && !name[len] && name[0] != '.';
 }
 
 /* Where the namespace of target is seen. */
@@ -411,7 +404,8 @@ static int attach_parse(struct attach *a, int argc, char **argv)
 		{ "allow", required_argument, NULL, 'a' },
 		{ 0 },
 	};
-	const char *name = NULL;
+	const char *name = NULL, *fault;
+	size_t at;
 	int c;
 
 	optind = 0;
@@ -431,11 +425,10 @@ static int attach_parse(struct attach *a, int argc, char **argv)
 	if (!name)
 		name = strrchr(a->target, '/') ? strrchr(a->target, '/') + 1
 					       : a->target;
-	if (!attach_is_name(name)) {
-		(void)fprintf(stderr,
-			      "penstock attach: --name %s: 1 to %d letters, "
-			      "digits, '-', '_' or '.'\n",
-			      name, SANDBOX_NAME_MAX);
+	fault = name_fault(slice_str(name), &at);
+	if (fault) {
+		(void)fprintf(stderr, "penstock attach: --name %s: %s\n", name,
+			      fault);
 		return EXIT_USAGE;
 	}
 	(void)snprintf(a->sb.name, sizeof(a->sb.name), "%s", name);
@@ -502,12 +495,13 @@ int cmd_detach(int argc, char **argv)
 	char path[INSTANCE_PATH_MAX];
 	struct instance in;
 	int record, fd, rc = 0;
+	size_t at;
 
 	if (argc == 2 && !strcmp(argv[1], "--help")) {
 		(void)fputs(attach_usage, stdout);
 		return 0;
 	}
-	if (argc != 2 || !attach_is_name(argv[1])) {
+	if (argc != 2 || name_fault(slice_str(argv[1]), &at)) {
 		(void)fputs(attach_usage, stderr);
 		return EXIT_USAGE;
 	}

@@ -2,7 +2,6 @@
 
 #include "cli/roster.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,22 +16,15 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "cli/cli.h"
+#include "policy/name.h"
 
 #define ROSTER_TEXT_MAX (PATH_MAX + 512)
 
-bool roster_name_ok(const char *name)
+static bool roster_name_ok(const char *name)
 {
-	size_t len = strlen(name);
+	size_t at;
 
-	if (!len || len > SANDBOX_NAME_MAX || !strcmp(name, ".") ||
-	    !strcmp(name, ".."))
-		return false;
-	for (; *name; name++) {
-		if (!isascii((unsigned char)*name) ||
-		    (!isalnum((unsigned char)*name) && !strchr("-_.", *name)))
-			return false;
-	}
-	return true;
+	return !name_fault(slice_str(name), &at);
 }
 
 size_t roster_print(const struct roster *r, char *ret, size_t max)

@@ -53,9 +53,4 @@ int roster_each(const struct instance *in, roster_fn *fn, void *ctx);
 size_t roster_print(const struct roster *r, char *ret, size_t max);
 bool roster_parse(const char *text, struct roster *ret);
 
-/* 1 to SANDBOX_NAME_MAX letters, digits, '-', '_' or '.'; no file of another
- * directory.
- */
-bool roster_name_ok(const char *name);
-
 #endif

@@ -1,6 +1,5 @@
 /* cli/run.c - penstock run: a command whose only way out is the gateway. */
 
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <pwd.h>
@@ -20,6 +19,7 @@
 #include "cli/roster.h"
 #include "cli/run_rules.h"
 #include "cli/sandbox.h"
+#include "policy/name.h"
 
 #define RUN_RANDOM 4 /* characters behind the directory's name */
 
@@ -212,28 +212,25 @@ static int run_parse(struct run *run, int argc, char **argv)
 	return rc;
 }
 
-static bool run_name_char(char c)
-{
-	return isascii((unsigned char)c) &&
-	       (isalnum((unsigned char)c) || strchr("-_.", c));
-}
-
 static int run_take_name(struct run *run)
 {
-	size_t len = strlen(run->name);
+	struct slice name = slice_str(run->name);
+	size_t at;
+	const char *fault = name_fault(name, &at);
 
-	if (!roster_name_ok(run->name)) {
-		(void)fprintf(stderr,
-			      "penstock run: --name %s: 1 to %d letters, "
-			      "digits, '-', '_' or '.'\n",
-			      run->name, SANDBOX_NAME_MAX);
+	if (fault) {
+		(void)fprintf(stderr, "penstock run: --name %s: %s\n",
+			      run->name, fault);
 		return EXIT_USAGE;
 	}
-	memcpy(run->sb.name, run->name, len + 1);
+	memcpy(run->sb.name, name.ptr, name.len + 1);
 	return 0;
 }
 
-/* "DIRNAME-xxxx": people find theirs again, two at once are told apart. */
+/* "DIRNAME-xxxx": people find theirs again, two at once are told apart. Of a
+ * directory's name counts what can stand in a sandbox's, from the first octet
+ * on that may begin one.
+ */
 static int run_choose_name(struct run *run)
 {
 	static const char letters[] = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -244,9 +241,12 @@ static int run_choose_name(struct run *run)
 
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		return EXIT_BROKEN;
+	while (*dir && !name_has(*dir, true))
+		dir++;
 	for (; *dir && room; dir++, room--)
-		*to++ = run_name_char(*dir) ? *dir : '-';
-	*to++ = '-';
+		*to++ = name_has(*dir, false) ? *dir : '-';
+	if (to > run->sb.name)
+		*to++ = '-';
 	for (size_t i = 0; i < RUN_RANDOM; i++)
 		*to++ = letters[random[i] % 32];
 	*to = '\0';

@@ -41,6 +41,8 @@
 #ifndef GATEWAY_CONTROL_H
 #define GATEWAY_CONTROL_H
 
+#include "policy/name.h"
+
 enum control_frame {
 	CONTROL_ADD = 1,
 	CONTROL_LIST = 2,
@@ -69,6 +71,6 @@ enum control_frame {
 #define SPOOL_DIR      "spool"
 #define CONFIG_GOOD    "config.good" /* the configuration in force */
 
-#define SANDBOX_NAME_MAX 63 /* octets: letters, digits, '-', '_', '.' */
+#define SANDBOX_NAME_MAX NAME_OCTETS_MAX
 
 #endif

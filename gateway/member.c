@@ -12,26 +12,14 @@
 
 #include "base/base.h"
 #include "base/err.h"
-
-static bool member_name_good(struct slice name)
-{
-	if (!name.len || name.len > SANDBOX_NAME_MAX || name.ptr[0] == '-' ||
-	    name.ptr[0] == '.')
-		return false;
-	for (size_t i = 0; i < name.len; i++) {
-		char c = name.ptr[i];
-
-		if (!ascii_is_alnum(c) && c != '-' && c != '_' && c != '.')
-			return false;
-	}
-	return true;
-}
+#include "policy/name.h"
 
 int member_new(struct slice name, struct slice policies, struct member **ret)
 {
 	struct member *m;
+	size_t at;
 
-	if (!member_name_good(name) || policies.len >= MEMBER_POLICIES_MAX)
+	if (name_fault(name, &at) || policies.len >= MEMBER_POLICIES_MAX)
 		return ERR_SYNTAX;
 	m = calloc(1, sizeof(*m));
 	if (!m)

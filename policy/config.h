@@ -14,7 +14,6 @@
 #define CONFIG_NAMES_MAX 1000 /* policies, sandboxes, secrets */
 #define CONFIG_USE_DEPTH 32   /* of policies that use policies */
 #define CONFIG_PROBES	 9    /* placeholders */
-#define CONFIG_NAME_MAX	 63   /* octets; as a sandbox in the control door */
 
 struct config_policy {
 	const char *name;

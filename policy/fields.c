@@ -3,6 +3,7 @@
 #include "policy/fields.h"
 
 #include "base/base.h"
+#include "policy/name.h"
 #include "policy/near.h"
 #include "policy/text.h"
 
@@ -159,20 +160,12 @@ void fields_strings(struct load *l, const struct doc_node *node,
 
 bool fields_name(struct load *l, const struct doc_node *node)
 {
-	struct slice s = node->text;
+	size_t at = 0;
+	const char *fault = name_fault(node->text, &at);
 
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.ptr[i];
-
-		if (ascii_is_alnum(c) || (i && memchr("-_.", c, 3)))
-			continue;
-		load_fail(l, node, i, "a name has letters, digits, - _ and .");
-		return false;
-	}
-	if (s.len && s.len <= CONFIG_NAME_MAX)
-		return true;
-	load_fail(l, node, 0, "a name has 1 to 63 octets");
-	return false;
+	if (fault)
+		load_fail(l, node, at, fault);
+	return !fault;
 }
 
 void fields_file(struct load *l, const struct doc_node *node)

@@ -14,6 +14,7 @@
 
 #include "base/base.h"
 #include "policy/fields.h"
+#include "policy/name.h"
 #include "policy/near.h"
 #include "policy/text.h"
 
@@ -109,7 +110,7 @@ static void check_table(struct load *l, const struct doc_node *value)
 		}
 		first = !word;
 	}
-	if (!s.len || first || s.len > 2 * CONFIG_NAME_MAX)
+	if (!s.len || first || s.len > 2 * NAME_OCTETS_MAX)
 		load_fail(l, value, 0,
 			  "expected a table of at most 126 octets");
 }

@@ -164,6 +164,26 @@ def hung_up(stage):
     holder.wait()
 
 
+@outside("a directory whose name can begin no sandbox's: named by the rest")
+def directories(stage):
+    project, show = stage.project, "echo $PENSTOCK_SANDBOX"
+    try:
+        for name, begin in ((".dot-files", "dot-files-"), ("-x", "x-"),
+                            ("\N{LATIN SMALL LETTER U WITH DIAERESIS}ber",
+                             "ber-"), ("_site", "_site-"), ("...", "")):
+            stage.project = stage.dir / "odd" / name
+            stage.project.mkdir(parents=True)
+            run = stage.run("sh", "-c", show, check=False)
+            assert run.returncode == 0, (name, run)
+            sandbox = run.stdout.strip()
+            assert (sandbox.startswith(begin)
+                    and len(sandbox) == len(begin) + 4), (name, sandbox)
+    finally:
+        stage.project = project
+    run = stage.run("true", options=("--name", ".x"), check=False)
+    assert run.returncode == 2 and "begins with a letter" in last(run), run
+
+
 @outside("a name that is no command: the nearest")
 def near(stage):
     run = stage.penstock("rnu", "--", "true", check=False)

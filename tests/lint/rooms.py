@@ -33,7 +33,7 @@ DOORS = {                                 # these headers leave their room
                 "audit/request.h", "audit/offline.h", "audit/copy.h"},
     "policy":  {"policy/policy.h", "policy/load.h", "policy/near.h",
                 "policy/diff.h", "policy/import.h", "policy/fmt.h", "policy/idn.h", "policy/fold.h", "policy/lint.h",
-                "policy/units.h"},
+                "policy/name.h", "policy/units.h"},
     "gateway": {"gateway/control.h", "gateway/stats.h",
                 "gateway/portal.h"},
     "capture": {"capture/capture.h"},

@@ -103,23 +103,6 @@ static void test_text(void **state)
 	}
 }
 
-static void test_names(void **state)
-{
-	static const char *const bad[] = { "",	  ".",	"..",	    "a/b",
-					   "a b", "a~", "\xc3\xa4", "a\n" };
-	char longest[SANDBOX_NAME_MAX + 2];
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_false(roster_name_ok(bad[i]));
-	memset(longest, 'a', sizeof(longest));
-	longest[SANDBOX_NAME_MAX + 1] = '\0';
-	assert_false(roster_name_ok(longest));
-	longest[SANDBOX_NAME_MAX] = '\0';
-	assert_true(roster_name_ok(longest));
-	assert_true(roster_name_ok("a-b_c.D9"));
-}
-
 static void count(void *ctx, const struct roster *r)
 {
 	(void)r;
@@ -184,8 +167,9 @@ static void test_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stat),  cmocka_unit_test(test_self),
-		cmocka_unit_test(test_text),  cmocka_unit_test(test_names),
+		cmocka_unit_test(test_stat),
+		cmocka_unit_test(test_self),
+		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_files),
 	};
 

@@ -318,6 +318,10 @@ static const struct wrong wrongs[] = {
 	  "t.yaml:1:13: a name has letters, digits, - _ and .\n"
 	  "  policies: {a b: {}}\n"
 	  "              ^" },
+	{ "policies: {-a: {}}\n",
+	  "t.yaml:1:12: a name begins with a letter, a digit or _\n"
+	  "  policies: {-a: {}}\n"
+	  "             ^" },
 	{ "sandboxes: {s: {policy: []}}\n",
 	  "t.yaml:1:13: a sandbox needs from: the addresses it has, or "
 	  "token_file:\n"
