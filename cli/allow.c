@@ -2,10 +2,13 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/base.h"
 #include "cli/ask.h"
 #include "cli/cli.h"
 #include "gateway/control.h"
+#include "policy/lint.h"
 #include "policy/policy.h"
 #include "policy/units.h"
 
@@ -66,6 +69,23 @@ static bool allow_parse(int argc, char **argv, struct allow_words *ret)
 	return ret->rule != NULL;
 }
 
+/* The gateway takes any method; a slip of the keyboard is seen here. */
+static void allow_hint(const char *command, enum verdict verdict,
+		       const char *line)
+{
+	CLEANUP(ruleset_free) struct ruleset *rs = NULL;
+	struct rule_error err;
+	char odd[LINT_WHAT_MAX];
+
+	if (ruleset_new(&rs))
+		return;
+	ruleset_set_clock(rs, (uint64_t)time(NULL));
+	if (!ruleset_add(rs, verdict, slice_str(line), SLICE(""), &err) &&
+	    lint_method(ruleset_at(rs, 0), odd))
+		(void)fprintf(stderr, "penstock %s: warning: %s\n", command,
+			      odd);
+}
+
 static int allow_give(int argc, char **argv, enum verdict verdict)
 {
 	static struct frame_out out;
@@ -85,10 +105,12 @@ static int allow_give(int argc, char **argv, enum verdict verdict)
 	frame_put_u64(&out, w.for_s);
 	frame_put_str(&out, slice_str(w.rule));
 	rc = ask(argv[0], &out, NULL, NULL, phrase);
-	if (rc == 0)
-		(void)printf("%s: %s %s (%s)\n", w.sandbox,
-			     verdict_str(verdict), w.rule, phrase);
-	return rc;
+	if (rc)
+		return rc;
+	(void)printf("%s: %s %s (%s)\n", w.sandbox, verdict_str(verdict),
+		     w.rule, phrase);
+	allow_hint(argv[0], verdict, w.rule);
+	return 0;
 }
 
 int cmd_allow(int argc, char **argv)

@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "policy/lint.h"
 #include "policy/load.h"
 #include "policy/policy.h"
 
@@ -101,6 +102,7 @@ static int run_add_allow(const struct run_set *set, const char *line)
 {
 	struct ruleset *rs = set->further;
 	struct rule_error err = { 0 };
+	char odd[LINT_WHAT_MAX];
 	int rc;
 
 	ruleset_set_clock(rs, (uint64_t)time(NULL));
@@ -120,6 +122,9 @@ static int run_add_allow(const struct run_set *set, const char *line)
 	else if (rc)
 		(void)fprintf(stderr, "penstock %s: --allow: %s\n", set->who,
 			      err_str(rc));
+	else if (lint_method(ruleset_at(rs, ruleset_len(rs) - 1), odd))
+		(void)fprintf(stderr, "penstock %s: --allow: warning: %s\n",
+			      set->who, odd);
 	return rc;
 }
 

@@ -256,7 +256,7 @@ static int place_entry(struct builder *b, uint32_t entry)
 	}
 }
 
-enum method_bit policy_method(struct slice method)
+const char *policy_method_str(enum method_bit bit)
 {
 	static const char *const names[] = {
 		[METHOD_GET] = "GET",	      [METHOD_HEAD] = "HEAD",
@@ -266,9 +266,18 @@ enum method_bit policy_method(struct slice method)
 	};
 
 	static_assert(ARRAY_SIZE(names) == METHOD_OTHER, "a method unnamed");
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (slice_eq(method, slice_str(names[i])))
-			return (enum method_bit)i;
+	assert(bit < METHOD_OTHER);
+	return names[bit];
+}
+
+enum method_bit policy_method(struct slice method)
+{
+	for (int i = 0; i < METHOD_OTHER; i++) {
+		enum method_bit bit = (enum method_bit)i;
+
+		if (slice_eq(method, slice_str(policy_method_str(bit))))
+			return bit;
+	}
 	return METHOD_OTHER;
 }
 

@@ -112,7 +112,8 @@ uint32_t policy_step(const struct policy *p, uint32_t parent,
  */
 bool policy_fixed(const struct glob_segment *seg);
 
-/* The bit of a method, by its name. */
+/* The bit of a method, by its name; and the other way, but for the last. */
 enum method_bit policy_method(struct slice method);
+const char *policy_method_str(enum method_bit bit);
 
 #endif

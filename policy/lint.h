@@ -16,6 +16,8 @@
 /* Comparisons of rules; beyond them a file is not looked at further. */
 #define LINT_WORK_MAX 20000000u
 
+#define LINT_WHAT_MAX 320 /* octets, with the NUL */
+
 /* One rule that does nothing, as another one decides wherever it matches. */
 struct lint_pair {
 	size_t rule; /* its number in the ruleset */
@@ -39,9 +41,9 @@ enum lint_ask {
 
 struct lint_finding {
 	enum lint_ask ask;
-	const char *code; /* one word: "unreachable"; static */
-	char what[320];	  /* a sentence; cut to fit */
-	uint32_t line;	  /* from 0, as column */
+	const char *code;	  /* one word: "unreachable"; static */
+	char what[LINT_WHAT_MAX]; /* a sentence; cut to fit */
+	uint32_t line;		  /* from 0, as column */
 	uint32_t column;
 	struct slice rule;    /* canonical; empty: not about a rule */
 	struct slice subject; /* see ask */
@@ -52,6 +54,11 @@ typedef void lint_fn(void *ctx, const struct lint_finding *finding);
  * the call. now_s: seconds since 1970. Returns as lint_rules().
  */
 int lint_config(const struct config *c, uint64_t now_s, lint_fn *fn, void *ctx);
+
+/* Does a rule name an unknown method that is nearly one of those in daily use?
+ * Then *ret says so. Such a rule is legal, as methods of one's own are.
+ */
+bool lint_method(const struct rule *rule, char ret[LINT_WHAT_MAX]);
 
 /* "FILE:LINE:COLUMN: warning: what", the line and the caret. */
 void lint_text(const struct config *c, const struct lint_finding *finding,

@@ -11,7 +11,9 @@
 #include "base/err.h"
 #include "policy/config.h"
 #include "policy/fields.h"
+#include "policy/compile.h"
 #include "policy/lint.h"
+#include "policy/near.h"
 #include "policy/ruleset.h"
 #include "policy/text.h"
 #include "policy/units.h"
@@ -154,6 +156,74 @@ static void look_wide(struct lint *l, size_t i, const struct rule *rule)
 			 SLICE(""));
 }
 
+/* Beside those in daily use, methods that are registered (RFC 9110, section
+ * 18.2, and RFCs of WebDAV), or that caches and key stores know.
+ */
+static bool is_known_method(struct slice name)
+{
+	static const char *const known[] = {
+		"ACL",	      "BAN",	 "BIND",       "CHECKIN",
+		"CHECKOUT",   "CONNECT", "COPY",       "LABEL",
+		"LINK",	      "LIST",	 "LOCK",       "MERGE",
+		"MKCOL",      "MOVE",	 "NOTIFY",     "M-SEARCH",
+		"PROPFIND",   "PURGE",	 "PROPPATCH",  "QUERY",
+		"REBIND",     "REPORT",	 "SEARCH",     "SUBSCRIBE",
+		"TRACE",      "UNBIND",	 "UNCHECKOUT", "UNLINK",
+		"UNLOCK",     "UPDATE",	 "SOURCE",     "UNSUBSCRIBE",
+		"MKCALENDAR",
+	};
+
+	if (policy_method(name) != METHOD_OTHER)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (slice_eq(name, slice_str(known[i])))
+			return true;
+	return false;
+}
+
+static const char *near_method(struct slice name)
+{
+	char text[16];
+	struct near near;
+
+	if (name.len >= sizeof(text) || is_known_method(name))
+		return NULL;
+	memcpy(text, name.ptr, name.len);
+	text[name.len] = '\0';
+	near = near_begin(text);
+	for (int i = 0; i < METHOD_OTHER; i++)
+		near_try(&near, policy_method_str((enum method_bit)i));
+	return near.found;
+}
+
+bool lint_method(const struct rule *rule, char ret[LINT_WHAT_MAX])
+{
+	struct slice list = rule_slice(rule, rule->methods), name;
+	const char *near = NULL;
+	struct text t;
+
+	while (list.len && !near) {
+		(void)slice_cut(list, ',', &name, &list);
+		near = near_method(name);
+	}
+	if (!near)
+		return false;
+	t = text_in(ret, LINT_WHAT_MAX);
+	text_put(&t, name);
+	text_put_str(&t, " is no known method; did you mean ");
+	text_put_str(&t, near);
+	text_put_char(&t, '?');
+	return true;
+}
+
+static void look_method(struct lint *l, size_t i, const struct rule *rule)
+{
+	char what[LINT_WHAT_MAX];
+
+	if (lint_method(rule, what))
+		say_rule(l, i, "method", what, SLICE(""));
+}
+
 static void look_time(struct lint *l, size_t i, const struct rule *rule)
 {
 	char time[UNITS_TIME];
@@ -238,6 +308,7 @@ static int look_policy(struct lint *l, const struct config_policy *p)
 	for (size_t i = 0; i < l->len; i++) {
 		if (is_open(l, i))
 			continue;
+		look_method(l, i, rs->rules[i]);
 		look_wide(l, i, rs->rules[i]);
 		look_time(l, i, rs->rules[i]);
 		look_name(l, i, rs->rules[i]);

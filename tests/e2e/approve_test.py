@@ -188,13 +188,17 @@ def timed(stage):
 
 @outside("deny and ask at run time outweigh an allow; revoke takes them back")
 def outweigh(stage):
-    stage.penstock("deny", "asker", "any https://h1.test/plain")
+    told = stage.penstock("deny", "asker", "any https://h1.test/plain")
     assert stage.driver.ask("https://h1.test/plain")[0] == 403
+    assert not told.stderr, told
     number = re.search(r"(\d+)\s+asker .*h1.test/plain", grants(stage))[1]
     stage.penstock("revoke", number)
     assert stage.driver.ask("https://h1.test/plain")[0] == 200
     bad = stage.penstock("revoke", number, check=False)
     assert bad.returncode == 1 and "no such grant" in bad.stderr, bad
+    told = stage.penstock("deny", "asker", "GTE https://h1.test/plain")
+    assert "did you mean GET?" in told.stderr, told
+    stage.penstock("revoke", re.search(r"(\d+)\s+asker .*GTE", grants(stage))[1])
     for words in (("allow", "asker"), ("allow", "asker", "x", "--for", "soon"),
                   ("answer", "x", "allow"), ("answer", "1x", "allow"),
                   ("answer", "1", "maybe"),

@@ -114,6 +114,7 @@ policies:
       - GET https://*.k.test/** private
       - POST http://l.test/
       - tcp://*:22
+      - GTE https://m.test/
   left: {{}}
 secrets:
   k: {{ file: {secret}, header: x-k, hosts: [h.test] }}
@@ -124,8 +125,8 @@ secrets:
     assert rc == 0 and got == [
         (2, "bare"), (6, "wide"), (9, "unreachable"), (10, "wide"),
         (11, "expired"), (12, "private"), (13, "clear"), (14, "wide"),
-        (15, "unused"), (17, "unused"), (17, "secret"), (18, "unused"),
-        (18, "secret")], got
+        (15, "method"), (16, "unused"), (18, "unused"), (18, "secret"),
+        (19, "unused"), (19, "secret")], got
     assert "s3cret" not in out
     secret.chmod(0o600)
     assert "chmod" not in s.policy("check", path)[2]

@@ -190,6 +190,8 @@ def near(stage):
     assert run.returncode == 2 and "did you mean: penstock run" in run.stderr
     run = stage.penstock("xyzzyxyzzy", check=False)
     assert run.returncode == 2 and "see: penstock --help" in run.stderr
+    run = stage.run("true", options=("--allow", "GTE https://h1.test/"))
+    assert "warning: GTE is no known method; did you mean GET?" in run.stderr
 
 
 @outside("an instance with its state elsewhere: not another's CA, but a word")

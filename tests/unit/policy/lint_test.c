@@ -231,6 +231,44 @@ static void test_pairs(void **state)
 	}
 }
 
+static const struct {
+	const char *line;
+	const char *near; /* NULL: nothing to say */
+} methods[] = {
+	{ "GTE h.test", "GTE is no known method; did you mean GET?" },
+	{ "PSOT h.test", "PSOT is no known method; did you mean POST?" },
+	{ "GET,DELTE h.test",
+	  "DELTE is no known method; did you mean DELETE?" },
+	{ "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS h.test", NULL },
+	{ "LIST,LOCK,MERGE,PURGE,QUERY,PROPFIND h.test", NULL },
+	{ "FROBNICATE h.test", NULL },
+	{ "A-VERY-LONG-METHOD-OF-ONES-OWN h.test", NULL },
+	{ "any h.test", NULL },
+	{ "git:read https://h.test/a/b", NULL },
+	{ "tcp://h.test:22", NULL },
+};
+
+static void test_methods(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+		char got[LINT_WHAT_MAX] = "untouched";
+		struct ruleset *rs = NULL;
+		struct rule_error err;
+		bool odd;
+
+		assert_int_equal(ruleset_new(&rs), 0);
+		assert_int_equal(ruleset_add(rs, VERDICT_ALLOW,
+					     slice_str(methods[i].line),
+					     SLICE("x"), &err),
+				 0);
+		odd = lint_method(ruleset_at(rs, 0), got);
+		assert_int_equal(odd, methods[i].near != NULL);
+		assert_string_equal(got, odd ? methods[i].near : "untouched");
+		ruleset_free(&rs);
+	}
+}
+
 static const char whole[] =
 	"sandboxes:\n"
 	"  one: { from: 10.0.0.1, policy: base }\n"
@@ -340,9 +378,8 @@ static void test_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pairs),
-		cmocka_unit_test(test_config),
-		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_pairs),  cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_config), cmocka_unit_test(test_many),
 		cmocka_unit_test(test_idle),
 	};
 
