@@ -94,6 +94,7 @@ static const struct {
 	{ IPPROTO_ICMPV6, 1, { 4 } },	 /* an option is unknown */
 };
 
+static_assert(APPLIANCE_SOURCE_TEXT == INET6_ADDRSTRLEN + 4, "a prefix");
 static_assert(IFNAMSIZ == APPLIANCE_NAME_MAX, "an interface's name");
 static_assert(2 * (APPLIANCE_INTERFACES_MAX + APPLIANCE_SOURCES_MAX) +
 			      APPLIANCE_SOURCES_MAX + 32 <=
@@ -144,6 +145,22 @@ int appliance_add_source(struct appliance *a, const char *text)
 	return 0;
 }
 
+void appliance_source_print(const struct appliance_source *s,
+			    char ret[APPLIANCE_SOURCE_TEXT])
+{
+	size_t len;
+
+	(void)inet_ntop(s->len == 4 ? AF_INET : AF_INET6, s->address, ret,
+			INET6_ADDRSTRLEN);
+	len = strlen(ret);
+	(void)snprintf(ret + len, APPLIANCE_SOURCE_TEXT - len, "/%u", s->bits);
+}
+
+bool appliance_source_is_wide(const struct appliance_source *s)
+{
+	return s->bits < (s->len == 4 ? 8 : 7);
+}
+
 static void appliance_each(struct phrase *p, const struct appliance *a,
 			   const char *chain, void (*verdict)(struct phrase *p))
 {
@@ -154,11 +171,9 @@ static void appliance_each(struct phrase *p, const struct appliance *a,
 	}
 	for (size_t i = 0; i < a->sources; i++) {
 		const struct appliance_source *s = &a->source[i];
-		char text[INET6_ADDRSTRLEN + 4] = "";
+		char text[APPLIANCE_SOURCE_TEXT];
 
-		(void)inet_ntop(s->len == 4 ? AF_INET : AF_INET6, s->address,
-				text, INET6_ADDRSTRLEN);
-		(void)snprintf(text + strlen(text), 5, "/%u", s->bits);
+		appliance_source_print(s, text);
 		phrase_begin(p, chain, text);
 		phrase_source_in(p, s->address, s->len, s->bits);
 		verdict(p);

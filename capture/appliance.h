@@ -2,6 +2,7 @@
 #ifndef CAPTURE_APPLIANCE_H
 #define CAPTURE_APPLIANCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "capture/rules.h"
@@ -30,6 +31,16 @@ struct appliance {
  */
 int appliance_add_interface(struct appliance *a, const char *name);
 int appliance_add_source(struct appliance *a, const char *text);
+
+/* As appliance_add_source() reads it; ret has APPLIANCE_SOURCE_TEXT octets. */
+#define APPLIANCE_SOURCE_TEXT 50
+void appliance_source_print(const struct appliance_source *s,
+			    char ret[APPLIANCE_SOURCE_TEXT]);
+
+/* Is it more than any network of one's own, and so this host's operators too?
+ * Wider than 10.0.0.0/8 and fc00::/7, the widest that are private.
+ */
+bool appliance_source_is_wide(const struct appliance_source *s);
 
 /* Returns 0 or -ENOMEM. */
 int appliance_build(const struct appliance *a, struct rules *ret);

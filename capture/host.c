@@ -100,6 +100,24 @@ static int host_interfaces(const struct appliance *a)
 	return CAPTURE_EXIT;
 }
 
+/* By source alone, not by device, and before a route is chosen. */
+static void host_warn(const struct appliance *what)
+{
+	char text[APPLIANCE_SOURCE_TEXT];
+
+	for (size_t i = 0; i < what->sources; i++) {
+		if (!appliance_source_is_wide(&what->source[i]))
+			continue;
+		appliance_source_print(&what->source[i], text);
+		(void)fprintf(stderr,
+			      CAPTURE_PROGRAM
+			      ": warning: source %s captures connections to "
+			      "this host's own services too, from whoever is "
+			      "in it; name the sandboxes' networks\n",
+			      text);
+	}
+}
+
 /* Two that lead the same packets to different listeners cannot both win. */
 static int host_alone(void)
 {
@@ -152,7 +170,10 @@ static int host_apply(const struct host *h, const struct rules *rules)
 	if (rc)
 		return host_explain("cannot install the capture", rc);
 	rc = host_check(rules);
-	return rc ? host_say("the rules are not what was asked for", rc) : 0;
+	if (rc)
+		return host_say("the rules are not what was asked for", rc);
+	host_warn(&h->what);
+	return 0;
 }
 
 static int host_differs(const struct rules *rules)

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "policy/config.h"
 #include "policy/fields.h"
+#include "policy/host.h"
 #include "policy/compile.h"
 #include "policy/lint.h"
 #include "policy/near.h"
@@ -18,9 +19,10 @@
 #include "policy/text.h"
 #include "policy/units.h"
 
-#define SOON_S (24u * 60 * 60) /* an end that is worth a word beforehand */
-#define WIDE_4 8 /* bits of a prefix that is no network of one's own */
-#define WIDE_6 32
+#define SOON_S	      (24u * 60 * 60) /* an end that is worth a word beforehand */
+#define WIDE_4	      8 /* bits of a prefix that is no network of one's own */
+#define WIDE_6	      32
+#define WIDE_SOURCE_6 7 /* wider than fc00::/7, all that is private */
 
 struct lint {
 	const struct config *c;
@@ -347,6 +349,36 @@ static const struct doc_node *first_key(const struct lint *l, const char *key)
 	return map && map->kind == DOC_MAP ? map->first : NULL;
 }
 
+static void look_source(struct lint *l, const struct doc_node *node)
+{
+	struct slice addr, prefix;
+	uint8_t octets[16];
+	uint32_t bits = 0;
+
+	if (slice_cut(node->text, '/', &addr, &prefix) &&
+	    units_count(prefix, 128, &bits) &&
+	    bits < (host_address(addr, octets) == 4 ? WIDE_4 : WIDE_SOURCE_6))
+		say(l, node, "wide",
+		    "this captures connections to the host's own services "
+		    "too, from whoever is in it; name the sandboxes' networks");
+}
+
+static void look_capture(struct lint *l)
+{
+	const struct doc_node *capture = fields_get(l->c->root, "capture");
+	const struct doc_node *list = NULL;
+
+	if (capture && capture->kind == DOC_MAP)
+		list = fields_get(capture, "sources");
+	if (!list)
+		return;
+	if (list->kind == DOC_SCALAR)
+		look_source(l, list);
+	for (const struct doc_node *n = list->first;
+	     n && list->kind == DOC_LIST; n = n->next)
+		look_source(l, n);
+}
+
 /* A file without sandboxes is a library: its policies are used by name. */
 static void look_used(struct lint *l)
 {
@@ -415,6 +447,7 @@ int lint_config(const struct config *c, uint64_t now_s, lint_fn *fn, void *ctx)
 	}
 	free(l.nodes);
 	if (one != -ENOMEM) {
+		look_capture(&l);
 		look_used(&l);
 		look_sandboxes(&l);
 		look_secrets(&l);

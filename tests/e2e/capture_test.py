@@ -100,6 +100,19 @@ def iptables(stage):
             ] == [x for x in before.splitlines() if x[0] != "#"]
 
 
+@outside("a source that is everybody: captured, and said what that means")
+def everybody(stage):
+    for source, wide in (("10.0.0.0/8", False), ("0.0.0.0/0", True),
+                         ("0.0.0.0/7", True), ("::/0", True),
+                         ("fc00::/7", False)):
+        run = capture(stage, "apply", "--source", "10.7.0.0/24",
+                      "--source", source)
+        assert run.returncode == 0, run
+        assert (f"warning: source {source} captures" in run.stderr) == wide, run
+        assert len(run.stderr.splitlines()) == wide, run
+    assert capture(stage, "remove").returncode == 0
+
+
 @outside("remove leaves nothing, whatever became of IPv6 meanwhile")
 def ipv6(stage):
     for first, then in ((True, False), (False, True), (False, False)):

@@ -290,7 +290,14 @@ static const char whole[] =
 	"  left:\n"
 	"    default: allow\n"
 	"secrets:\n"
-	"  s: { file: /etc/s, header: x-s, hosts: [h.test] }\n";
+	"  s: { file: /etc/s, header: x-s, hosts: [h.test] }\n"
+	"capture:\n"
+	"  sources:\n"
+	"    - 10.0.0.0/8\n"
+	"    - 0.0.0.0/0\n"
+	"    - fd00::/8\n"
+	"    - ::/0\n"
+	"    - ::1\n";
 
 static void on_finding(void *ctx, const struct lint_finding *f)
 {
@@ -328,6 +335,8 @@ static void test_config(void **state)
 				 "9:9 unreachable\n"
 				 "10:9 redundant\n"
 				 "19:14 wide\n"
+				 "25:7 wide\n"
+				 "27:7 wide\n"
 				 "18:3 unused\n"
 				 "3:3 bare\n"
 				 "21:3 unused\n"
