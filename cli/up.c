@@ -50,6 +50,8 @@
 #define UP_LOOK_MS    1000  /* for another configuration in force */
 #define UP_END_MS     10000 /* patience with one that is told to end */
 
+#define UP_STATUS_TEXT 20 /* octets: "status 255" */
+
 static const char up_usage[] =
 	"usage: penstock up [--config FILE] [--idle-exit SECONDS] [--debug]\n"
 	"\n"
@@ -174,27 +176,34 @@ static void up_become(const struct up *u, enum up_process which, int ready,
 	    inlet_place(&u->inlet, &ready) < 0)
 		_exit(EXIT_BROKEN);
 	up_words(u, which, ready, &w);
-	if (!words_ok(&w) || !instance_program(up_program[which], path))
+	if (!words_ok(&w) || !instance_program(up_program[which], path)) {
+		log_error("%s: out of memory, or a path that is too long",
+			  up_program[which]);
 		_exit(EXIT_BROKEN);
+	}
 	(void)execv(path, w.ptr);
 	log_error("%s: %s", path, strerror(errno));
 	_exit(EXIT_BROKEN);
 }
 
 /* Wait for the octet that says "ready". */
-static bool up_ready(int fd)
+static int up_ready(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	char c;
 
-	return poll(&p, 1, UP_READY_MS) == 1 && read(fd, &c, 1) == 1;
+	if (poll(&p, 1, UP_READY_MS) != 1)
+		return -ETIMEDOUT;
+	return read(fd, &c, 1) == 1 ? 0 : ERR_CLOSED;
 }
 
+/* Returns 0, -ETIMEDOUT (not ready yet, and it runs), ERR_CLOSED (it ended
+ * before it was ready) or another -errno.
+ */
 static int up_start(struct up *u, enum up_process which)
 {
 	pid_t self = getpid();
-	int ready[2];
-	bool good;
+	int ready[2], rc;
 
 	u->started_ms[which] = clock_ms(CLOCK_MONOTONIC);
 	if (pipe(ready) < 0)
@@ -210,9 +219,9 @@ static int up_start(struct up *u, enum up_process which)
 		(void)close(ready[0]);
 		return -errno;
 	}
-	good = up_ready(ready[0]);
+	rc = up_ready(ready[0]);
 	(void)close(ready[0]);
-	return good ? 0 : ERR_CLOSED;
+	return rc;
 }
 
 static void up_signal(const struct up *u, enum up_process which, int sig)
@@ -221,39 +230,75 @@ static void up_signal(const struct up *u, enum up_process which, int sig)
 		(void)kill(u->pid[which], sig);
 }
 
-/* End one process, by force if it does not listen. */
-static void up_end(struct up *u, enum up_process which)
+/* End one process, by force if it does not listen. Returns its wait status. */
+static int up_end(struct up *u, enum up_process which)
 {
 	struct timespec step = { .tv_nsec = 10 * 1000000L };
 	uint64_t until = clock_ms(CLOCK_MONOTONIC) + UP_END_MS;
+	int status = 0;
 
 	if (u->pid[which] <= 0)
-		return;
+		return 0;
 	up_signal(u, which, SIGTERM);
-	while (waitpid(u->pid[which], NULL, WNOHANG) == 0) {
+	while (waitpid(u->pid[which], &status, WNOHANG) == 0) {
 		if (clock_ms(CLOCK_MONOTONIC) > until) {
 			log_error("%s does not end: killed", up_program[which]);
 			up_signal(u, which, SIGKILL);
-			(void)waitpid(u->pid[which], NULL, 0);
+			(void)waitpid(u->pid[which], &status, 0);
 			break;
 		}
 		(void)nanosleep(&step, NULL);
 	}
 	u->pid[which] = 0;
+	return status;
 }
 
 static void up_end_all(struct up *u)
 {
 	for (int i = UP_PROCESSES; i-- > 0;)
-		up_end(u, (enum up_process)i);
+		(void)up_end(u, (enum up_process)i);
+}
+
+/* "signal 9", "status 3": how a process ended. */
+static void up_print_status(int status, char ret[UP_STATUS_TEXT])
+{
+	bool killed = WIFSIGNALED(status);
+
+	(void)snprintf(ret, UP_STATUS_TEXT, "%s %d",
+		       killed ? "signal" : "status",
+		       killed ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/* Why up_start() failed. What ends of its own says so itself; of all else only
+ * we can tell.
+ */
+static void up_explain(struct up *u, enum up_process which, int rc)
+{
+	char how[UP_STATUS_TEXT];
+	int status = 0;
+
+	if (rc == ERR_CLOSED) {
+		status = up_end(u, which);
+		up_print_status(status, how);
+	}
+	(void)fprintf(stderr, "penstock up: %s did not start (%s)%s\n",
+		      up_program[which],
+		      rc == ERR_CLOSED	 ? how
+		      : rc == -ETIMEDOUT ? "not ready in time"
+					 : err_str(rc),
+		      rc == ERR_CLOSED && WIFEXITED(status)
+			      ? "; what it says stands above"
+			      : "");
 }
 
 static void up_reap(struct up *u)
 {
+	char text[UP_STATUS_TEXT];
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		up_print_status(status, text);
 		for (int i = 0; i < UP_PROCESSES; i++) {
 			if (u->pid[i] != pid)
 				continue;
@@ -263,13 +308,8 @@ static void up_reap(struct up *u)
 				u->stopping = true;
 			else if (i != UP_SHIP || !WIFEXITED(status) ||
 				 WEXITSTATUS(status))
-				log_error("%s ended (%s %d): it is replaced",
-					  up_program[i],
-					  WIFSIGNALED(status) ? "signal"
-							      : "status",
-					  WIFSIGNALED(status)
-						  ? WTERMSIG(status)
-						  : WEXITSTATUS(status));
+				log_error("%s ended (%s): it is replaced",
+					  up_program[i], text);
 		}
 	}
 }
@@ -462,6 +502,20 @@ static int up_prepare(struct up *u)
 	return up_signals(u) < 0 ? EXIT_BROKEN : 0;
 }
 
+static int up_start_all(struct up *u)
+{
+	for (int i = 0; i < UP_PROCESSES; i++) {
+		enum up_process which = (enum up_process)i;
+		int rc = up_has(u, which) ? up_start(u, which) : 0;
+
+		if (rc < 0) {
+			up_explain(u, which, rc);
+			return EXIT_BROKEN;
+		}
+	}
+	return 0;
+}
+
 int cmd_up(int argc, char **argv)
 {
 	static struct up u;
@@ -481,16 +535,8 @@ int cmd_up(int argc, char **argv)
 	}
 	log_init("up", u.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, 0);
 	rc = up_prepare(&u);
-	for (int i = 0; rc == 0 && i < UP_PROCESSES; i++) {
-		if (up_has(&u, (enum up_process)i) &&
-		    up_start(&u, (enum up_process)i) < 0) {
-			(void)fprintf(stderr,
-				      "penstock up: %s did not start; what it "
-				      "says stands above\n",
-				      up_program[i]);
-			rc = EXIT_BROKEN;
-		}
-	}
+	if (rc == 0)
+		rc = up_start_all(&u);
 	if (rc == 0) {
 		if (notify_ready() < 0)
 			log_warn("cannot tell the service manager that all is "

@@ -257,6 +257,30 @@ def unread(stage):
     assert stage.run("true", policy="fresh").returncode == 0
 
 
+@outside("a process that is not ready: how it ended, and where it says why")
+def stillborn(stage):
+    started = []
+    for name, body, ends in (
+            ("killed", "kill -9 $$", "(signal 9)"),
+            ("failed", "echo no >&2; exit 7",
+             "(status 7); what it says stands above"),
+            ("stuck", "exec sleep 60", "(not ready in time)")):
+        own = Own(stage, name)
+        own.penstock = stage.dir / name / "penstock"
+        shutil.copy(stage.bin / "penstock", own.penstock)
+        certgen = stage.dir / name / "penstock-certgen"
+        certgen.write_text(f"#!/bin/sh\n{body}\n")
+        certgen.chmod(0o755)
+        started.append((ends, subprocess.Popen(
+            [own.penstock, "up"], env=own.env, stderr=subprocess.PIPE,
+            text=True)))
+    for ends, up in started:
+        _, text = up.communicate(timeout=30)
+        assert up.returncode == BROKEN, (ends, text)
+        assert text.endswith(
+            f"penstock up: penstock-certgen did not start {ends}\n"), text
+
+
 @outside("no room in the run directory: a word, though no log can be written")
 def full(stage):
     own = Own(stage, "full")
