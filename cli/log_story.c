@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "cli/log_print.h"
+#include "cli/policy_rows.h"
 #include "policy/policy.h"
 
 #define STORY_NAME 10 /* columns of a name */
@@ -154,19 +155,6 @@ static bool story_scheme(struct slice name, enum rule_scheme *ret)
 	return false;
 }
 
-/* What the ledger masks may be anything within its segment. */
-static void story_unmask(char *rule)
-{
-	static const char mask[] = "%2a%2a%2a"; /* *** as policy_suggest() */
-	char *at;
-
-	while ((at = strstr(rule, mask))) {
-		*at++ = '*';
-		memmove(at, at + sizeof(mask) - 2,
-			strlen(at + sizeof(mask) - 2) + 1);
-	}
-}
-
 /* A tunnel; or, to 443, what carries requests for a site. */
 static void story_connect(struct policy_question *q)
 {
@@ -205,7 +193,7 @@ void log_story_rule(const struct query_row *row, bool whole,
 	else if (!story_scheme(row->scheme, &q.scheme))
 		story_name(&q);
 	policy_suggest(&q, ret, STORY_RULE_MAX);
-	story_unmask(ret);
+	policy_rows_unmask(ret);
 	len = strlen(ret);
 	if (len && ret[len - 1] == '/' && (whole || !row->path.len))
 		ret[len - 1] = '\0';

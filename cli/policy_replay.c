@@ -218,7 +218,8 @@ static int replay_report(struct replay *r, uint64_t left_out)
 	if (left_out)
 		(void)fprintf(stderr,
 			      "note: %" PRIu64 " requests are left out, as "
-			      "their path is masked or cut in the ledger\n",
+			      "their path is masked, cut or escaped in the "
+			      "ledger\n",
 			      left_out);
 	if (!r->policy)
 		return t->len ? 0 : EXIT_NO;

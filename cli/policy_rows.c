@@ -65,10 +65,27 @@ static bool row_scheme(const struct query_row *row, enum rule_scheme *ret)
 	return false;
 }
 
+bool policy_rows_masked(struct slice path)
+{
+	return path.len && memmem(path.ptr, path.len, "***", 3);
+}
+
+void policy_rows_unmask(char *rule)
+{
+	static const char mask[] = "%2a%2a%2a"; /* *** as rules write it */
+	char *at = rule;
+
+	while ((at = strstr(at, mask))) {
+		*at++ = '*';
+		memmove(at, at + sizeof(mask) - 2,
+			strlen(at + sizeof(mask) - 2) + 1);
+	}
+}
+
 /* Returns 1 with the question, 0: nothing was asked of a policy, -1: it can't
  * be asked again.
  */
-static int row_question(const struct query_row *row,
+static int row_question(const struct query_row *row, bool masked,
 			struct policy_question *ret)
 {
 	bool connect = slice_eq(row->method, SLICE("CONNECT"));
@@ -92,10 +109,9 @@ static int row_question(const struct query_row *row,
 		ret->method = ret->path = ret->query = SLICE("");
 		return 1;
 	}
-	if (row->cut || slice_find(row->path, '\\') >= 0 ||
-	    memmem(row->path.ptr, row->path.len, "***", 3))
+	if (row->cut || slice_find(row->path, '\\') >= 0)
 		return -1;
-	return 1;
+	return masked || !policy_rows_masked(row->path) ? 1 : -1;
 }
 
 static int rows_open(const struct policy_rows *rows, struct query **ret)
@@ -125,7 +141,8 @@ static int rows_open(const struct policy_rows *rows, struct query **ret)
 
 /* One page of rows. Returns how many, or < 0. */
 static int rows_page(struct query *q, struct query_filter *filter,
-		     policy_rows_fn *fn, void *ctx, uint64_t *left_out)
+		     const struct policy_rows *rows, policy_rows_fn *fn,
+		     void *ctx, uint64_t *left_out)
 {
 	struct query_row row;
 	int found = query_find(q, filter);
@@ -135,7 +152,7 @@ static int rows_page(struct query *q, struct query_filter *filter,
 		return found;
 	while ((rc = query_next(q, &row)) == 1) {
 		struct policy_question question;
-		int usable = row_question(&row, &question);
+		int usable = row_question(&row, rows->masked, &question);
 
 		filter->after_id = row.id;
 		*left_out += usable < 0;
@@ -162,7 +179,7 @@ int policy_rows_each(const struct policy_rows *rows, policy_rows_fn *fn,
 	if (rc)
 		return rc;
 	do {
-		rc = rows_page(q, &filter, fn, ctx, ret_left_out);
+		rc = rows_page(q, &filter, rows, fn, ctx, ret_left_out);
 	} while (rc > 0);
 	if (rc < 0)
 		(void)fprintf(stderr, "penstock policy %s: %s\n", rows->command,

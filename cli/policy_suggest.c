@@ -22,6 +22,8 @@
 #include "cli/policy_rows.h"
 #include "policy/fold.h"
 
+#define SUGGEST_RULE_MAX 4096 /* octets; a rule has 2048 at most */
+
 static const char usage[] =
 	"usage: penstock policy suggest [--sandbox NAME] [--since WHEN]\n"
 	"           [--host HOST] [--exact|--hosts] [--json] [--ledger FILE]\n"
@@ -46,6 +48,7 @@ struct suggest {
 	bool json;
 	struct fold *fold;
 	uint64_t requests; /* that no rule allowed */
+	uint64_t masked;   /* of them, those with a mask in their path */
 	uint64_t lines;
 	int error;
 };
@@ -65,13 +68,21 @@ static void on_row(void *ctx, const struct policy_question *q,
 	if (s->error || !suggest_wants(row))
 		return;
 	s->requests++;
+	s->masked += policy_rows_masked(q->path);
 	s->error = fold_add(s->fold, q, 1);
 }
 
-static void on_rule(void *ctx, struct slice line, uint64_t count)
+static void on_rule(void *ctx, struct slice made, uint64_t count)
 {
+	char rule[SUGGEST_RULE_MAX];
 	struct suggest *s = ctx;
+	struct slice line;
 
+	assert(made.len < sizeof(rule));
+	memcpy(rule, made.ptr, made.len);
+	rule[made.len] = '\0';
+	policy_rows_unmask(rule);
+	line = slice_str(rule);
 	if (s->json) {
 		(void)fputs("{\"allow\":", stdout);
 		cells_string(stdout, line);
@@ -126,10 +137,15 @@ static int suggest_print(struct suggest *s, uint64_t left_out)
 			"and these rules are for the first; say --since "
 			"or --host\n",
 			FOLD_REQUESTS_MAX);
+	if (s->masked)
+		(void)fprintf(stderr,
+			      "note: paths masked in the ledger: %" PRIu64
+			      "; where a mask stands, these rules have *\n",
+			      s->masked);
 	if (left_out)
 		(void)fprintf(stderr,
 			      "note: %" PRIu64 " requests are left out, as "
-			      "their path is masked or cut in the ledger\n",
+			      "their path is cut or escaped in the ledger\n",
 			      left_out);
 	if (!s->requests)
 		(void)fputs("nothing was denied for want of a rule; names that "
@@ -141,7 +157,7 @@ static int suggest_print(struct suggest *s, uint64_t left_out)
 
 int policy_suggest_cmd(int argc, char **argv)
 {
-	struct suggest s = { .rows = { .command = "suggest" },
+	struct suggest s = { .rows = { .command = "suggest", .masked = true },
 			     .how = FOLD_PATHS };
 	uint64_t left_out;
 	int rc;

@@ -426,18 +426,21 @@ static void line_methods(struct line *l, const struct site *site,
 	}
 }
 
-/* A segment as a pattern: a star in it stands for itself. */
+/* A star in what was asked for stands for itself. */
+static void line_literal(struct line *l, struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		line_put(l, s.ptr[i] == '*' ? SLICE("%2a")
+					    : slice_of(s.ptr + i, 1));
+}
+
 static void line_segment(struct line *l, const struct node *n)
 {
 	line_put(l, SLICE("/"));
-	if (n->pattern) {
+	if (n->pattern)
 		line_put(l, n->text);
-		return;
-	}
-	for (size_t i = 0; i < n->text.len; i++)
-		line_put(l, n->text.ptr[i] == '*'
-				    ? SLICE("%2a")
-				    : slice_of(n->text.ptr + i, 1));
+	else
+		line_literal(l, n->text);
 }
 
 struct print {
@@ -475,7 +478,7 @@ static void print_repos(const struct site *site, fold_rule_fn *fn, void *ctx)
 		line_put(&l, r->git == GIT_WRITE ? SLICE("git:write ")
 						 : SLICE("git:read "));
 		line_put(&l, site->text);
-		line_put(&l, r->path);
+		line_literal(&l, r->path);
 		if (!l.full)
 			fn(ctx, slice_of(l.text, l.len), r->count);
 	}

@@ -153,6 +153,16 @@ def advice(stage):
     assert rule, story
     assert stage.run("curl", "-sS", "-o", "/dev/null", *status,
                      policy=f"allow:\n  - {rule[1]}\n").stdout == "404"
+    said = stage.penstock("policy", "suggest", "--host", "h2.test", "--json")
+    assert {"allow": rule[1], "requests": 1} in map(
+        json.loads, said.stdout.splitlines()), said.stdout
+    assert "paths masked in the ledger: 1;" in said.stderr, said.stderr
+    policy = stage.dir / "none.yaml"
+    policy.write_text("allow: []\n")
+    said = stage.penstock("policy", "replay", policy, "--host", "h2.test",
+                          check=False)
+    # Once denied, once let through by that rule.
+    assert "note: 2 requests are left out" in said.stderr, said.stderr
 
 
 @outside("control characters of a client reach no terminal")

@@ -181,12 +181,14 @@ static void test_git(void **state)
 		{ RULE_HTTPS, "GET", "/acme/tool/info/refs",
 		  "service=git-receive-pack" },
 		{ RULE_HTTPS, "POST", "/acme/tool/git-receive-pack", "" },
+		{ RULE_HTTPS, "POST", "/acme/**/git-receive-pack", "" },
 	};
 
 	(void)state;
 	FOLDS(FOLD_PATHS, r,
 	      "git:read https://a.example/acme/site x2\n"
-	      "git:write https://a.example/acme/tool x2\n");
+	      "git:write https://a.example/acme/tool x2\n"
+	      "git:write https://a.example/acme/%2a%2a x1\n");
 }
 
 /* What a sandbox sends must not become a wider rule than it was. */
