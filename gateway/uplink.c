@@ -313,12 +313,24 @@ static void uplink_settle(struct uplink *u)
 	}
 }
 
+/* What is a tunnel from the first octet on waits for its request: the origin's
+ * greeting may have come with the connection, and its end behind it.
+ */
+static bool uplink_waits(const struct uplink *u)
+{
+	return http_codec_raw(u->link.codec) && !u->served;
+}
+
 static void uplink_pump(struct uplink *u)
 {
 	const struct wire *wire = &u->link.wire;
 	int rounds = PUMP_ROUNDS;
 	int rc;
 
+	if (uplink_waits(u)) {
+		uplink_settle(u);
+		return;
+	}
 	do {
 		rc = link_turn(&u->link);
 		uplink_news(u);
