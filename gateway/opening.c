@@ -432,13 +432,13 @@ bool opening_again(struct conn *c)
 	if (!c->facts.proxy || !c->facts.targeted || c->facts.exchanges ||
 	    buf_len(&c->link.out))
 		return false;
-	if (buf_append_slice(&c->hello, buf_slice(&c->link.in)) < 0) {
-		conn_end(c);
-		return true;
-	}
-	buf_done(&c->link.in);
+	/* A long request may have come behind the CONNECT. */
+	buf_done(&c->hello);
+	c->hello = c->link.in;
+	buf_init(&c->link.in, WIRE_IN_MAX);
 	http_codec_free(&c->link.codec);
 	c->facts.codec = NULL;
+	c->link.end_told = false; /* not to the codec that is next */
 	conn_set_state(c, CONN_HELLO);
 	opening_redirect(c, &target);
 	return true;
