@@ -136,7 +136,8 @@ static void conn_linger(struct conn *c)
 /* After octets moved: is it over, idle, or in work? */
 static void conn_settle(struct conn *c)
 {
-	bool gone = c->link.wire.tls && c->link.wire.ended;
+	bool gone = c->link.wire.tls && c->link.wire.ended &&
+		    !http_codec_raw(c->link.codec);
 
 	if (opening_again(c))
 		return;

@@ -224,7 +224,7 @@ static enum audit_outcome exchange_outcome(const struct exchange *ex)
 			       ? AUDIT_FAILED
 			       : AUDIT_REFUSED;
 	if ((ex->state == EXCHANGE_RELAY || ex->judged.portal) &&
-	    exchange_answered(ex) && !ex->rsp.cut)
+	    exchange_answered(ex) && !ex->rsp.cut && !ex->noted)
 		return AUDIT_DONE;
 	return AUDIT_CUT;
 }
@@ -449,6 +449,24 @@ static void exchange_on_up_failed(struct exchange *ex)
 	answer_refuse(ex, ex->up.why, detail);
 }
 
+/* Are both bodies octets of another protocol? */
+static bool exchange_tunnels(const struct exchange *ex)
+{
+	return exchange_raw(ex) ||
+	       (ex->rsp.head && ex->rsp.head->status == 101);
+}
+
+/* The origin of a tunnel said its last and then went, and takes no more: nor do
+ * we, once the client has heard it.
+ */
+static void exchange_untaken(struct exchange *ex)
+{
+	exchange_note(ex, SLICE("origin-cut"),
+		      SLICE("the origin took no more of what was sent"));
+	buf_consume(&ex->req.body, buf_len(&ex->req.body));
+	ex->req.done = true;
+}
+
 void exchange_on_post(struct gate *gate, struct loop_ref ref)
 {
 	struct exchange *ex = table_get(&gate->exchanges, ref.index, ref.gen);
@@ -472,12 +490,8 @@ void exchange_on_post(struct gate *gate, struct loop_ref ref)
 		exchange_on_up_fault(ex);
 		return;
 	}
-	if (news & HTTP_NEWS_CLOSED && exchange_raw(ex)) {
-		/* What the origin of a tunnel did not take is not waited for.
-		 */
-		buf_consume(&ex->req.body, buf_len(&ex->req.body));
-		ex->req.done = true;
-	}
+	if (news & HTTP_NEWS_CLOSED && exchange_tunnels(ex) && !ex->req.done)
+		exchange_untaken(ex);
 	if (news) {
 		exchange_wait(ex, ex->state == EXCHANGE_RELAY ? TIMER_STALL
 							      : TIMER_RESPONSE);

@@ -59,6 +59,13 @@ void http_codec_tell(struct http_codec *c, struct http_stream *s,
 	c->ready_tail = s;
 }
 
+bool http_codec_tunnel_over(const struct http_codec *c,
+			    const struct http_stream *s)
+{
+	return s->out_over &&
+	       (c->role == HTTP_SERVER ? s->in->done : s->in_over);
+}
+
 void http_codec_untell(struct http_codec *c, struct http_stream *s)
 {
 	struct http_stream *before = NULL;
@@ -156,6 +163,11 @@ bool http_codec_idle(const struct http_codec *codec)
 bool http_codec_over(const struct http_codec *codec)
 {
 	return codec->ops->over(codec);
+}
+
+bool http_codec_raw(const struct http_codec *codec)
+{
+	return codec->raw;
 }
 
 bool http_codec_finished(const struct http_codec *codec)

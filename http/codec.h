@@ -159,6 +159,11 @@ bool http_codec_idle(const struct http_codec *codec);
  */
 bool http_codec_over(const struct http_codec *codec);
 
+/* Is it a tunnel by now? Its octets are not HTTP, and each direction ends by
+ * itself: the peer's end is no word on what it still wants to hear.
+ */
+bool http_codec_raw(const struct http_codec *codec);
+
 /* Nothing more is written, while octets may still come: the owner closes its
  * direction of the connection.
  */

@@ -29,6 +29,7 @@ struct http_codec {
 	const struct http_limits *limits; /* borrowed */
 	http_open_fn *open;
 	void *ctx;
+	bool raw;      /* see http_codec_raw() */
 	bool finished; /* see http_codec_finished() */
 	bool cut;      /* see http_codec_cut() */
 	struct http_stream *ready_head, *ready_tail; /* those with news */
@@ -37,6 +38,13 @@ struct http_codec {
 /* Add news to s and put it into the ready list. */
 void http_codec_tell(struct http_codec *c, struct http_stream *s,
 		     unsigned int news);
+
+/* May the owner of a tunnel's stream let go of it? Both directions are over;
+ * a server's first waits until what was read has gone on, or nobody takes it
+ * any more, as the owner lets go of that, too.
+ */
+bool http_codec_tunnel_over(const struct http_codec *c,
+			    const struct http_stream *s);
 
 /* Take s out of the ready list (it is being forgotten). */
 void http_codec_untell(struct http_codec *c, struct http_stream *s);

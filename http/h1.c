@@ -10,7 +10,7 @@
  *                                                          │
  *   any of them ── fault, end of input ──▶ STOP ◀──────────┘
  *   REST ── a CONNECT was answered 2xx ──▶ TUNNEL
- *   REST (server), HEAD (client) ── 101 ──▶ RAW ── either end ──▶ STOP
+ *   REST (server), HEAD (client) ── 101 ──▶ RAW ── both ends ──▶ STOP
  *
  * A fault ends the reading for good. A server may still answer it if nothing of
  * a response was written; what else arrives is thrown away meanwhile, so that
@@ -57,7 +57,7 @@ void h1_attach(struct h1 *h1, struct http_stream *s)
 
 /* If both directions of the stream are over, let go of it. One that ends too
  * early takes the other with it: an answer that is complete before its request
- * leaves octets nobody waits for on the connection.
+ * leaves octets nobody waits for on the connection. Not so in a tunnel.
  */
 void h1_settle(struct h1 *h1)
 {
@@ -65,13 +65,11 @@ void h1_settle(struct h1 *h1)
 
 	if (!s)
 		return;
-	if (h1->state == H1_RAW && h1->half && s->in_over != s->out_over) {
+	if (h1->state == H1_RAW) {
 		h1->codec.finished = s->out_over;
-		return;
-	}
-	if (h1->state == H1_RAW && s->in_over != s->out_over) {
-		s->in_over = s->out_over = true;
-		h1->keep = false;
+		if (!http_codec_tunnel_over(&h1->codec, s))
+			return;
+		s->in_over = true;
 	} else if (h1_is_server(h1) && s->out_over && !s->in_over) {
 		s->in_over = s->in->cut = true;
 		h1->keep = false;
@@ -106,14 +104,13 @@ void h1_switch(struct h1 *h1)
 
 	h1->state = H1_RAW;
 	h1->keep = false;
-	h1->half = h1_is_server(h1) && s->out->head->version == HTTP_RAW;
+	h1->codec.raw = true;
 	h1->writer.switched = true;
 	h1->writer.framing = HTTP_CLOSE;
 	s->in_over = s->out_over = false;
-	s->out->done = false;
 	/* A request without a body had ended; a tunnel's has just begun. */
 	if (!h1_is_server(h1))
-		s->out->end = false;
+		s->out->end = s->out->done = false;
 }
 
 /* Faults that a server may answer. */
@@ -282,11 +279,13 @@ static int h1_submit(struct http_codec *c, struct http_stream *s)
 	return 0;
 }
 
-/* What there is to do is seen when the owner reads or writes. */
+/* What else there is to do is seen when the owner reads or writes. */
 static void h1_resume(struct http_codec *c, struct http_stream *s)
 {
-	(void)c;
-	(void)s;
+	struct h1 *h1 = h1_of(c);
+
+	if (h1->state == H1_RAW && h1->stream == s)
+		h1_settle(h1);
 }
 
 static void h1_reset(struct http_codec *c, struct http_stream *s,

@@ -27,8 +27,6 @@ struct h1 {
 	uint64_t framing_bytes; /* of the body in work, octets not passed on */
 	uint32_t interims;	/* 1xx read before the final response */
 	int dead;		/* why the connection can't go on, or 0 */
-	bool half;		/* RAW: one direction may end before the other
-				 */
 	bool keep;		/* it may carry another message */
 	bool draining;		/* the owner wants no more of them */
 	bool eof;		/* the peer sends nothing more */

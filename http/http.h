@@ -99,7 +99,8 @@ struct http_flow {
 	bool head_written; /* set by the writing codec */
 	bool end;	   /* nothing more comes; complete once body is empty */
 	bool cut;	   /* the source failed: never let it look whole */
-	bool done; /* set by the writing codec: all of it is on the wire */
+	bool done; /* set by the writing codec: all of it is on the wire; or,
+		    * of a tunnel, by its owner: nobody takes more of it */
 };
 
 /* Why a stream ended early; names are in http_fault_str(). */

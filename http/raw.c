@@ -45,16 +45,15 @@ static void raw_free(struct http_codec *c)
 	free(raw_of(c));
 }
 
-/* If both directions are over, let go of the stream. A server first waits until
- * what was read has gone on: with the stream its owner lets go of that, too.
- */
+/* If both directions are over, let go of the stream. */
 static void raw_settle(struct raw *raw)
 {
 	struct http_stream *s = raw->stream;
 
-	if (!s || !s->in_over || !s->out_over)
+	if (!s)
 		return;
-	if (raw->codec.role == HTTP_SERVER && !raw->dead && !s->in->done)
+	if (raw->dead ? !s->in_over || !s->out_over
+		      : !http_codec_tunnel_over(&raw->codec, s))
 		return;
 	raw->stream = NULL;
 	s->attached = false;
@@ -141,7 +140,6 @@ static int raw_read(struct http_codec *c, struct buf *in)
 		raw_open(raw);
 	if (raw->dead)
 		return raw->dead;
-	raw_settle(raw);
 	if (raw->stream && !raw->stream->in_over)
 		raw->dead = raw_take(raw, in);
 	else if (buf_len(in) && !raw->begun)
@@ -230,8 +228,10 @@ static int raw_submit(struct http_codec *c, struct http_stream *s)
 	if (!raw_ready(c))
 		return -EBUSY;
 	raw_attach(raw, s);
-	/* A CONNECT without a body had ended; its tunnel has just begun. */
-	if (s->out->head->version != HTTP_RAW)
+	/* An HTTP/1 CONNECT had ended; its tunnel has just begun. One of HTTP/2
+	 * is the tunnel itself, and may have ended with its first octets.
+	 */
+	if (s->out->head->version < HTTP_2)
 		s->out->end = false;
 	if (raw_head(raw, s) < 0) {
 		raw->stream = NULL;
@@ -243,8 +243,10 @@ static int raw_submit(struct http_codec *c, struct http_stream *s)
 
 static void raw_resume(struct http_codec *c, struct http_stream *s)
 {
-	(void)c;
-	(void)s;
+	struct raw *raw = raw_of(c);
+
+	if (raw->stream == s)
+		raw_settle(raw);
 }
 
 static void raw_reset(struct http_codec *c, struct http_stream *s,
@@ -312,6 +314,7 @@ int raw_new(enum http_role role, const char *scheme, struct slice authority,
 		.ops = &raw_ops,
 		.role = role,
 		.version = HTTP_RAW,
+		.raw = true,
 		.scheme = slice_str(scheme),
 		.limits = role == HTTP_SERVER ? &http_limits_server
 					      : &http_limits_client,

@@ -117,6 +117,12 @@ static void test_client(void **state)
 	rig_feed_end(&r);
 	assert_true(r.in.end);
 	assert_false(r.in.cut);
+	assert_int_equal(r.closed, 0); /* we may go on */
+	assert_int_equal(buf_append(&r.out.body, "last", 4), 0);
+	r.out.end = true;
+	rig_turn(&r);
+	assert_true(slice_ends(buf_slice(&r.outbuf), SLICE("uplast")));
+	assert_true(http_codec_finished(r.codec));
 	assert_int_equal(r.closed, 1);
 	assert_true(http_codec_over(r.codec));
 	rig_done(&r);
@@ -189,7 +195,47 @@ static void test_server(void **state)
 	assert_true(slice_eq(buf_slice(&r.in.body), SLICE("early")));
 	r.out.end = true;
 	rig_turn(&r);
+	assert_true(r.out.done);
+	assert_true(http_codec_finished(r.codec));
+	assert_int_equal(r.closed, 0); /* the client may go on */
+	feed(&r, "late");
+	rig_feed_end(&r);
+	assert_true(r.in.end);
+	assert_int_equal(r.closed, 0); /* that has not gone on yet */
+	assert_true(slice_eq(buf_slice(&r.in.body), SLICE("earlylate")));
+	r.in.done = true;
+	http_codec_resume(r.codec, &r.stream);
+	while (rig_fetch(&r))
+		;
 	assert_int_equal(r.closed, 1);
+	assert_true(http_codec_over(r.codec));
+	rig_done(&r);
+}
+
+/* The origin's last is there together with the 101. What the client still sends
+ * nobody takes.
+ */
+static void test_ended(void **state)
+{
+	struct http_head *head;
+	struct rig r;
+
+	(void)state;
+	server_init(&r, ASK);
+	head = rig_head(&r, NULL);
+	head->status = 101;
+	head->upgrade = true;
+	r.in.end = false;
+	r.out.head = head;
+	r.out.end = true;
+	rig_turn(&r);
+	assert_true(r.out.done);
+	assert_int_equal(r.closed, 0);
+	r.in.done = true;
+	http_codec_resume(r.codec, &r.stream);
+	feed(&r, "more");
+	assert_int_equal(r.closed, 1);
+	assert_int_equal(buf_len(&r.inbuf), 0);
 	assert_true(http_codec_over(r.codec));
 	rig_done(&r);
 }
@@ -218,6 +264,7 @@ static void test_connect(void **state)
 	assert_true(r.in.end);
 	assert_int_equal(r.closed, 0);
 	assert_false(http_codec_finished(r.codec));
+	r.in.done = true;
 	r.out.end = true;
 	rig_turn(&r);
 	assert_int_equal(r.closed, 1);
@@ -248,6 +295,7 @@ int main(void)
 		cmocka_unit_test(test_not_granted),
 		cmocka_unit_test(test_not_this_time),
 		cmocka_unit_test(test_server),
+		cmocka_unit_test(test_ended),
 		cmocka_unit_test(test_connect),
 		cmocka_unit_test(test_server_refused),
 	};
