@@ -142,6 +142,27 @@ static void resolve_add_addr(struct resolve_answer *answer,
 	answer->addrs_len++;
 }
 
+/* The families in turn, each in its order (RFC 8305, section 4): neither takes
+ * all the places.
+ */
+static void resolve_add_addrs(struct resolve_answer *answer,
+			      const struct ares_addrinfo_node *first)
+{
+	const struct ares_addrinfo_node *n[] = { first, first };
+	const bool v4 = first && first->ai_family == AF_INET;
+	const int family[] = { v4 ? AF_INET : AF_INET6,
+			       v4 ? AF_INET6 : AF_INET };
+
+	for (int i = 0; n[0] || n[1]; i = !i) {
+		while (n[i] && n[i]->ai_family != family[i])
+			n[i] = n[i]->ai_next;
+		if (!n[i])
+			continue;
+		resolve_add_addr(answer, n[i]->ai_addr);
+		n[i] = n[i]->ai_next;
+	}
+}
+
 /* Copy the addresses; returns how long they hold, in seconds: as long as the
  * shortest-lived record on the way to them.
  */
@@ -152,10 +173,9 @@ static int resolve_take(const struct ares_addrinfo *info,
 
 	for (struct ares_addrinfo_cname *c = info->cnames; c; c = c->next)
 		ttl = MIN(ttl, c->ttl);
-	for (struct ares_addrinfo_node *n = info->nodes; n; n = n->ai_next) {
+	for (struct ares_addrinfo_node *n = info->nodes; n; n = n->ai_next)
 		ttl = MIN(ttl, n->ai_ttl);
-		resolve_add_addr(answer, n->ai_addr);
-	}
+	resolve_add_addrs(answer, info->nodes);
 	return MAX(ttl, RESOLVE_TTL_MIN_S);
 }
 

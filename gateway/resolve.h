@@ -26,8 +26,8 @@ union resolve_addr {
 struct resolve_answer {
 	int err; /* 0, ERR_UNKNOWN (no such name), -ETIMEDOUT, ERR_PROTO */
 	size_t addrs_len;
-	union resolve_addr addrs[RESOLVE_ADDRS]; /* port 0; v6 and v4 mixed
-						  * as RFC 6724 sorts them */
+	union resolve_addr addrs[RESOLVE_ADDRS]; /* port 0; v6 and v4 in turn,
+						  * each as RFC 6724 sorts it */
 };
 
 struct resolver;
