@@ -1,4 +1,11 @@
-/* gateway/candidates.c - which addresses of an origin may be dialled. */
+/* gateway/candidates.c - which addresses of an origin may be dialled, and which
+ * of them is next.
+ *
+ * The list comes in the resolver's order, the families in turn. From its front
+ * on the addresses are begun, one after the other; one that fails is taken out.
+ * So what is left has not failed, and when nothing is left all have, and the
+ * reasons stand together.
+ */
 
 #include "gateway/candidates.h"
 
@@ -9,6 +16,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "gateway/address.h"
 #include "gateway/guard.h"
 
 /* May this address be dialled? ret_why gets a phrase if not. */
@@ -64,7 +72,7 @@ bool candidates_vet(struct candidates *c, const struct origin_key *key,
 {
 	const char *first = NULL, *why;
 
-	c->len = 0;
+	*c = (struct candidates){ 0 };
 	if (answer->err || !answer->addrs_len) {
 		candidates_unresolved(key,
 				      answer->err ? answer->err : ERR_UNKNOWN,
@@ -95,7 +103,7 @@ bool candidates_vet(struct candidates *c, const struct origin_key *key,
 bool candidates_host(struct candidates *c, const struct origin_key *key,
 		     enum refusal_kind *ret_why, char ret_detail[UP_DETAIL_MAX])
 {
-	c->len = 0;
+	*c = (struct candidates){ 0 };
 	if (!key->private) {
 		(void)snprintf(ret_detail, UP_DETAIL_MAX,
 			       GUARD_HOST_NAME
@@ -113,8 +121,79 @@ bool candidates_host(struct candidates *c, const struct origin_key *key,
 	return true;
 }
 
-void candidates_drop(struct candidates *c)
+bool candidates_next(struct candidates *c)
 {
+	if (c->begun == c->len)
+		return false;
+	c->begun++;
+	return true;
+}
+
+static size_t candidates_find(const struct candidates *c,
+			      const union resolve_addr *addr)
+{
+	size_t i = 0;
+
+	while (i < c->len && !address_eq(&c->addr[i], addr))
+		i++;
+	return i;
+}
+
+bool candidates_prefer(struct candidates *c, const union resolve_addr *addr)
+{
+	const union resolve_addr first = *addr;
+	size_t i = candidates_find(c, addr);
+
+	if (i == c->len)
+		return false;
+	memmove(&c->addr[1], &c->addr[0], i * sizeof(c->addr[0]));
+	c->addr[0] = first;
+	return true;
+}
+
+/* Did it get further than to the connection? */
+static bool candidates_far(enum refusal_kind why)
+{
+	return why == REFUSAL_CERTIFICATE || why == REFUSAL_TLS ||
+	       why == REFUSAL_TLS_TIMEOUT;
+}
+
+/* The furthest, of these the last, is what is told first: a row cuts the end
+ * off.
+ */
+static void candidates_note(struct candidates *c, enum refusal_kind why,
+			    const char *text, const char *detail)
+{
+	bool first = !candidates_far(c->why) || candidates_far(why);
+	char so_far[UP_DETAIL_MAX];
+	int len;
+
+	memcpy(so_far, c->detail, sizeof(so_far));
+	len = snprintf(c->detail, sizeof(c->detail), "%s%s%s",
+		       first ? detail : so_far, c->failed ? "; " : "",
+		       first ? so_far : detail);
+	if (len >= (int)sizeof(c->detail))
+		memcpy(&c->detail[sizeof(c->detail) - 4], "...", 4);
+	c->failed++;
+	if (!first)
+		return;
+	c->why = why;
+	(void)snprintf(c->address, sizeof(c->address), "%s", text);
+}
+
+bool candidates_fail(struct candidates *c, const union resolve_addr *addr,
+		     enum refusal_kind why, const char *text,
+		     const char *detail)
+{
+	size_t i = candidates_find(c, addr);
+
+	if (i == c->len)
+		return false;
+	candidates_note(c, why, text, detail);
 	c->len--;
-	memmove(&c->addr[0], &c->addr[1], c->len * sizeof(c->addr[0]));
+	memmove(&c->addr[i], &c->addr[i + 1],
+		(c->len - i) * sizeof(c->addr[0]));
+	if (i < c->begun)
+		c->begun--;
+	return true;
 }

@@ -1,9 +1,10 @@
-/* gateway/candidates.h - which addresses of an origin may be dialled.
+/* gateway/candidates.h - which addresses of an origin may be dialled, and which
+ * of them is next.
  *
  * What a name stands for is the resolver's word, so the sandbox's wish at best:
  * each address is vetted (gateway/guard.h), each time, before anything is sent
  * there. Addresses of the gateway itself never may, private ones where the rule
- * says so.
+ * says so. Nothing here is sent or waited for.
  */
 #ifndef GATEWAY_CANDIDATES_H
 #define GATEWAY_CANDIDATES_H
@@ -15,8 +16,14 @@
 #include "gateway/upstream.h"
 
 struct candidates {
-	union resolve_addr addr[RESOLVE_ADDRS]; /* each with the port */
+	union resolve_addr addr[RESOLVE_ADDRS]; /* with the port; none of these
+						 * has failed */
 	size_t len;
+	size_t begun;  /* so many of the first are being dialled, or stand */
+	size_t failed; /* those taken out, of which: */
+	enum refusal_kind why;	      /* of the one that got furthest */
+	char address[UP_ADDRESS_MAX]; /* the same */
+	char detail[UP_DETAIL_MAX];   /* of all, that one's first */
 };
 
 /* Keep the addresses of an answer that may be dialled for this key. Returns
@@ -31,7 +38,20 @@ bool candidates_host(struct candidates *c, const struct origin_key *key,
 		     enum refusal_kind *ret_why,
 		     char ret_detail[UP_DETAIL_MAX]);
 
-/* The first one is used up. */
-void candidates_drop(struct candidates *c);
+/* One more address is begun: addr[begun - 1] is to be dialled. False when there
+ * is none left.
+ */
+bool candidates_next(struct candidates *c);
+
+/* Put this one before the others. False when it is not there. */
+bool candidates_prefer(struct candidates *c, const union resolve_addr *addr);
+
+/* This one failed: take it out and keep what is said of it; text is how the
+ * address is written. False when it is not there, as another connection to it
+ * has said so before.
+ */
+bool candidates_fail(struct candidates *c, const union resolve_addr *addr,
+		     enum refusal_kind why, const char *text,
+		     const char *detail);
 
 #endif

@@ -95,6 +95,8 @@ enum gate_timer {
 	TIMER_LEAF,	/* certgen's answer */
 	TIMER_RESOLVE,	/* c-ares' own retries */
 	TIMER_DIAL,	/* one address: connect and handshake */
+	TIMER_BESIDE,	/* until the next address is dialled beside it (RFC
+			 * 8305, section 5) */
 	TIMER_PAUSE,	/* until an origin that refused a connection is dialled
 			 * again, while another one stands */
 	TIMER_RESPONSE, /* the response head; models think for minutes */
@@ -113,10 +115,10 @@ enum gate_timer {
 		[TIMER_HEAD] = 30 * 1000, [TIMER_IDLE] = 300 * 1000,           \
 		[TIMER_LINGER] = 2 * 1000, [TIMER_STALL] = 3600 * 1000,        \
 		[TIMER_LEAF] = 2 * 1000, [TIMER_RESOLVE] = 100,                \
-		[TIMER_DIAL] = 10 * 1000, [TIMER_PAUSE] = 1000,                \
-		[TIMER_RESPONSE] = 600 * 1000, [TIMER_POOL] = 60 * 1000,       \
-		[TIMER_DRAIN] = 30 * 1000, [TIMER_ASK] = 3700 * 1000,          \
-		[TIMER_TICK] = 1000,                                           \
+		[TIMER_DIAL] = 10 * 1000, [TIMER_BESIDE] = 250,                \
+		[TIMER_PAUSE] = 1000, [TIMER_RESPONSE] = 600 * 1000,           \
+		[TIMER_POOL] = 60 * 1000, [TIMER_DRAIN] = 30 * 1000,           \
+		[TIMER_ASK] = 3700 * 1000, [TIMER_TICK] = 1000,                \
 	}
 
 #endif

@@ -3,15 +3,14 @@
  * A request waits in its pool's queue until a connection has room. How many
  * connections are made depends on what the origin speaks: as long as that is
  * unknown, one at a time; HTTP/2, one more only when the others are full;
- * HTTP/1, one for each waiting request. For dials the name is resolved (the
- * resolver caches), every address is vetted, and the good ones are tried in
- * turn.
+ * HTTP/1, one for each waiting request. How each is made, and to which address,
+ * is dial.c.
  *
- * When none is left and no dial is under way, or the last one ran out of time,
- * those who came before it began are told why; for those who came later it is
- * dialled again. Beside a connection that will have room again a dial that
- * fails fails nobody: they wait for that, and a while later it is dialled
- * again.
+ * When every address has failed and no dial is under way, or the last one ran
+ * out of time, those who came before it began are told why; for those who came
+ * later it is dialled again. Beside a connection that will have room again a
+ * dial that fails fails nobody: they wait for that, and a while later it is
+ * dialled again.
  *
  * An idle pool stays for what it knows (protocol, session ticket) until
  * ORIGINS_MAX asks for its place; the connections that it keeps go with it.
@@ -24,45 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM	 1
-#define uthash_nonfatal_oom(elt) ((elt)->unhashed = true)
-#include <uthash.h>
-
 #include "base/base.h"
-#include "base/err.h"
-#include "gateway/address.h"
-#include "gateway/candidates.h"
-#include "gateway/guard.h"
-#include "gateway/uplink.h"
-
-enum origin_speaks {
-	ORIGIN_UNKNOWN,
-	ORIGIN_H1,
-	ORIGIN_H2,
-};
-
-struct origin {
-	UT_hash_handle hh;
-	struct origin_key key; /* padding cleared, as it is hashed */
-	struct gate *gate;
-	uint32_t index, gen;
-	struct loop_post post;
-	enum origin_speaks speaks;
-	struct uplink *links;
-	uint32_t links_len;
-	uint32_t dialling; /* links that are not open yet */
-	uint32_t idle;	   /* links without a request */
-	struct up_request *wait_head, *wait_tail;
-	uint32_t waits_len;
-	struct resolve_wait resolve;
-	uint64_t arrivals;	 /* requests that ever came */
-	struct timer pause;	 /* a dial failed beside a connection */
-	struct candidates addrs; /* still to be tried */
-	struct tls_session session;
-	struct uplink_target target;
-	struct origin *newer, *older; /* by last use */
-	bool unhashed;
-};
+#include "gateway/origin_impl.h"
 
 struct origins {
 	struct gate *gate;
@@ -82,13 +44,6 @@ int origins_new(struct gate *gate, struct origins **ret)
 	table_init(&os->table, ORIGINS_MAX);
 	*ret = os;
 	return 0;
-}
-
-static struct loop_ref origin_ref(const struct origin *o)
-{
-	return (struct loop_ref){ .kind = GATE_ORIGIN,
-				  .gen = o->gen & 0xffffff,
-				  .index = o->index };
 }
 
 static void origin_post(struct origin *o)
@@ -129,6 +84,7 @@ static void origin_free(struct origins *os, struct origin *o)
 	assert(!o->links && !o->wait_head);
 	resolve_forget(os->gate->resolver, &o->resolve);
 	timer_stop(os->gate->loop, &o->pause);
+	timer_stop(os->gate->loop, &o->beside);
 	loop_unpost(os->gate->loop, &o->post);
 	tls_session_done(&o->session);
 	if (!o->unhashed)
@@ -271,12 +227,8 @@ static bool origin_lives(const struct origin *o)
 	return u != NULL;
 }
 
-/* Nothing can be reached: tell those that came before the attempt began, the
- * last of them being arrival. address is what was dialled, or "".
- */
-static void origin_fail_at(struct origin *o, uint64_t arrival,
-			   enum refusal_kind why, const char *detail,
-			   const char *address)
+void origin_fail(struct origin *o, uint64_t arrival, enum refusal_kind why,
+		 const char *detail, const char *address)
 {
 	struct up_request *next;
 
@@ -294,90 +246,18 @@ static void origin_fail_at(struct origin *o, uint64_t arrival,
 		origin_post(o);
 }
 
-static void origin_fail(struct origin *o, enum refusal_kind why,
-			const char *detail)
-{
-	origin_fail_at(o, o->arrivals, why, detail, "");
-}
-
-/* Have addresses to try. False: not yet, or those that wait have been told. */
-static bool origin_addresses(struct origin *o)
-{
-	struct slice host = authority_host(&o->key.host);
-	struct resolve_answer answer;
-	char detail[UP_DETAIL_MAX];
-	enum refusal_kind why;
-	bool found;
-	int rc;
-
-	if (o->addrs.len)
-		return true;
-	if (o->dialling) /* all were tried, and one may still answer */
-		return false;
-	if (slice_eq(host, SLICE(GUARD_HOST_NAME))) {
-		found = candidates_host(&o->addrs, &o->key, &why, detail);
-	} else {
-		rc = resolve_ask(o->gate->resolver, host, &o->resolve, &answer);
-		if (rc == 0)
-			return false;
-		if (rc < 0) {
-			origin_fail(o, REFUSAL_BUSY,
-				    "too many names are being resolved");
-			return false;
-		}
-		found = candidates_vet(&o->addrs, &o->key, &answer, &why,
-				       detail);
-	}
-	if (!found)
-		origin_fail(o, why, detail);
-	return found;
-}
-
-/* Begin a connection to the next address. False when that is not possible
- * now.
- */
-static bool origin_dial(struct origin *o)
-{
-	char detail[UP_DETAIL_MAX];
-	struct uplink *u;
-	int rc = -EADDRNOTAVAIL;
-
-	if (!origin_addresses(o))
-		return false;
-	while (rc < 0 && o->addrs.len) {
-		o->target.addr = &o->addrs.addr[0];
-		rc = uplink_new(o->gate, &o->target, &u, detail);
-		if (rc < 0)
-			candidates_drop(&o->addrs);
-	}
-	if (rc < 0) {
-		if (!o->dialling)
-			origin_fail(o, REFUSAL_CONNECT, detail);
-		return false;
-	}
-	u->arrival = o->arrivals;
-	u->next = o->links;
-	if (o->links)
-		o->links->prev = u;
-	o->links = u;
-	o->links_len++;
-	o->dialling++;
-	return true;
-}
-
 /* How many connections are wanted beside those that are being made. */
 static uint32_t origin_wanted(const struct origin *o)
 {
 	uint32_t room = ORIGIN_LINKS_MAX -
 			MIN(o->links_len, (uint32_t)ORIGIN_LINKS_MAX);
+	uint32_t dialling = o->dialling - dial_beside(o);
 
 	if (!o->waits_len || o->pause.running)
 		return 0;
 	if (o->speaks != ORIGIN_H1)
 		return o->dialling ? 0 : MIN(1u, room);
-	return o->waits_len > o->dialling
-		       ? MIN(o->waits_len - o->dialling, room)
-		       : 0;
+	return o->waits_len > dialling ? MIN(o->waits_len - dialling, room) : 0;
 }
 
 /* Give waiting requests to connections that have room. */
@@ -406,12 +286,11 @@ static void origin_serve(struct origin *o)
 
 	origin_deal(o);
 	wanted = origin_wanted(o);
-	while (wanted-- && origin_dial(o))
+	while (wanted-- && dial_begin(o))
 		;
 	if (!o->wait_head) /* an answer that nobody fetches stays */
 		resolve_forget(o->gate->resolver, &o->resolve);
-	if (!o->dialling && !o->resolve.query)
-		o->addrs.len = 0; /* resolve and vet anew next time */
+	dial_settle(o);
 }
 
 void origin_on_post(struct gate *gate, struct loop_ref ref)
@@ -422,9 +301,14 @@ void origin_on_post(struct gate *gate, struct loop_ref ref)
 		origin_serve(o);
 }
 
-void origin_on_timer(struct gate *gate, struct loop_ref ref)
+void origin_on_timer(struct gate *gate, struct loop_ref ref, uint8_t name)
 {
-	origin_on_post(gate, ref);
+	struct origin *o = table_get(&gate->origins->table, ref.index, ref.gen);
+
+	if (o && name == TIMER_BESIDE)
+		dial_on_timer(o);
+	else if (o)
+		origin_serve(o);
 }
 
 void origin_on_open(struct origin *o, struct uplink *u)
@@ -435,6 +319,7 @@ void origin_on_open(struct origin *o, struct uplink *u)
 		o->speaks = http_codec_version(u->link.codec) == HTTP_2
 				    ? ORIGIN_H2
 				    : ORIGIN_H1;
+	dial_on_open(o, u);
 	origin_post(o);
 }
 
@@ -455,20 +340,8 @@ void origin_on_room(struct origin *o, struct uplink *u)
 		origin_post(o);
 }
 
-/* u could not be opened: its address is used up, unless another connection to
- * it has said so before.
- */
-static void origin_next_address(struct origin *o, const struct uplink *u)
-{
-	if (o->addrs.len && address_eq(&o->addrs.addr[0], &u->addr))
-		candidates_drop(&o->addrs);
-}
-
 void origin_on_closed(struct origin *o, struct uplink *u)
 {
-	bool late = u->why == REFUSAL_CONNECT_TIMEOUT ||
-		    u->why == REFUSAL_TLS_TIMEOUT;
-
 	if (u->prev)
 		u->prev->next = u->next;
 	else
@@ -480,10 +353,8 @@ void origin_on_closed(struct origin *o, struct uplink *u)
 	if (!u->link.codec) {
 		assert(o->dialling > 0);
 		o->dialling--;
-		origin_next_address(o, u);
-		if (!o->addrs.len && (!o->dialling || late))
-			origin_fail_at(o, u->arrival, u->why, u->detail,
-				       u->address);
+		if (u->detail[0]) /* or it is not needed any more */
+			dial_on_failed(o, u);
 	}
 	if (o->wait_head)
 		origin_post(o);

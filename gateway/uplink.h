@@ -41,8 +41,9 @@ struct uplink {
 	bool cut;		     /* it ended, not in good order */
 	union resolve_addr addr;     /* that is dialled */
 	char address[UP_ADDRESS_MAX];
-	enum refusal_kind why; /* it could not be opened */
-	char detail[UP_DETAIL_MAX];
+	enum refusal_kind why;	    /* it could not be opened */
+	char detail[UP_DETAIL_MAX]; /* the same; "" if it was not tried to the
+				     * end */
 	struct uplink *next, *prev; /* of the origin's */
 };
 
@@ -73,7 +74,9 @@ int uplink_submit(struct uplink *u, struct up_request *req);
 /* Take a request back that it has. */
 void uplink_cancel(struct up_request *req, enum http_fault why);
 
-/* Close one that has nothing in work. u is gone afterwards. */
+/* Close one that has nothing in work, or is being dialled. u is gone
+ * afterwards.
+ */
 void uplink_close(struct uplink *u);
 
 /* No new requests; close when those in work are done. */

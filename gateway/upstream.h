@@ -93,7 +93,7 @@ void origins_forget(struct gate *gate, uint32_t sandbox);
 
 /* For the dispatch. */
 void origin_on_post(struct gate *gate, struct loop_ref ref);
-void origin_on_timer(struct gate *gate, struct loop_ref ref);
+void origin_on_timer(struct gate *gate, struct loop_ref ref, uint8_t name);
 void uplink_on_event(struct gate *gate, struct loop_ref ref,
 		     unsigned int events);
 void uplink_on_post(struct gate *gate, struct loop_ref ref);

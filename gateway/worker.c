@@ -133,7 +133,7 @@ static void worker_on_timer(void *ctx, struct loop_ref ref, uint8_t name)
 		uplink_on_timer(g, ref, name);
 		break;
 	case GATE_ORIGIN:
-		origin_on_timer(g, ref);
+		origin_on_timer(g, ref, name);
 		break;
 	case GATE_DNS:
 		dnsd_on_timer(g, ref);

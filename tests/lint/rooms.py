@@ -52,7 +52,7 @@ WALK = (
     "hello socks",
     "exchange exchange_impl permit answer",
     "judge",
-    "origin",
+    "origin origin_impl dial",
     "candidates",
     "uplink",
     "upstream",

@@ -1,5 +1,5 @@
-/* Which addresses are dialled: by class, by what the rule says, and with what
- * words when none is.
+/* Which addresses are dialled: by class, by what the rule says, in which order,
+ * and with what words when none is.
  */
 
 #include "gateway/candidates.h"
@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -122,16 +123,99 @@ static void test_own_host_by_its_name(void **state)
 	assert_int_equal(ntohs(found.addr[0].v4.sin_port), 8443);
 }
 
-static void test_drop(void **state)
+static bool fails(const union resolve_addr *addr, enum refusal_kind kind,
+		  const char *text)
 {
+	char says[64];
+
+	(void)snprintf(says, sizeof(says), "%s: it said", text);
+	return candidates_fail(&found, addr, kind, text, says);
+}
+
+/* Begun from the front on; what failed is no more there. */
+static void test_next(void **state)
+{
+	union resolve_addr a[3];
+
 	(void)state;
-	assert_true(VET(false, 0, "93.184.215.14", "93.184.215.15", NULL));
-	candidates_drop(&found);
-	assert_int_equal(found.len, 1);
-	assert_int_equal(found.addr[0].v4.sin_addr.s_addr,
-			 inet_addr("93.184.215.15"));
-	candidates_drop(&found);
+	assert_true(VET(false, 0, "93.184.215.1", "93.184.215.2",
+			"93.184.215.3", NULL));
+	memcpy(a, found.addr, sizeof(a));
+	assert_true(candidates_next(&found));
+	assert_true(candidates_next(&found));
+	assert_true(fails(&a[0], REFUSAL_CONNECT, "a"));
+	assert_false(fails(&a[0], REFUSAL_CONNECT, "a"));
+	assert_int_equal(found.len, 2);
+	assert_int_equal(found.begun, 1);
+	assert_memory_equal(&found.addr[0], &a[1], sizeof(a[0]));
+	assert_true(candidates_next(&found));
+	assert_false(candidates_next(&found));
+	assert_memory_equal(&found.addr[1], &a[2], sizeof(a[0]));
+	assert_true(fails(&a[2], REFUSAL_CONNECT, "c"));
+	assert_true(fails(&a[1], REFUSAL_CONNECT, "b"));
 	assert_int_equal(found.len, 0);
+	assert_int_equal(found.begun, 0);
+	assert_int_equal(found.failed, 3);
+	assert_false(candidates_next(&found));
+}
+
+static void test_prefer(void **state)
+{
+	union resolve_addr a[3];
+
+	(void)state;
+	assert_true(VET(false, 0, "93.184.215.1", "93.184.215.2",
+			"93.184.215.3", NULL));
+	memcpy(a, found.addr, sizeof(a));
+	assert_true(candidates_prefer(&found, &found.addr[2]));
+	assert_memory_equal(&found.addr[0], &a[2], sizeof(a[0]));
+	assert_memory_equal(&found.addr[1], &a[0], sizeof(a[0]));
+	assert_memory_equal(&found.addr[2], &a[1], sizeof(a[0]));
+	a[0].v4.sin_port = htons(1);
+	assert_false(candidates_prefer(&found, &a[0]));
+	assert_memory_equal(&found.addr[0], &a[2], sizeof(a[0]));
+}
+
+/* All are named; the one that got furthest decides, of these the last. */
+static void test_reasons(void **state)
+{
+	union resolve_addr a[4];
+
+	(void)state;
+	assert_true(VET(false, 0, "93.184.215.1", "93.184.215.2",
+			"93.184.215.3", "2606:2800::1", NULL));
+	memcpy(a, found.addr, sizeof(a));
+	fails(&a[0], REFUSAL_CONNECT, "a");
+	assert_string_equal(found.detail, "a: it said");
+	fails(&a[1], REFUSAL_CERTIFICATE, "b");
+	assert_string_equal(found.detail, "b: it said; a: it said");
+	fails(&a[2], REFUSAL_CONNECT_TIMEOUT, "c");
+	assert_string_equal(found.detail, "b: it said; a: it said; c: it said");
+	assert_int_equal(found.why, REFUSAL_CERTIFICATE);
+	assert_string_equal(found.address, "b");
+	fails(&a[3], REFUSAL_TLS_TIMEOUT, "d");
+	assert_int_equal(found.why, REFUSAL_TLS_TIMEOUT);
+	assert_string_equal(found.address, "d");
+	assert_true(VET(false, 0, "93.184.215.1", NULL));
+	assert_int_equal(found.failed, 0);
+	assert_string_equal(found.detail, "");
+}
+
+static void test_long_reasons(void **state)
+{
+	char says[UP_DETAIL_MAX];
+
+	(void)state;
+	memset(says, 'x', sizeof(says));
+	says[sizeof(says) - 1] = '\0';
+	assert_true(VET(false, 0, "93.184.215.1", "93.184.215.2", NULL));
+	assert_true(candidates_fail(&found, &found.addr[0], REFUSAL_CONNECT,
+				    "a", says));
+	assert_string_equal(found.detail, says);
+	assert_true(fails(&found.addr[0], REFUSAL_CONNECT, "b"));
+	assert_int_equal(strlen(found.detail), UP_DETAIL_MAX - 1);
+	assert_memory_equal(found.detail, "b: it said; xx", 14);
+	assert_string_equal(&found.detail[UP_DETAIL_MAX - 5], "x...");
 }
 
 int main(void)
@@ -142,7 +226,10 @@ int main(void)
 		cmocka_unit_test(test_says_why_of_the_first),
 		cmocka_unit_test(test_no_answer),
 		cmocka_unit_test(test_own_host_by_its_name),
-		cmocka_unit_test(test_drop),
+		cmocka_unit_test(test_next),
+		cmocka_unit_test(test_prefer),
+		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_long_reasons),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -239,7 +239,7 @@ static inline void rig_on_timer(void *ctx, struct loop_ref ref, uint8_t name)
 	else if (ref.kind == GATE_LINK)
 		uplink_on_timer(g, ref, name);
 	else if (ref.kind == GATE_ORIGIN)
-		origin_on_timer(g, ref);
+		origin_on_timer(g, ref, name);
 	else
 		leaves_on_timer(g->leaves);
 }

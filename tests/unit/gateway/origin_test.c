@@ -1,86 +1,13 @@
-/* tests/unit/gateway/origin_test.c - the pools: addresses tried in turn,
- * connections kept, shared and given up. The requests are made by hand.
+/* tests/unit/gateway/origin_test.c - the pools: connections made, kept, shared
+ * and given up. The requests are made by hand.
  */
 
-#include "gate_rig.h"
+#include "asker.h"
 
 #include <sys/resource.h>
 
 #include "gateway/link.h"
 #include "gateway/uplink.h"
-
-#define OK_5 "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
-
-/* A request and who waits for it. */
-struct asker {
-	struct up_request up;
-	struct http_flow req, rsp;
-	struct arena arena;
-	struct loop_post post;
-};
-
-static void asker_init(struct asker *a)
-{
-	struct http_head *head;
-
-	*a = (struct asker){ 0 };
-	arena_init(&a->arena, EXCHANGE_ARENA_MAX);
-	buf_init(&a->req.body, http_limits_server.body_bytes);
-	buf_init(&a->rsp.body, http_limits_client.body_bytes);
-	head = http_head_new(&a->arena);
-	assert_non_null(head);
-	head->method = SLICE("GET");
-	head->scheme = SLICE("http");
-	head->authority = SLICE("good.example");
-	head->path = SLICE("/");
-	a->req.head = head;
-	a->req.end = true;
-	a->up.stream = (struct http_stream){
-		.in = &a->rsp, .out = &a->req, .arena = &a->arena, .owner = a
-	};
-	a->up.post = &a->post;
-	/* Nobody has this index: the post finds no exchange. */
-	a->up.ref = (struct loop_ref){ .kind = GATE_EXCHANGE, .index = 60 };
-}
-
-static void asker_done(struct asker *a)
-{
-	up_cancel(&rig.gate, &a->up, HTTP_FAULT_CANCEL);
-	loop_unpost(rig.gate.loop, &a->post);
-	buf_done(&a->req.body);
-	buf_done(&a->rsp.body);
-	arena_done(&a->arena);
-}
-
-static void ask_by(struct asker *a, struct origin_key key)
-{
-	asker_init(a);
-	assert_int_equal(host_parse(SLICE("good.example"), &key.host), 0);
-	assert_int_equal(up_begin(&rig.gate, &key, &a->up), 0);
-}
-
-static void ask_as(struct asker *a, uint32_t sandbox)
-{
-	ask_by(a, (struct origin_key){ .sandbox = sandbox, .port = 80 });
-}
-
-static void ask(struct asker *a)
-{
-	ask_as(a, 1);
-}
-
-static void until(const struct asker *a, enum up_state state)
-{
-	for (int i = 0; i < 500 && a->up.state != state; i++)
-		rig_turns(1);
-	assert_int_equal(a->up.state, state);
-}
-
-static void answer(int origin)
-{
-	rig_expect(origin, "\r\n\r\n");
-	rig_send(origin, OK_5);
-}
 
 static void test_second_address(void **state)
 {
@@ -195,42 +122,13 @@ static void test_cancel(void **state)
 	(void)close(origin);
 }
 
-/* Nobody answers at address 0: the queue of its listener is full. */
-struct silence {
-	int listener;
-	int queue[2];
-};
-
-static void silence_begin(struct silence *s)
-{
-	struct sockaddr_in to = { .sin_family = AF_INET };
-	uint16_t port;
-
-	s->listener = rig_listen(&port);
-	assert_int_equal(listen(s->listener, 0), 0);
-	rig.port[0] = port;
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	to.sin_port = htons(port);
-	for (int i = 0; i < 2; i++) {
-		s->queue[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-		(void)connect(s->queue[i], (struct sockaddr *)&to, sizeof(to));
-	}
-}
-
-static void silence_end(struct silence *s)
-{
-	for (int i = 0; i < 2; i++)
-		(void)close(s->queue[i]);
-	(void)close(s->listener);
-}
-
 static void test_dial_timeout(void **state)
 {
 	struct silence silence;
 	struct asker a;
 
 	(void)state;
-	silence_begin(&silence);
+	silence_begin(&silence, 0);
 	ask(&a);
 	rig_turns(5);
 	assert_int_equal(a.up.state, UP_WAITING);
@@ -250,7 +148,7 @@ static void test_dials_overlap(void **state)
 	struct asker a[8];
 
 	(void)state;
-	silence_begin(&silence);
+	silence_begin(&silence, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(a); i++) {
 		ask(&a[i]);
 		rig_pass(7 * 1000);
@@ -276,7 +174,7 @@ static void test_dial_of_another(void **state)
 	struct asker a, b;
 
 	(void)state;
-	silence_begin(&silence);
+	silence_begin(&silence, 0);
 	ask_by(&a, key);
 	rig_turns(3);
 	ask_by(&b, key);
