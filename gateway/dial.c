@@ -143,12 +143,20 @@ uint32_t dial_beside(const struct origin *o)
 	return MIN(beside, o->dialling);
 }
 
+/* Beside costs a place; when half of them are taken, the rest is for those who
+ * need one: addresses are dialled in turn.
+ */
+static bool dial_crowded(const struct origin *o)
+{
+	return o->gate->links.count >= o->gate->links.max / 2;
+}
+
 void dial_settle(struct origin *o)
 {
 	struct loop *loop = o->gate->loop;
 	bool waits = o->dialling && o->wait_head;
 
-	if (o->more && waits && dial_next(o)) {
+	if (o->more && waits && !dial_crowded(o) && dial_next(o)) {
 		timer_stop(loop, &o->beside);
 		(void)dial_try(o);
 	}

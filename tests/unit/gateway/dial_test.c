@@ -123,6 +123,31 @@ static void test_many_wait(void **state)
 	silence_end(&silence);
 }
 
+/* Places are scarce: one after the other, as fast as they fail. */
+static void test_crowded(void **state)
+{
+	struct silence silence[2];
+	struct asker a;
+
+	(void)state;
+	rig_addrs(2, 0);
+	rig.gate.links.max = 2;
+	silence_begin(&silence[0], 0);
+	silence_begin(&silence[1], 1);
+	ask(&a);
+	rig_turns(3);
+	rig_pass(9 * 1000);
+	assert_int_equal(rig.dialled[1], 0);
+	rig_pass(1000);
+	assert_int_equal(rig.dialled[1], 1);
+	assert_int_equal(a.up.state, UP_WAITING);
+	rig_pass(10 * 1000);
+	until(&a, UP_FAILED);
+	asker_done(&a);
+	silence_end(&silence[0]);
+	silence_end(&silence[1]);
+}
+
 /* While one connection is made beside another, a request that comes gets its
  * own.
  */
@@ -277,11 +302,11 @@ static void test_who_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_silent_first),       TEST(test_refused_beside),
-		TEST(test_all_silent),	       TEST(test_many_wait),
-		TEST(test_comes_meanwhile),    TEST(test_remembered),
-		TEST(test_remembered_is_gone), TEST(test_taken_back),
-		TEST(test_who_is_told),
+		TEST(test_silent_first), TEST(test_refused_beside),
+		TEST(test_all_silent),	 TEST(test_many_wait),
+		TEST(test_crowded),	 TEST(test_comes_meanwhile),
+		TEST(test_remembered),	 TEST(test_remembered_is_gone),
+		TEST(test_taken_back),	 TEST(test_who_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
