@@ -2,21 +2,28 @@
 """HTTP as programs use it: what must pass through unharmed, h1 and h2."""
 import hashlib
 import json
+import os
+import socket
+import ssl
 import subprocess
 import time
 
-from client import Wire, fetch
-from harness import inside, main
+from client import Wire, fetch, trust
+from harness import inside, main, outside, wait_for
 
 POLICY = """
 allow:
   - any https://h1.test/**
   - any https://h2.test/**
   - any http://h1.test/**
-  - wss://h1.test/ws
+  - wss://h1.test/ws/**
+  - ws://h1.test/ws/**
 """
 HOSTS = ("h1.test", "h2.test")            # an origin of either version
 MIB = 1 << 20
+UPGRADE = "Upgrade: websocket\r\nConnection: Upgrade\r\n" \
+    "Sec-WebSocket-Version: 13\r\n" \
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 
 def curl(*argv, timeout=90):
@@ -218,9 +225,7 @@ def hops():
 @inside("WebSocket: an upgrade that a rule allows, and octets both ways")
 def websocket():
     with Wire("h1.test") as wire:
-        wire.get("/ws", "h1.test", "Upgrade: websocket\r\n"
-                 "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
+        wire.get("/ws", "h1.test", UPGRADE)
         got = wire.head()
         assert got.status == 101, got.line
         assert got.get("sec-websocket-accept") == \
@@ -230,13 +235,102 @@ def websocket():
             assert wire.stream.read(len(octets)) == octets
 
 
+CLOSING = b"\x17\x03\x03\x00\x13" + bytes(19)    # an alert, in TLS 1.3
+
+
+class Ends:
+    """A WebSocket inside TLS whose end goes out in one piece with octets."""
+
+    def __init__(self, path):
+        self.sock = socket.create_connection(("h1.test", 443), timeout=15)
+        self.come, self.go = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = trust().wrap_bio(self.come, self.go,
+                                    server_hostname="h1.test")
+        self.got = self.tail = b""
+        self.until(self.tls.do_handshake)
+        self.tls.write(f"GET {path} HTTP/1.1\r\nHost: h1.test\r\n{UPGRADE}"
+                       "\r\n".encode())
+        while b"\r\n\r\n" not in self.got:
+            self.got += self.until(self.tls.read)
+        self.got = self.got.partition(b"\r\n\r\n")[2]
+
+    def until(self, step):
+        while True:
+            try:
+                return step()
+            except ssl.SSLWantReadError:
+                if self.go.pending:
+                    self.sock.sendall(self.go.read())
+                if octets := self.sock.recv(65536):
+                    self.tail = (self.tail + octets)[-len(CLOSING):]
+                    self.come.write(octets)
+                else:
+                    self.come.write_eof()
+
+    def end(self, octets, polite):
+        for at in range(0, len(octets), 16384):
+            self.tls.write(octets[at:at + 16384])
+        if polite:
+            try:
+                self.tls.unwrap()
+            except ssl.SSLWantReadError:
+                pass
+        self.sock.sendall(self.go.read())
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def rest(self):
+        """What still comes, and whether a close_notify ends it."""
+        try:
+            while octets := self.until(self.tls.read):
+                self.got += octets
+        except ssl.SSLZeroReturnError:
+            pass
+        return self.got, self.tail[:5] == CLOSING[:5]
+
+
+@inside("WebSocket: octets right before the client's end arrive, and an answer")
+def websocket_end():
+    octets = os.urandom(150_000)
+    want = hashlib.sha256(octets).hexdigest()
+    wire = Ends("/ws/sum")
+    wire.end(octets, polite=True)
+    assert wire.rest() == (want.encode(), True)
+    with Wire("h1.test", port=80, tls=False) as wire:
+        wire.get("/ws/sum", "h1.test", UPGRADE).head()
+        wire.send(octets).sock.shutdown(socket.SHUT_WR)
+        assert wire.stream.read() == want.encode()
+
+
+@inside("WebSocket: so they do when there is no close_notify behind them")
+def websocket_rude_end():
+    octets = os.urandom(150_000)
+    want = hashlib.sha256(octets).hexdigest().encode()
+    Ends("/ws/sum").end(octets, polite=False)
+    wait_for("all of them", lambda: fetch("h1.test", "/last").body == want, 5)
+
+
+@inside("WebSocket: an origin's last octets arrive, and its bad end as one")
+def websocket_rude_origin():
+    wire = Ends("/ws/rude")
+    time.sleep(1)                         # all of it waits for us
+    got, well = wire.rest()
+    assert (len(got), well) == (1000000, False), (len(got), well)
+
+
+@outside("how WebSockets ended is recorded")
+def websocket_rows(stage):
+    rows = [(r["scheme"], r["path"], r["outcome"], r["reason"], r["bytes_up"])
+            for r in stage.rows("--path", "/ws/*")]
+    assert rows == [("https", "/ws/sum", "done", "rule", 150_000),
+                    ("http", "/ws/sum", "done", "rule", 150_000),
+                    ("https", "/ws/sum", "cut", "client-gone", 150_000),
+                    ("https", "/ws/rude", "cut", "origin-cut", 0)], rows
+
+
 @inside("an upgrade that no wss:// rule allows is no upgrade")
 def no_upgrade():
     with Wire("h2.test") as wire:
-        got = wire.get("/plain", "h2.test", "Upgrade: websocket\r\n"
-                       "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                       ).answer()
+        got = wire.get("/plain", "h2.test", UPGRADE).answer()
         assert got.status == 403, got.line
 
 

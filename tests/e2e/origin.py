@@ -114,16 +114,37 @@ def slow(request, send):
     send(plain("slow"))
 
 
-def websocket(request, send):
-    """Accept the upgrade, then echo octets until they end."""
+def switch(request, send):
     guid = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
     key = hashlib.sha1(request.get("sec-websocket-key").encode() + guid)
     send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
          b"Connection: Upgrade\r\nSec-WebSocket-Accept: "
          + base64.b64encode(key.digest()) + b"\r\n\r\n")
+
+
+def websocket(request, send):
+    """Accept the upgrade, then echo octets until they end."""
+    switch(request, send)
     while piece := request.stream.read1(4096):
         send(piece)
 
+
+def websocket_sum(request, send):
+    """Accept, read to the end, and only then answer: the octets' SHA-256."""
+    switch(request, send)
+    last["sum"] = None
+    last["sum"] = hashlib.sha256(request.stream.read()).hexdigest()
+    send(last["sum"].encode())
+
+
+def websocket_rude(request, send):
+    """Accept, say a million octets and go, inside TLS without close_notify."""
+    switch(request, send)
+    send(bytes(1000000))
+    raise ConnectionError
+
+
+last = {"sum": None}                      # what websocket_sum() read
 
 ROUTES = {
     "/plain": lambda r, send: send(plain("hello\n")),
@@ -134,6 +155,9 @@ ROUTES = {
     "/hang": hang,
     "/slow": slow,
     "/ws": websocket,
+    "/ws/sum": websocket_sum,
+    "/ws/rude": websocket_rude,
+    "/last": lambda r, send: send(plain(str(last["sum"]))),
     "/chunked": lambda r, send: chunks(send, ["one,", "two,", "three"]),
     "/trailers": lambda r, send: chunks(
         send, ["body"], trailers="X-Sum: 42\r\n", more="Trailer: X-Sum\r\n"),

@@ -2,6 +2,7 @@
 """The explicit proxy: CONNECT, absolute targets, SOCKS5. The clients are in a
 namespace of their own, whose only neighbour is the gateway."""
 import base64
+import hashlib
 import json
 import os
 import pathlib
@@ -37,6 +38,8 @@ policies:
       - any https://loop.test/**
       - tcp://talk.test:7001
       - tcp://talk.test:7002
+      - tcp://talk.test:7003
+      - tcp://talk.test:7004
       - tcp://talk.test:7005
       - tcp://talk.test:7009
     deny:
@@ -217,6 +220,27 @@ def tunnel():
     assert read(sock, 3) == b"x\r\n"
     sock.shutdown(socket.SHUT_WR)
     assert read_all(sock) == b"bye 3\r\n"
+
+
+@client("CONNECT to a tcp:// target: each end by itself, with octets before it")
+def tunnel_ends():
+    data = os.urandom(100_000)
+    with dial() as sock:
+        sock.sendall(b"CONNECT talk.test:7002 HTTP/1.1\r\n"
+                     b"Host: talk.test:7002\r\n\r\n" + data)
+        sock.shutdown(socket.SHUT_WR)
+        assert read_head(sock).startswith(b"HTTP/1.1 200 ")
+        assert read_all(sock).decode() == hashlib.sha256(data).hexdigest()
+    sock, _ = connect("talk.test:7003")
+    assert read_all(sock) == b"all"
+    sock.sendall(data)
+    sock.shutdown(socket.SHUT_WR)
+
+    def told():
+        ask, _ = connect("talk.test:7004")
+        return read_all(ask) == b"100000"
+    wait_for("all that was sent", told)
+    sock.close()
 
 
 @client("octets right behind CONNECT go into the tunnel, none is lost")
