@@ -1,6 +1,12 @@
 /* tests/fuzz/h2_owner.h - an owner of HTTP/2 streams that checks what it is
  * told. The input is a list of frames: type, flags, stream, length (two
- * octets), load; the codec sees them with proper heads.
+ * octets), load; the codec sees them with proper heads, one in each read.
+ *
+ * Types behind those of RFC 9113 are orders to the owner:
+ *   11 flood  octets n, step, len: the next len + 1 frames (4 at most) come
+ *             8 * n times in one read, each time with streams step further on
+ *   12 drain  it wants no more requests
+ *   13 slim   it has nothing to do for a while
  */
 #ifndef FUZZ_H2_OWNER_H
 #define FUZZ_H2_OWNER_H
@@ -13,6 +19,18 @@
 
 #define OWNER_ENDS 256
 #define OWNER_BODY 65536
+#define OWNER_READ (1u << 17) /* octets of one read */
+#define OWNER_WIRE 4096	      /* the same of one write: it takes several */
+#define OWNER_LONG 9000	      /* octets of a long answer */
+
+enum owner_order {
+	OWNER_FRAME = 10, /* types up to here: this is an unknown one */
+	OWNER_FLOOD,
+	OWNER_DRAIN,
+	OWNER_SLIM,
+
+	OWNER_ORDERS,
+};
 
 struct end {
 	struct http_stream s;
@@ -68,6 +86,34 @@ static inline void owner_check_head(const struct http_head *head)
 		}
 }
 
+static inline struct http_head *owner_head(struct end *e, uint16_t status)
+{
+	struct http_head *head = http_head_new(&e->arena);
+
+	assert(head);
+	head->status = status;
+	head->framing = HTTP_STREAM;
+	if (!status &&
+	    http_head_add(&e->arena, head, SLICE("sum"), SLICE("1")) < 0)
+		abort();
+	return head;
+}
+
+/* Long ones and short, some behind an interim head, with trailers, or cut. */
+static inline void owner_answer(struct owner *o, struct end *e)
+{
+	static const char text[OWNER_LONG] = "answer";
+
+	if (o->turn % 4 == 0)
+		e->out.interim = owner_head(e, 103);
+	if (o->turn % 8 == 1)
+		e->out.trailers = owner_head(e, 0);
+	e->out.head = owner_head(e, 200);
+	(void)buf_append(&e->out.body, text, o->turn % 2 ? sizeof(text) : 6);
+	e->out.cut = o->turn % 11 == 0;
+	e->out.end = !e->out.cut && o->turn % 5;
+}
+
 /* The owner's part: odd ones are answered, every seventh is given up, bodies
  * are read now and then.
  */
@@ -93,14 +139,10 @@ static inline void owner_act(struct owner *o, struct end *e, unsigned int news)
 	}
 	if (o->turn % 2)
 		buf_consume(&e->in.body, buf_len(&e->in.body));
-	if (!e->out.head && o->turn % 3) {
-		e->out.head = http_head_new(&e->arena);
-		assert(e->out.head);
-		e->out.head->status = 200;
-		e->out.head->framing = HTTP_STREAM;
-		(void)buf_append(&e->out.body, "answer", 6);
-		e->out.end = o->turn % 5;
-	}
+	if (!e->out.head && o->turn % 3)
+		owner_answer(o, e);
+	else if (e->out.head && !e->out.cut && o->turn % 3 == 1)
+		e->out.end = true;
 	http_codec_resume(o->codec, &e->s);
 }
 
@@ -116,32 +158,101 @@ static inline int owner_turn(struct owner *o, int err)
 	return err ? err : err2;
 }
 
-/* One frame of the input to the codec. Returns < 0 when it's over. */
-static inline int owner_frame(struct owner *o, struct bytes *b)
+/* One read. Returns < 0 when it's over. */
+static inline int owner_read(struct owner *o, struct buf *in)
 {
-	uint8_t head[9] = { 0 };
-	struct buf in;
-	size_t len;
-	int err;
+	int err = http_codec_read(o->codec, in);
 
-	head[3] = bytes_u8(b) % 11;
-	head[4] = bytes_u8(b);
-	head[8] = bytes_u8(b);
+	return owner_turn(o, err);
+}
+
+struct owner_frame {
+	uint8_t type, flags;
+	uint32_t stream;
+	struct slice load;
+};
+
+static inline void owner_take(struct bytes *b, uint8_t type,
+			      struct owner_frame *ret)
+{
+	size_t len;
+
+	ret->type = type;
+	ret->flags = bytes_u8(b);
+	ret->stream = bytes_u8(b);
 	len = bytes_u16(b);
 	len = MIN(len, bytes_left(b));
-	head[1] = (uint8_t)(len >> 8);
-	head[2] = (uint8_t)len;
-	buf_init(&in, 1u << 17);
-	(void)buf_append(&in, head, sizeof(head));
-	(void)buf_append(&in, bytes_take(b, len), len);
-	err = http_codec_read(o->codec, &in);
+	ret->load = slice_of(bytes_take(b, len), len);
+}
+
+/* Returns false when in has no room for it. */
+static inline bool owner_put(struct buf *in, const struct owner_frame *f,
+			     uint32_t further)
+{
+	uint32_t stream = f->stream + further;
+	const uint8_t head[9] = {
+		[1] = (uint8_t)(f->load.len >> 8),
+		[2] = (uint8_t)f->load.len,
+		[3] = f->type,
+		[4] = f->flags,
+		[7] = (uint8_t)(stream >> 8),
+		[8] = (uint8_t)stream,
+	};
+
+	return buf_append(in, head, sizeof(head)) == 0 &&
+	       buf_append_slice(in, f->load) == 0;
+}
+
+/* Frames in such number that a read is full of them. */
+static inline int owner_flood(struct owner *o, struct bytes *b)
+{
+	uint32_t times = 8u * bytes_u8(b), step = bytes_u8(b);
+	size_t len = bytes_u8(b) % 4 + 1;
+	struct owner_frame frames[4];
+	struct buf in;
+	int err;
+
+	for (size_t i = 0; i < len; i++)
+		owner_take(b, bytes_u8(b) % OWNER_FLOOD, &frames[i]);
+	buf_init(&in, OWNER_READ);
+	for (uint32_t n = 0; n < times; n++)
+		for (size_t i = 0; i < len; i++)
+			if (!owner_put(&in, &frames[i], n * step))
+				n = times;
+	err = owner_read(o, &in);
 	buf_done(&in);
-	return owner_turn(o, err);
+	return err;
+}
+
+/* One frame or order of the input. Returns < 0 when it's over. */
+static inline int owner_step(struct owner *o, struct bytes *b)
+{
+	uint8_t type = bytes_u8(b) % OWNER_ORDERS;
+	struct owner_frame f;
+	struct buf in;
+	int err;
+
+	switch (type) {
+	case OWNER_FLOOD:
+		return owner_flood(o, b);
+	case OWNER_DRAIN:
+		http_codec_drain(o->codec);
+		return owner_turn(o, 0);
+	case OWNER_SLIM:
+		http_codec_slim(o->codec);
+		return owner_turn(o, 0);
+	}
+	owner_take(b, type, &f);
+	buf_init(&in, OWNER_READ);
+	(void)owner_put(&in, &f, 0);
+	err = owner_read(o, &in);
+	buf_done(&in);
+	return err;
 }
 
 static inline void owner_run(struct owner *o, struct bytes *b)
 {
-	while (bytes_left(b) && !owner_frame(o, b))
+	while (bytes_left(b) && !owner_step(o, b))
 		;
 	http_codec_read_end(o->codec);
 	(void)owner_turn(o, 0);
@@ -165,7 +276,7 @@ static inline struct owner *owner_new(enum http_role role)
 	o->limits =
 		role == HTTP_SERVER ? http_limits_server : http_limits_client;
 	o->limits.body_bytes = OWNER_BODY;
-	buf_init(&o->wire, OWNER_BODY);
+	buf_init(&o->wire, OWNER_WIRE);
 	if (h2_new(role, "https", &o->limits,
 		   role == HTTP_SERVER ? owner_open : NULL, o, &o->codec))
 		abort();
