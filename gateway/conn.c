@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/base.h"
+#include "base/err.h"
 #include "base/log.h"
 #include "gateway/conn_impl.h"
 #include "gateway/hello.h"
@@ -118,19 +119,25 @@ static bool conn_news(struct conn *c)
 /* All is said: send the end, and wait for the peer's. */
 static void conn_linger(struct conn *c)
 {
-	if (http_codec_cut(c->link.codec)) {
-		wire_abort(&c->link.wire);
-		conn_end(c);
-		return;
-	}
-	wire_finish(&c->link.wire);
-	if (c->link.wire.ended) {
+	if (!link_finish(&c->link) || c->link.wire.ended) {
 		conn_end(c);
 		return;
 	}
 	conn_set_state(c, CONN_DRAIN);
 	conn_wait(c, TIMER_LINGER);
 	loop_post(c->gate->loop, &c->post, conn_ref(c));
+}
+
+/* The wire is lost. In a tunnel what had come still goes on, and the codec is
+ * not told of this end, which is none of a body's. Returns what the turn comes
+ * to then: 1 there may be more of it, or ERR_CUT.
+ */
+static int conn_cut(struct conn *c)
+{
+	if (!http_codec_raw(c->link.codec))
+		return ERR_CUT;
+	c->cut = c->link.end_told = true;
+	return 1;
 }
 
 /* After octets moved: is it over, idle, or in work? */
@@ -141,6 +148,10 @@ static void conn_settle(struct conn *c)
 
 	if (opening_again(c))
 		return;
+	if (c->cut && !exchange_holds(&c->facts)) {
+		conn_end(c);
+		return;
+	}
 	if (link_over(&c->link)) {
 		conn_linger(c);
 		return;
@@ -154,7 +165,8 @@ static void conn_settle(struct conn *c)
 	} else if (buf_len(&c->link.in)) {
 		if (!c->timer.running || c->timer.name != TIMER_HEAD)
 			conn_wait(c, TIMER_HEAD); /* half a head */
-	} else if (!c->timer.running || c->timer.name != TIMER_IDLE) {
+	} else if (!c->timer.running || c->timer.name != TIMER_IDLE ||
+		   buf_len(&c->link.out)) {
 		link_slim(&c->link);
 		conn_wait(c, TIMER_IDLE);
 	}
@@ -171,6 +183,8 @@ static void conn_pump(struct conn *c)
 	do {
 		rc = link_turn(&c->link);
 		news = conn_news(c);
+		if (rc == ERR_CUT)
+			rc = conn_cut(c);
 	} while (rc >= 0 && (rc || news) && --rounds);
 	if (rc < 0) {
 		conn_end(c);
@@ -384,5 +398,7 @@ void conn_on_timer(struct gate *gate, struct loop_ref ref, uint8_t name)
 			    SLICE("the TLS handshake was not done in time"));
 		return;
 	}
+	if (buf_len(&c->link.out)) /* it does not read: this is no good end */
+		wire_abort(&c->link.wire);
 	conn_end(c);
 }

@@ -24,6 +24,7 @@ struct conn {
 	struct socks socks;	      /* on a proxy's connection */
 	struct leaf_wait leaf;
 	struct exchange_conn facts; /* for the exchanges */
+	bool cut; /* a tunnel's client broke off; what it said goes on first */
 	struct loop_post post;
 	struct timer timer;
 };

@@ -368,6 +368,16 @@ void exchange_on_news(struct http_stream *s, unsigned int news)
 		exchange_on_octets(ex);
 }
 
+bool exchange_holds(const struct exchange_conn *conn)
+{
+	for (const struct exchange *ex = conn->exchanges; ex; ex = ex->next) {
+		if (buf_len(&ex->req.body) &&
+		    (ex->up.state == UP_WAITING || ex->up.state == UP_SENT))
+			return true;
+	}
+	return false;
+}
+
 void exchange_abort_all(struct exchange_conn *conn)
 {
 	while (conn->exchanges) {

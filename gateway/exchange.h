@@ -66,6 +66,9 @@ struct http_stream *exchange_begin(struct exchange_conn *conn);
  */
 void exchange_on_news(struct http_stream *s, unsigned int news);
 
+/* Have octets of a body come that have not gone on to an origin, and may? */
+bool exchange_holds(const struct exchange_conn *conn);
+
 /* The connection is lost: end what is in work, and record how. */
 void exchange_abort_all(struct exchange_conn *conn);
 

@@ -88,7 +88,8 @@ enum gate_timer {
 	TIMER_HELLO,	/* the first octets, and the TLS handshake */
 	TIMER_PEEK,	/* mode learn: who speaks first, client or server? */
 	TIMER_HEAD,	/* a request head, from its first octet: slowloris */
-	TIMER_IDLE,	/* a kept-alive connection without a request */
+	TIMER_IDLE,	/* a kept-alive connection without a request, or one
+			 * whose last octets the peer does not take */
 	TIMER_LINGER,	/* after our last octet, until the peer's */
 	TIMER_STALL,	/* an exchange in which nothing moves; event streams
 			 * may be silent for half an hour */

@@ -83,6 +83,23 @@ int link_turn(struct link *l)
 	return moved || rc;
 }
 
+bool link_finish(struct link *l)
+{
+	if (!http_codec_cut(l->codec)) {
+		wire_finish(&l->wire);
+		return true;
+	}
+	/* Of a tunnel inside TLS the missing close_notify says it; a reset
+	 * would take the last octets with it.
+	 */
+	if (l->wire.tls && http_codec_raw(l->codec)) {
+		wire_shut(&l->wire);
+		return true;
+	}
+	wire_abort(&l->wire);
+	return false;
+}
+
 bool link_over(const struct link *l)
 {
 	if (buf_len(&l->out))

@@ -31,6 +31,11 @@ void link_done(struct link *l);
  */
 int link_turn(struct link *l);
 
+/* All is said: end our direction, in good order or so that what breaks off does
+ * not look whole. Returns false when the connection is to be closed at once.
+ */
+bool link_finish(struct link *l);
+
 /* All written, and nothing more can come: the owner ends the connection. */
 bool link_over(const struct link *l);
 

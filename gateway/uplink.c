@@ -300,15 +300,15 @@ static void uplink_settle(struct uplink *u)
 		origin_on_room(u->origin, u);
 	if (u->requests) {
 		timer_stop(u->gate->loop, &u->timer);
-	} else if (!u->timer.running) {
+	} else if (buf_len(&u->link.out)) { /* for an origin that is slow */
+		uplink_timer(u, TIMER_IDLE);
+	} else if (!u->timer.running || u->timer.name != TIMER_POOL) {
 		link_slim(&u->link);
 		uplink_timer(u, TIMER_POOL);
 	}
 	if (over || (u->state == UPLINK_DRAIN && !u->requests)) {
-		if (http_codec_cut(u->link.codec))
-			wire_abort(&u->link.wire);
-		else if (!buf_len(&u->link.out))
-			wire_finish(&u->link.wire);
+		if (http_codec_cut(u->link.codec) || !buf_len(&u->link.out))
+			(void)link_finish(&u->link);
 		uplink_lost(u);
 	}
 }
@@ -431,7 +431,10 @@ void uplink_on_post(struct gate *gate, struct loop_ref ref)
 
 void uplink_close(struct uplink *u)
 {
-	wire_finish(&u->link.wire);
+	if (buf_len(&u->link.out))
+		wire_abort(&u->link.wire);
+	else
+		wire_finish(&u->link.wire);
 	uplink_lost(u);
 }
 

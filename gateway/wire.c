@@ -140,9 +140,14 @@ void wire_abort(struct wire *w)
 	(void)setsockopt(w->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 }
 
+void wire_shut(struct wire *w)
+{
+	(void)shutdown(w->fd, SHUT_WR);
+}
+
 void wire_finish(struct wire *w)
 {
 	if (w->tls)
 		tls_close(w->tls);
-	(void)shutdown(w->fd, SHUT_WR);
+	wire_shut(w);
 }

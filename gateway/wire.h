@@ -54,6 +54,9 @@ int wire_write(struct wire *w, struct buf *out);
 /* Nothing more is sent: close_notify, and the end of our direction. */
 void wire_finish(struct wire *w);
 
+/* The end of our direction without close_notify. */
+void wire_shut(struct wire *w);
+
 /* wire_done() is to reset the connection rather than to end it. */
 void wire_abort(struct wire *w);
 

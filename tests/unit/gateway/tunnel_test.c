@@ -6,6 +6,11 @@
 
 #include "gate_rig.h"
 
+#include <netinet/tcp.h>
+
+#include "gateway/conn_impl.h"
+#include "gateway/uplink.h"
+
 #define MANY 200000 /* octets: more than one read, one buffer, one write */
 
 enum kind {
@@ -49,7 +54,7 @@ static int client_of(uint16_t port)
 	int client = socket(AF_INET, SOCK_STREAM, 0);
 	uint16_t here;
 	int listener = rig_listen(&here);
-	int fd;
+	int fd, on = 1;
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	to.sin_port = htons(here);
@@ -58,6 +63,9 @@ static int client_of(uint16_t port)
 	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(fcntl(client, F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(
+		setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)),
+		0);
 	(void)close(listener);
 	conn_begin(&rig.gate, fd, rig.sb, &at, port ? &at : NULL);
 	return client;
@@ -309,6 +317,120 @@ static void test_origin_goes(void **state)
 	}
 }
 
+/* It goes and says so by a reset, behind what it has sent. */
+static void break_off(int fd)
+{
+	const struct linger none = { .l_onoff = 1 };
+
+	assert_int_equal(
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)), 0);
+	(void)close(fd);
+}
+
+/* What a client sent before it broke off arrives, and is no good end. */
+static void test_client_breaks_off(void **state)
+{
+	(void)state;
+	for (size_t kind = 0; kind < KINDS; kind++) {
+		struct way up = { .size = 30000 };
+		ssize_t n = 1;
+
+		stands(kind, &up.from, &up.to);
+		while (up.sent < up.size)
+			way_send(&up);
+		break_off(up.from);
+		while (n > 0 || errno == EAGAIN) {
+			rig_turns(1);
+			n = recv(up.to, rig.seen, RIG_TEXT, 0);
+			up.got += n > 0 ? (size_t)n : 0;
+			assert_int_not_equal(n, 0);
+		}
+		assert_int_equal(errno, ECONNRESET);
+		assert_int_equal(up.got, up.size);
+		is_over(kind, kind, AUDIT_CUT, "client-gone");
+		(void)close(up.to);
+	}
+}
+
+/* Octets that are ready to be sent, but that the socket does not take. */
+static size_t unsent(void)
+{
+	const struct conn *c = table_at(&rig.gate.conns, 0);
+	const struct uplink *u = table_at(&rig.gate.links, 0);
+
+	return (c ? buf_len(&c->link.out) : 0) +
+	       (u ? buf_len(&u->link.out) : 0);
+}
+
+/* One end is done, the other sends more than the socket to it takes, and ends:
+ * the exchange is over while octets wait. Returns how they go.
+ */
+static struct way wait_behind(enum kind kind, bool down)
+{
+	struct way w = { .size = 64 << 20 };
+
+	stands(kind, down ? &w.to : &w.from, down ? &w.from : &w.to);
+	end(w.to);
+	while (!unsent()) {
+		way_send(&w);
+		rig_turns(1);
+	}
+	w.size = w.sent;
+	end(w.from);
+	rig_turns(5);
+	assert_true(unsent() > 0);
+	assert_int_equal(rig.gate.exchanges.count, 0);
+	return w;
+}
+
+/* A minute or two, in which so much is read. */
+static void way_slowly(struct way *w, size_t octets)
+{
+	size_t end = w->got + octets;
+	size_t before;
+
+	rig_pass(200 * 1000);
+	do {
+		before = w->got;
+		way_get(w);
+	} while (w->got > before && w->got < end);
+	rig_turns(2);
+}
+
+/* The last octets wait for one that reads slowly, but reads. */
+static void test_slow_end(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2 * KINDS; i++) {
+		struct way w = wait_behind(i / 2, i % 2);
+
+		for (int n = 0; n < 100 && !w.ended; n++)
+			way_slowly(&w, w.size / 3);
+		assert_int_equal(w.got, w.size);
+		assert_true(w.ended);
+		is_over(i, i / 2, AUDIT_DONE, "rule");
+		(void)close(w.from);
+		(void)close(w.to);
+	}
+}
+
+/* One that does not read is not waited for, and is shown no good end. */
+static void test_stuck_end(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct way w = wait_behind(CAPTURED, i);
+
+		rig_pass(301 * 1000);
+		assert_int_equal(unsent(), 0);
+		while (recv(w.to, rig.seen, RIG_TEXT, 0) > 0)
+			;
+		assert_int_equal(errno, ECONNRESET);
+		(void)close(w.from);
+		(void)close(w.to);
+	}
+}
+
 /* An origin that speaks first and goes, as one does that is too busy: all that
  * has come before the tunnel's own request is there.
  */
@@ -384,8 +506,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_client_ends), TEST(test_origin_ends),
 		TEST(test_all_at_once), TEST(test_both_full),
-		TEST(test_origin_goes), TEST(test_greeting),
-		TEST(test_carrier),
+		TEST(test_origin_goes), TEST(test_client_breaks_off),
+		TEST(test_slow_end),	TEST(test_stuck_end),
+		TEST(test_greeting),	TEST(test_carrier),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
