@@ -7,8 +7,8 @@
  * that are under way when TIMER_BESIDE has run since the last, and at once when
  * one of them has failed; all stay under way until one connection stands, its
  * handshake done. That address is put first, and what is dialled elsewhere is
- * closed. So an address that swallows packets, or connects and then says
- * nothing, costs a quarter of a second, not a time-out.
+ * closed. So an address that swallows packets costs a quarter of a second, one
+ * that connects and then says nothing half a one, and not a time-out.
  *
  * A connection that is being shaken hands with has heard from its address: for
  * its sake the list waits once more, as a handshake with a far origin costs
@@ -24,8 +24,6 @@
  */
 
 #include "gateway/origin_impl.h"
-
-#include <errno.h>
 
 #include "base/base.h"
 #include "gateway/address.h"

@@ -33,6 +33,35 @@ static void test_silent_first(void **state)
 	silence_end(&silence);
 }
 
+/* It has heard from the address and is in the handshake: one more wait, and no
+ * third.
+ */
+static void test_handshake(void **state)
+{
+	struct silence silence[2];
+	struct uplink *u;
+	struct asker a;
+
+	(void)state;
+	rig_addrs(2, 0);
+	silence_begin(&silence[0], 0);
+	silence_begin(&silence[1], 1);
+	ask(&a);
+	rig_turns(3);
+	u = table_at(&rig.gate.links, 0);
+	assert_int_equal(u->state, UPLINK_DIAL);
+	u->state = UPLINK_SHAKE;
+	rig_pass(1000);
+	assert_int_equal(rig.dialled[1], 0);
+	rig_pass(1000);
+	assert_int_equal(rig.dialled[1], 1);
+	u->state = UPLINK_DIAL;
+	asker_done(&a);
+	rig_pass(11 * 1000);
+	silence_end(&silence[0]);
+	silence_end(&silence[1]);
+}
+
 /* One that refuses is no reason to wait. */
 static void test_refused_beside(void **state)
 {
@@ -302,11 +331,12 @@ static void test_who_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_silent_first), TEST(test_refused_beside),
-		TEST(test_all_silent),	 TEST(test_many_wait),
-		TEST(test_crowded),	 TEST(test_comes_meanwhile),
-		TEST(test_remembered),	 TEST(test_remembered_is_gone),
-		TEST(test_taken_back),	 TEST(test_who_is_told),
+		TEST(test_silent_first),       TEST(test_handshake),
+		TEST(test_refused_beside),     TEST(test_all_silent),
+		TEST(test_many_wait),	       TEST(test_crowded),
+		TEST(test_comes_meanwhile),    TEST(test_remembered),
+		TEST(test_remembered_is_gone), TEST(test_taken_back),
+		TEST(test_who_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
