@@ -19,13 +19,14 @@ static struct http_head answer_bare = {
 
 /* May a refusal end before its request? Over HTTP/2 that resets the stream,
  * and there are clients that then show an error of their own instead of our
- * answer; so an upload is heard out, up to a bound.
+ * answer; so an upload is heard out, up to a bound. A tunnel has no such end.
  */
 static bool answer_may_end(const struct exchange *ex)
 {
 	const struct http_head *head = ex->req.head;
 
-	if (http_codec_version(ex->conn->codec) != HTTP_2 || !head)
+	if (http_codec_version(ex->conn->codec) != HTTP_2 || !head ||
+	    slice_eq(head->method, SLICE("CONNECT")))
 		return true;
 	return ex->req.end || ex->req.cut || ex->discarded > DISCARD_MAX;
 }

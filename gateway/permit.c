@@ -227,6 +227,20 @@ void permit_unask(struct exchange *ex)
 	(void)permit_send(gate);
 }
 
+/* What comes behind is looked at as on a new connection: there is no room for
+ * that in a stream.
+ */
+static void permit_carry(struct exchange *ex)
+{
+	if (http_codec_version(ex->conn->codec) == HTTP_2)
+		answer_refuse(ex, REFUSAL_METHOD,
+			      SLICE("Over HTTP/2, CONNECT is served where a "
+				    "tcp:// rule allows it; speak HTTP/1.1 to "
+				    "the proxy."));
+	else
+		answer_carry(ex);
+}
+
 void permit_judge(struct exchange *ex)
 {
 	struct exchange_conn *c = ex->conn;
@@ -246,7 +260,7 @@ void permit_judge(struct exchange *ex)
 	facts = permit_facts(ex);
 	allowed = judge_request(&facts, ex->req.head, &ex->arena, &ex->judged);
 	if (ex->judged.carrier) {
-		answer_carry(ex);
+		permit_carry(ex);
 		return;
 	}
 	tell_count_request(c->gate, c->sandbox);

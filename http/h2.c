@@ -17,7 +17,8 @@
  * stream whose body is empty is out_blocked until resume().
  *
  * Ends. A server that has sent its whole response asks for no more of the
- * request (RST_STREAM NO_ERROR, RFC 9113, 8.1). A message that was cut ends
+ * request (RST_STREAM NO_ERROR, RFC 9113, 8.1), unless it is a tunnel; the
+ * stream of one stays ours until what was read has gone on. A message that was cut ends
  * with RST_STREAM INTERNAL_ERROR, after what is there of it, never with
  * END_STREAM. A request that is well-formed HTTP/2 but a bad request is told
  * as FAULT and its stream left open for an answer; one that is malformed as
@@ -256,6 +257,8 @@ static int h2_on_close(nghttp2_session *ng, int32_t id, uint32_t code,
 	if (!s)
 		return 0;
 	h2_forget(h2, s);
+	if (s->out->done && h2_tunnels(s) && !http_codec_tunnel_over(&h2->c, s))
+		return 0; /* see h2_resume() */
 	if (h2_stream_close(&h2->set, s, h2_stream_why(code),
 			    slice_str(nghttp2_http2_strerror(code))))
 		h2_score_done(&h2->score);
@@ -397,6 +400,17 @@ static int h2_submit(struct http_codec *c, struct http_stream *s)
 	return 0;
 }
 
+/* All is said to the client of a tunnel, and what it says is taken or will not
+ * be: it has ended, or is asked to.
+ */
+static void h2_end_tunnel(struct h2 *h2, struct http_stream *s)
+{
+	if (s->in_over)
+		(void)h2_stream_close(&h2->set, s, HTTP_OK, SLICE(""));
+	else
+		h2_send_reset(h2, s->id, H2_NO_ERROR);
+}
+
 static void h2_resume(struct http_codec *c, struct http_stream *s)
 {
 	struct http_flow *out = s->out;
@@ -404,6 +418,10 @@ static void h2_resume(struct http_codec *c, struct http_stream *s)
 
 	if (!s->attached)
 		return;
+	if (s->out_over && h2_tunnels(s) && s->in->done) {
+		h2_end_tunnel(h2, s);
+		return;
+	}
 	h2_give_window(h2, s);
 	if (c->role == HTTP_SERVER && !out->head_written &&
 	    h2_send_response(h2, s)) {

@@ -32,6 +32,12 @@ static inline struct http_stream *h2_find(nghttp2_session *ng, int32_t id)
 	return nghttp2_session_get_stream_user_data(ng, id);
 }
 
+/* Server: does s carry a tunnel, whose directions end each by itself? */
+static inline bool h2_tunnels(const struct http_stream *s)
+{
+	return s->out->head && s->out->head->version == HTTP_RAW;
+}
+
 /* h2_send.c */
 
 /* Fails only when memory is out; then the session soon fails as a whole. */

@@ -161,7 +161,7 @@ static void h2_send_end(struct h2 *h2, struct http_stream *s)
 {
 	s->out_over = true;
 	s->out->done = true;
-	if (h2->c.role == HTTP_SERVER &&
+	if (h2->c.role == HTTP_SERVER && (!h2_tunnels(s) || s->in->done) &&
 	    !nghttp2_session_get_stream_remote_close(h2->ng, s->id))
 		h2_send_reset(h2, s->id, H2_NO_ERROR);
 }

@@ -459,6 +459,101 @@ static void test_greeting(void **state)
 	}
 }
 
+/* The frames of an HTTP/2 client: preface and SETTINGS, CONNECT on stream 1,
+ * DATA there, the last of it.
+ */
+#define H2_HELLO                                                               \
+	"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"                                     \
+	"\0\0\0\4\0\0\0\0\0"
+#define H2_CONNECT(port)                                                       \
+	"\0\0\x1a\1\4\0\0\0\1\2\7CONNECT\1\17good.example:" port
+#define H2_DATA "\0\0\4\0\0\0\0\0\1more"
+#define H2_LAST "\0\0\4\0\1\0\0\0\1last"
+#define H2_SEND(fd, frames)                                                    \
+	assert_int_equal(send(fd, frames, sizeof(frames) - 1, MSG_NOSIGNAL),   \
+			 sizeof(frames) - 1)
+
+/* A frame of that type on stream 1 comes; what else comes is passed over. */
+static void h2_expect(int fd, unsigned char type, unsigned char flags)
+{
+	unsigned char head[9], body[1024];
+
+	for (int i = 0; i < 500; i++) {
+		if (recv(fd, head, sizeof(head), MSG_PEEK) < 9) {
+			rig_turns(1);
+			continue;
+		}
+		(void)recv(fd, head, sizeof(head), 0);
+		if (head[1] | head[2])
+			(void)recv(fd, body, head[1] * 256u + head[2], 0);
+		if (head[3] == type && head[8] == 1 && head[4] == flags)
+			return;
+	}
+	fail_msg("no frame of type %d", type);
+}
+
+/* CONNECT over HTTP/2: its ends are the stream's. */
+static void test_h2(void **state)
+{
+	int client = client_of(0);
+	int origin;
+
+	(void)state;
+	H2_SEND(client, H2_HELLO H2_CONNECT("22") H2_DATA H2_LAST);
+	origin = rig_accept();
+	rig_expect_end(origin);
+	assert_string_equal(rig.seen, "morelast");
+	rig_send(origin, "down");
+	end(origin);
+	h2_expect(client, 1, 4);
+	h2_expect(client, 0, 1);
+	is_over(0, CONNECT, AUDIT_DONE, "rule");
+	(void)close(client);
+	(void)close(origin);
+
+	client = client_of(0);
+	H2_SEND(client, H2_HELLO H2_CONNECT("22"));
+	origin = rig_accept();
+	h2_expect(client, 1, 4);
+	end(origin);
+	h2_expect(client, 0, 1);
+	H2_SEND(client, H2_DATA);
+	rig_expect(origin, "more");
+	H2_SEND(client, H2_DATA H2_LAST);
+	rig_expect_end(origin);
+	assert_string_equal(rig.seen, "morelast");
+	is_over(1, CONNECT, AUDIT_DONE, "rule");
+	(void)close(client);
+	(void)close(origin);
+}
+
+/* The origin takes no more, and the client is told; a carrier is refused. */
+static void test_h2_refused(void **state)
+{
+	int client = client_of(0);
+	int origin;
+
+	(void)state;
+	H2_SEND(client, H2_HELLO H2_CONNECT("22"));
+	origin = rig_accept();
+	h2_expect(client, 1, 4);
+	(void)close(origin);
+	h2_expect(client, 0, 1);
+	for (int i = 0; i < 100 && rig.gate.exchanges.count; i++) {
+		H2_SEND(client, H2_DATA);
+		rig_turns(1);
+	}
+	h2_expect(client, 3, 0);
+	is_over(0, CONNECT, AUDIT_CUT, "origin-cut");
+	(void)close(client);
+
+	client = client_of(0);
+	H2_SEND(client, H2_HELLO H2_CONNECT("80"));
+	h2_expect(client, 3, 0);
+	rig_row(1, AUDIT_REFUSED, 501, "method");
+	(void)close(client);
+}
+
 /* In one piece: CONNECT to a carrier, and a request that states size octets. */
 static void carry(int client, size_t size, const char *body)
 {
@@ -508,7 +603,8 @@ int main(void)
 		TEST(test_all_at_once), TEST(test_both_full),
 		TEST(test_origin_goes), TEST(test_client_breaks_off),
 		TEST(test_slow_end),	TEST(test_stuck_end),
-		TEST(test_greeting),	TEST(test_carrier),
+		TEST(test_greeting),	TEST(test_h2),
+		TEST(test_h2_refused),	TEST(test_carrier),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
