@@ -151,6 +151,14 @@ bool candidates_prefer(struct candidates *c, const union resolve_addr *addr)
 	return true;
 }
 
+void candidates_stand(struct candidates *c, const union resolve_addr *addr)
+{
+	c->begun = candidates_prefer(c, addr);
+	c->failed = 0;
+	c->why = 0;
+	c->address[0] = c->detail[0] = '\0';
+}
+
 /* Did it get further than to the connection? */
 static bool candidates_far(enum refusal_kind why)
 {

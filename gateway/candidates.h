@@ -46,6 +46,11 @@ bool candidates_next(struct candidates *c);
 /* Put this one before the others. False when it is not there. */
 bool candidates_prefer(struct candidates *c, const union resolve_addr *addr);
 
+/* A connection to this one stands: it is first and begun, the others are not,
+ * and what failed before is forgotten.
+ */
+void candidates_stand(struct candidates *c, const union resolve_addr *addr);
+
 /* This one failed: take it out and keep what is said of it; text is how the
  * address is written. False when it is not there, as another connection to it
  * has said so before.

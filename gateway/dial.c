@@ -2,13 +2,14 @@
  * dialled, and which beside it (RFC 8305, Happy Eyeballs).
  *
  * When a pool begins to dial, its name is resolved (the resolver caches) and
- * every address is vetted; what is good is the list for as long as anything is
- * being dialled. Its first address is begun. Another one is begun beside those
- * that are under way when TIMER_BESIDE has run since the last, and at once when
- * one of them has failed; all stay under way until one connection stands, its
- * handshake done. That address is put first, and what is dialled elsewhere is
- * closed. So an address that swallows packets costs a quarter of a second, one
- * that connects and then says nothing half a one, and not a time-out.
+ * every address is vetted; what is good is the list while anything is being
+ * dialled, though not for long (DIAL_VETTED_MS). Its first address is begun.
+ * Another one is begun beside those that are under way when TIMER_BESIDE has
+ * run since the last, and at once when one of them has failed; all stay under
+ * way until one connection stands, its handshake done. That address is put
+ * first, and what is dialled elsewhere is closed. So an address that swallows
+ * packets costs a quarter of a second, one that connects and then says nothing
+ * half a one, and not a time-out.
  *
  * A connection that is being shaken hands with has heard from its address: for
  * its sake the list waits once more, as a handshake with a far origin costs
@@ -35,6 +36,11 @@
  */
 #define DIAL_GOOD_MS (10 * 60 * 1000)
 
+/* A busy pool dials without a pause: what was vetted longer ago is vetted anew
+ * all the same, unless some of it has failed and nothing stood since.
+ */
+#define DIAL_VETTED_MS (10 * 1000)
+
 static void dial_fail(struct origin *o, enum refusal_kind why,
 		      const char *detail)
 {
@@ -44,6 +50,7 @@ static void dial_fail(struct origin *o, enum refusal_kind why,
 /* Have addresses to try. False: not yet, or those that wait have been told. */
 static bool dial_addresses(struct origin *o)
 {
+	const uint64_t now_ms = loop_now_ms(o->gate->loop);
 	struct slice host = authority_host(&o->key.host);
 	struct resolve_answer answer;
 	char detail[UP_DETAIL_MAX];
@@ -51,9 +58,10 @@ static bool dial_addresses(struct origin *o)
 	bool found;
 	int rc;
 
-	if (o->addrs.len)
+	if (o->addrs.len &&
+	    (o->addrs.failed || now_ms < o->vetted_ms + DIAL_VETTED_MS))
 		return true;
-	if (o->dialling) /* all have failed, and one may still answer */
+	if (o->addrs.failed && o->dialling) /* one may still answer */
 		return false;
 	if (slice_eq(host, SLICE(GUARD_HOST_NAME))) {
 		found = candidates_host(&o->addrs, &o->key, &why, detail);
@@ -71,8 +79,9 @@ static bool dial_addresses(struct origin *o)
 	}
 	if (!found)
 		dial_fail(o, why, detail);
-	else if (loop_now_ms(o->gate->loop) < o->good_until_ms)
+	else if (now_ms < o->good_until_ms)
 		(void)candidates_prefer(&o->addrs, &o->good);
+	o->vetted_ms = now_ms;
 	o->patient = false;
 	return found;
 }
@@ -187,7 +196,7 @@ void dial_on_open(struct origin *o, const struct uplink *u)
 		o->good = u->addr;
 		o->good_until_ms = loop_now_ms(o->gate->loop) + DIAL_GOOD_MS;
 	}
-	o->addrs.begun = candidates_prefer(&o->addrs, &u->addr);
+	candidates_stand(&o->addrs, &u->addr);
 	o->patient = false;
 	for (struct uplink *l = o->links; l; l = next) {
 		next = l->next;
@@ -206,7 +215,7 @@ void dial_on_failed(struct origin *o, const struct uplink *u)
 		o->good_until_ms = 0;
 	if (candidates_fail(&o->addrs, &u->addr, u->why, u->address, u->detail))
 		o->more = true;
-	if (!c->len && (!o->dialling || late))
+	if (!c->len && c->failed && (!o->dialling || late))
 		origin_fail(o, MAX(u->arrival, o->begun_arrival), c->why,
 			    c->detail, c->address);
 }

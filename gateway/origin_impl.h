@@ -38,6 +38,7 @@ struct origin {
 
 	/* dial.c's */
 	struct candidates addrs;
+	uint64_t vetted_ms;
 	uint64_t begun_arrival;	 /* arrivals when an address was begun last */
 	struct timer beside;	 /* until the next one is begun */
 	bool more;		 /* it is to be begun now */

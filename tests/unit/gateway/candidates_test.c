@@ -201,6 +201,30 @@ static void test_reasons(void **state)
 	assert_string_equal(found.detail, "");
 }
 
+static void test_stand(void **state)
+{
+	union resolve_addr a[3];
+
+	(void)state;
+	assert_true(VET(false, 0, "93.184.215.1", "93.184.215.2",
+			"93.184.215.3", NULL));
+	memcpy(a, found.addr, sizeof(a));
+	while (candidates_next(&found))
+		;
+	fails(&a[0], REFUSAL_CERTIFICATE, "a");
+	candidates_stand(&found, &a[2]);
+	assert_int_equal(found.len, 2);
+	assert_int_equal(found.begun, 1);
+	assert_memory_equal(&found.addr[0], &a[2], sizeof(a[0]));
+	assert_int_equal(found.failed, 0);
+	fails(&a[1], REFUSAL_CONNECT, "b");
+	assert_string_equal(found.detail, "b: it said");
+	assert_int_equal(found.why, REFUSAL_CONNECT);
+	candidates_stand(&found, &a[0]);
+	assert_int_equal(found.len, 1);
+	assert_int_equal(found.begun, 0);
+}
+
 static void test_long_reasons(void **state)
 {
 	char says[UP_DETAIL_MAX];
@@ -230,6 +254,7 @@ int main(void)
 		cmocka_unit_test(test_prefer),
 		cmocka_unit_test(test_reasons),
 		cmocka_unit_test(test_long_reasons),
+		cmocka_unit_test(test_stand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

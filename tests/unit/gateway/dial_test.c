@@ -263,6 +263,32 @@ static void test_remembered_is_gone(void **state)
 	assert_int_equal(rig.dialled[1], 1);
 }
 
+/* Connections are made without a pause: where the name leads to now is asked
+ * all the same.
+ */
+static void test_name_moves(void **state)
+{
+	const struct origin_key key = { .sandbox = 1, .port = 22, .raw = true };
+	struct asker a[15];
+
+	(void)state;
+	rig_addrs(2, 0);
+	rig.answer.addrs_len = 1;
+	for (size_t i = 0; i < ARRAY_SIZE(a); i++) {
+		ask_by(&a[i], key);
+		rig_turns(1);
+		rig.answer.addrs[0].v4.sin_addr.s_addr =
+			rig.answer.addrs[1].v4.sin_addr.s_addr;
+		rig.ahead_ms += 1000;
+	}
+	assert_in_range(rig.dialled[0], 1, 11);
+	assert_in_range(rig.dialled[1], 4, 14);
+	for (size_t i = 0; i < ARRAY_SIZE(a); i++) {
+		until(&a[i], UP_SENT);
+		asker_done(&a[i]);
+	}
+}
+
 /* For nobody no address is begun; who comes later need not wait for the first
  * one to run out of time.
  */
@@ -336,7 +362,7 @@ int main(void)
 		TEST(test_many_wait),	       TEST(test_crowded),
 		TEST(test_comes_meanwhile),    TEST(test_remembered),
 		TEST(test_remembered_is_gone), TEST(test_taken_back),
-		TEST(test_who_is_told),
+		TEST(test_who_is_told),	       TEST(test_name_moves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
