@@ -19,11 +19,11 @@
  * Ends. A server that has sent its whole response asks for no more of the
  * request (RST_STREAM NO_ERROR, RFC 9113, 8.1), unless it is a tunnel; that
  * one's stream stays ours until what was read has gone on. A message that was
- * cut ends with RST_STREAM INTERNAL_ERROR, after what is there of it, never with
- * END_STREAM. A request that is well-formed HTTP/2 but a bad request is told as
- * FAULT and its stream left open for an answer; one that is malformed as HTTP/2
- * is reset. After a connection error the GOAWAY is still written and every
- * stream faulted.
+ * cut ends with RST_STREAM INTERNAL_ERROR, after what is there of it, never
+ * with END_STREAM. A request that is well-formed HTTP/2 but a bad request is
+ * told as FAULT and its stream left open for an answer; one that is malformed
+ * as HTTP/2 is reset. After a connection error the GOAWAY is still written and
+ * every stream faulted.
  *
  * Abuse is weighed in h2_score.c; nghttp2 itself bounds CONTINUATIONs, the
  * acknowledgements that wait, and settings. Its own limit on resets is lifted,
