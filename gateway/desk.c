@@ -262,8 +262,11 @@ static void desk_reload(struct parent *p, struct desk_door *d)
 	if (!op)
 		return;
 	if (parent_reload(p, op, &err) < 0) {
-		op->has_door = false;
 		desk_say(p, d, CONTROL_NO, err.text);
+		op->has_door = false; /* the log is told instead */
+		(void)snprintf(op->phrase, sizeof(op->phrase),
+			       "not reloaded: the configuration before stays "
+			       "in force");
 	}
 	parent_commit(p, op);
 }

@@ -84,6 +84,8 @@ def broken(stage):
     said = stage.penstock("reload", check=False)
     text = said.stdout + said.stderr
     assert said.returncode != 0 and "penstock.yaml:" in text, said
+    assert stage.log("up").endswith("gateway: not reloaded: the configuration "
+                                    "before stays in force\n"), stage.log("up")
     assert stage.asker.ask("/echo") == "200"
     stage.daemon.send_signal(signal.SIGHUP)
     time.sleep(0.5)
