@@ -43,11 +43,12 @@
 struct watch {
 	const struct sandbox *sb;
 	struct sandbox_child *child;
-	int rules;   /* borrowed */
-	int door;    /* -1: closed */
-	int signals; /* signalfd */
-	int command; /* pidfd of the command, once it has started; -1 */
-	int early;   /* the signal that came before; or 0 */
+	int rules;    /* borrowed */
+	int door;     /* -1: closed */
+	int signals;  /* signalfd */
+	int command;  /* pidfd of the command, once it has started; -1 */
+	int early;    /* the signal that came before; or 0 */
+	bool refused; /* by a gateway that came back; that has been said */
 	struct terminal terminal;
 	struct roster entry; /* as ps, exec and stop find us */
 };
@@ -121,6 +122,26 @@ static int watch_knock(struct watch *w)
 	}
 	w->door = door;
 	return 0;
+}
+
+/* A gateway that came back may have read another configuration, and what this
+ * sandbox needs of it may be there again after a reload.
+ */
+static void watch_again(struct watch *w)
+{
+	int rc = watch_knock(w);
+
+	if (rc == ERR_DENIED && !w->refused)
+		(void)fprintf(stderr,
+			      "penstock run: the gateway came back and does "
+			      "not take the sandbox again: %s; until it does, "
+			      "connections wait\n",
+			      watch_why);
+	if (rc == 0 && w->refused)
+		(void)fprintf(stderr, "penstock run: the gateway has taken "
+				      "the sandbox again\n");
+	if (rc == 0 || rc == ERR_DENIED)
+		w->refused = rc != 0;
 }
 
 /* Nothing is asked of us over this connection; what can be read is its end. */
@@ -252,7 +273,7 @@ static int watch_loop(struct watch *w)
 		if (p[2].revents)
 			watch_on_door(w);
 		if (!n && w->door < 0)
-			(void)watch_knock(w);
+			watch_again(w);
 	}
 	return watch_status(w, status);
 }

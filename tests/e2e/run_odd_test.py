@@ -257,6 +257,31 @@ def unread(stage):
     assert stage.run("true", policy="fresh").returncode == 0
 
 
+@outside("a gateway that comes back without the policy: said, and when it has it")
+def unwanted(stage):
+    stage.write_config(CONFIG + "policies:\n  mine: {allow: [GET https://"
+                       "h1.test/plain]}\n")
+    stage.penstock("reload")
+    with open(stage.dir / "unwanted", "w+", encoding="utf-8") as log:
+        child = stage.popen("sleep", "60", policy="mine", stderr=log,
+                            options=("--name", "unwanted"))
+
+        def says(what):
+            return what in (stage.dir / "unwanted").read_text()
+
+        wait_for("the sandbox", lambda: "unwanted" in stage.penstock(
+            "sandboxes", check=False).stdout)
+        stage.write_config(CONFIG)
+        os.kill(min(stage.children()["penstock-gatewa"]), signal.SIGKILL)
+        wait_for("a word", lambda: says("named mine; until it does"), 20)
+        stage.write_config(CONFIG + "policies:\n  mine: {allow: []}\n")
+        stage.penstock("reload")
+        wait_for("another", lambda: says("has taken the sandbox again"))
+        child.terminate()
+        child.wait(timeout=20)
+        assert len((stage.dir / "unwanted").read_text().splitlines()) == 2
+
+
 @outside("a process that is not ready: how it ended, and where it says why")
 def stillborn(stage):
     started = []
