@@ -5,8 +5,9 @@
  *
  * The keeper takes the listeners that penstock-capture opened inside, gives
  * them to the gateway and holds the control connection for as long as the
- * sandbox is to last: until detach ends it, or the process has gone that was
- * named. It says "good" to its parent over a pipe, or has said what is wrong.
+ * sandbox is to last: until detach ends it, or no process is left in the
+ * namespace of the one that was named. It says "good" to its parent over a
+ * pipe, or has said what is wrong.
  *
  * RUN/attach.NAME is its record, locked while it lives: the namespace's number
  * and how to find it. When the keeper is killed the namespace stays closed,
@@ -33,6 +34,7 @@
 #include "base/err.h"
 #include "base/frame.h"
 #include "cli/cli.h"
+#include "cli/proc.h"
 #include "cli/run_rules.h"
 #include "cli/sandbox.h"
 #include "policy/name.h"
@@ -47,16 +49,18 @@ static const char attach_usage[] =
 	"\n"
 	"Leads all traffic of a network namespace to the gateway: that of a\n"
 	"running process or container, or of a file as `ip netns` makes them.\n"
-	"It lasts until detach, or until the process has ended.\n";
+	"It lasts until detach, or until no process is left in there.\n";
 
 struct attach {
 	struct sandbox sb; /* instance, name, policies */
 	const char *target;
 	struct words policies, allow;
 	char record[INSTANCE_PATH_MAX];
-	int rules; /* memfd */
-	int pidfd; /* of the target; -1: a path */
-	int door;  /* -1: closed */
+	int lock;    /* on the record, for as long as the process lives */
+	ino_t inode; /* of the namespace */
+	int rules;   /* memfd */
+	int pidfd;   /* of the target; -1: a path */
+	int door;    /* -1: closed */
 	uint8_t tcp, udp, dns;
 	int fds[FRAME_FDS_MAX];
 	size_t fds_len;
@@ -244,6 +248,17 @@ static int attach_open(int record, int *ret_fd)
 	return 0;
 }
 
+/* False with errno set. */
+static bool attach_write(const struct attach *a)
+{
+	char text[INSTANCE_PATH_MAX + 32];
+	int n = snprintf(text, sizeof(text), "%lu %s\n",
+			 (unsigned long)a->inode, a->target);
+
+	return ftruncate(a->lock, 0) == 0 &&
+	       pwrite(a->lock, text, (size_t)n, 0) == n;
+}
+
 static int attach_record(struct attach *a)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -269,13 +284,41 @@ static int attach_record(struct attach *a)
 				  "closed; first: penstock detach, with this "
 				  "name");
 	}
-	if (ftruncate(fd, 0) < 0 ||
-	    dprintf(fd, "%lu %s\n", (unsigned long)st.st_ino, a->target) < 0)
-		return attach_say(a->record, strerror(errno));
-	return 0; /* open, and so locked, for as long as the process lives */
+	a->lock = fd;
+	a->inode = st.st_ino;
+	return attach_write(a) ? 0 : attach_say(a->record, strerror(errno));
 }
 
-/* Until the target has gone. TERM, from detach, ends the keeper as it is. */
+/* The target has ended. A namespace may outlive the process by which it was
+ * named, as a pod does its containers: go on with another one in it. Its number
+ * is nobody else's, because the listeners that we hold are in it.
+ */
+static bool attach_follow(struct attach *a)
+{
+	static char target[16];
+	char path[INSTANCE_PATH_MAX];
+	struct stat st;
+	pid_t pid;
+
+	while ((pid = proc_in_netns(a->inode)) > 0) {
+		(void)close(a->pidfd);
+		a->pidfd = pidfd_open(pid, 0);
+		if (a->pidfd < 0)
+			continue; /* it has ended meanwhile */
+		(void)snprintf(target, sizeof(target), "%d", pid);
+		attach_path(target, path);
+		if (stat(path, &st) < 0 || st.st_ino != a->inode)
+			continue;
+		a->target = target;
+		(void)attach_write(a); /* for a detach without us, ignoring */
+		return true;
+	}
+	return false;
+}
+
+/* Until nobody is in the namespace. TERM, from detach, ends the keeper as it
+ * is.
+ */
 static void attach_keep(struct attach *a)
 {
 	static struct frame_in in;
@@ -288,7 +331,7 @@ static void attach_keep(struct attach *a)
 		int n = poll(p, ARRAY_SIZE(p),
 			     a->door < 0 ? ATTACH_KNOCK_MS : -1);
 
-		if (n > 0 && p[0].revents)
+		if (n > 0 && p[0].revents && !attach_follow(a))
 			break;
 		if (n > 0 && p[1].revents && frame_recv(a->door, &in) < 0) {
 			(void)close(a->door);
@@ -469,6 +512,9 @@ static bool detach_keeper(int record)
 			return false;
 		if (lock.l_type == F_UNLCK)
 			return true;
+		/* 0: it is in a pid namespace that we don't see. */
+		if (lock.l_pid <= 0)
+			return false;
 		if (i == 0 && kill(lock.l_pid, SIGTERM) < 0)
 			return false;
 		(void)nanosleep(&nap, NULL);
@@ -515,8 +561,9 @@ int cmd_detach(int argc, char **argv)
 		return EXIT_NO;
 	}
 	if (!detach_keeper(record)) {
-		(void)fprintf(stderr, "penstock detach: its keeper does not "
-				      "end\n");
+		(void)fprintf(stderr,
+			      "penstock detach: its keeper does not end, or "
+			      "cannot be seen from here\n");
 		return EXIT_BROKEN;
 	}
 	if (attach_open(record, &fd) == 0)

@@ -2,6 +2,7 @@
 
 #include "cli/proc.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -9,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/slice.h"
 
 #define PROC_STAT_MAX 2048
 #define PROC_START    22 /* the field of the start; the state is the third */
@@ -131,4 +134,26 @@ pid_t proc_of_pidfd(int pidfd)
 		pid = (pid_t)strtol(line + 5, NULL, 10);
 	free(text);
 	return pid > 0 ? pid : -ESRCH;
+}
+
+pid_t proc_in_netns(ino_t inode)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	pid_t found = 0;
+
+	while (dir && !found && (entry = readdir(dir))) {
+		char path[sizeof(entry->d_name) + 16];
+		struct stat st;
+
+		if (!ascii_is_digit(entry->d_name[0]))
+			continue;
+		(void)snprintf(path, sizeof(path), "/proc/%s/ns/net",
+			       entry->d_name);
+		if (stat(path, &st) == 0 && st.st_ino == inode)
+			found = (pid_t)strtol(entry->d_name, NULL, 10);
+	}
+	if (dir)
+		(void)closedir(dir);
+	return found;
 }

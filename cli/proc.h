@@ -34,6 +34,12 @@ int proc_open(const struct proc_id *id);
 /* The process behind a pidfd, or -errno. */
 pid_t proc_of_pidfd(int pidfd);
 
+/* A process in the network namespace of that number (of its file's inode), or
+ * 0: there is none that we may look at. The number is of use as long as the
+ * namespace is held open: it is given to another one afterwards.
+ */
+pid_t proc_in_netns(ino_t inode);
+
 /* The file /proc/PID/NAME, NUL behind it; *ret is malloc'd. Returns its length
  * without the NUL, or -errno. Longer than max octets: -EFBIG.
  */

@@ -218,6 +218,18 @@ def detach(stage):
     assert run.returncode == 1 and "nothing is attached" in run.stderr
 
 
+@outside("a keeper that cannot be seen from here: nobody else is ended for it")
+def unseen(stage):
+    attach(stage, stage.box.pid, "box")
+    run = subprocess.run(
+        ["unshare", "-p", "-f", "--mount-proc", stage.bin / "penstock",
+         "detach", "box"], check=False, env=stage.env, text=True,
+        stderr=subprocess.PIPE, start_new_session=True, timeout=30)
+    assert run.returncode == 3 and "cannot be seen" in run.stderr, run
+    assert "box" in stage.penstock("sandboxes").stdout
+    stage.penstock("detach", "box")
+
+
 @outside("the keeper killed: closed until detach")
 def orphan(stage):
     attach(stage, stage.box.pid, "box")
@@ -286,13 +298,33 @@ def rootless(stage):
     user(penstock, "down")
 
 
-@outside("the process ends: so does the sandbox")
+@outside("the process ends: the next in its namespace; the last: the sandbox too")
 def ends(stage):
+    others = [stage.start(f"other{n}", ["nsenter", "-t", str(stage.box.pid),
+                                        "-n", "sleep", "infinity"])
+              for n in range(2)]
+    wait_for("them to be in there", lambda: len({
+        os.readlink(f"/proc/{p.pid}/ns/net")
+        for p in (stage.box, *others)}) == 1)
     attach(stage, stage.box.pid, "box")
-    stage.box.kill()
-    stage.box.wait()
+    record = stage.dir / "run" / "attach.box"
+    for gone, left in ((stage.box, others), (others[0], others[1:])):
+        before = record.read_text()
+        gone.kill()
+        gone.wait()
+        wait_for("another", lambda b=before: record.read_text() not in (b, ""))
+        assert record.read_text().split()[1] in [str(p.pid) for p in left]
+        assert "box" in stage.penstock("sandboxes").stdout
+        assert probe(left[0], "connect", "11.0.0.3", "80") == "HTTP/1.1 200 OK"
+    # A detach goes by it, too.
+    stage.penstock("detach", "box")
+    assert "table" not in inside(others[1], "nft", "list", "ruleset")
+    attach(stage, others[1].pid, "box")
+    others[1].kill()
+    others[1].wait()
     wait_for("its end", lambda: "box" not in
              stage.penstock("sandboxes").stdout)
+    assert not record.exists()
 
 
 if __name__ == "__main__":
