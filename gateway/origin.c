@@ -325,7 +325,13 @@ void origin_on_open(struct origin *o, struct uplink *u)
 
 bool origin_on_idle(struct origin *o, struct uplink *u, bool idle)
 {
-	if (idle && !u->idle && !o->wait_head && o->idle >= ORIGIN_IDLE_LINKS)
+	bool many = !u->idle && o->idle >= ORIGIN_IDLE_LINKS;
+	/* An origin that was to be a tunnel's has begun to speak, or to wait:
+	 * nobody else is to meet it in the middle of that.
+	 */
+	bool unused = o->key.raw && !u->served;
+
+	if (idle && !o->wait_head && (many || unused))
 		return false;
 	o->idle += idle;
 	o->idle -= u->idle;

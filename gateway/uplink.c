@@ -295,7 +295,7 @@ static void uplink_settle(struct uplink *u)
 	bool over = link_over(&u->link);
 
 	if (!origin_on_idle(u->origin, u, !u->requests))
-		over = true;
+		over |= !buf_len(&u->link.out);
 	if (u->state == UPLINK_OPEN && !over && http_codec_ready(u->link.codec))
 		origin_on_room(u->origin, u);
 	if (u->requests) {

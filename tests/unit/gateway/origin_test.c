@@ -248,6 +248,25 @@ static void test_living_dies(void **state)
 	asker_done(&b);
 }
 
+/* A tunnel's connection that nobody waits for any more is not kept. */
+static void test_tunnel_not_kept(void **state)
+{
+	const struct origin_key key = { .sandbox = 1, .port = 22, .raw = true };
+	struct asker a;
+	int origin;
+
+	(void)state;
+	ask_by(&a, key);
+	while (!rig.dialled[0])
+		rig_turns(1);
+	assert_int_equal(a.up.state, UP_WAITING);
+	asker_done(&a);
+	origin = rig_accept();
+	rig_expect_end(origin);
+	assert_int_equal(rig.gate.links.count, 0);
+	(void)close(origin);
+}
+
 /* A tunnel serves nobody else. */
 static void test_dial_beside_tunnel(void **state)
 {
@@ -416,6 +435,7 @@ int main(void)
 		TEST(test_dial_beside_living),
 		TEST(test_living_dies),
 		TEST(test_dial_beside_tunnel),
+		TEST(test_tunnel_not_kept),
 		TEST(test_resolved_for_nobody),
 		TEST(test_links_full),
 		TEST(test_nonsense),
