@@ -294,8 +294,9 @@ static void uplink_settle(struct uplink *u)
 {
 	bool over = link_over(&u->link);
 
-	if (!origin_on_idle(u->origin, u, !u->requests))
-		over |= !buf_len(&u->link.out);
+	if (!origin_on_idle(u->origin, u, !u->requests) ||
+	    (u->state == UPLINK_DRAIN && !u->requests))
+		over = true;
 	if (u->state == UPLINK_OPEN && !over && http_codec_ready(u->link.codec))
 		origin_on_room(u->origin, u);
 	if (u->requests) {
@@ -306,9 +307,8 @@ static void uplink_settle(struct uplink *u)
 		link_slim(&u->link);
 		uplink_timer(u, TIMER_POOL);
 	}
-	if (over || (u->state == UPLINK_DRAIN && !u->requests)) {
-		if (http_codec_cut(u->link.codec) || !buf_len(&u->link.out))
-			(void)link_finish(&u->link);
+	if (over && !buf_len(&u->link.out)) {
+		(void)link_finish(&u->link);
 		uplink_lost(u);
 	}
 }

@@ -414,6 +414,23 @@ static void test_slow_end(void **state)
 	}
 }
 
+/* Nor do they go with the sandbox that sent them. */
+static void test_sandbox_goes(void **state)
+{
+	struct way w = wait_behind(CAPTURED, false);
+
+	(void)state;
+	conn_end_all(&rig.gate, rig.sb);
+	origins_forget(&rig.gate, 1);
+	for (int n = 0; n < 100 && !w.ended; n++)
+		way_slowly(&w, w.size / 3);
+	assert_int_equal(w.got, w.size);
+	assert_true(w.ended);
+	is_over(0, CAPTURED, AUDIT_DONE, "rule");
+	(void)close(w.from);
+	(void)close(w.to);
+}
+
 /* One that does not read is not waited for, and is shown no good end. */
 static void test_stuck_end(void **state)
 {
@@ -602,9 +619,10 @@ int main(void)
 		TEST(test_client_ends), TEST(test_origin_ends),
 		TEST(test_all_at_once), TEST(test_both_full),
 		TEST(test_origin_goes), TEST(test_client_breaks_off),
-		TEST(test_slow_end),	TEST(test_stuck_end),
-		TEST(test_greeting),	TEST(test_h2),
-		TEST(test_h2_refused),	TEST(test_carrier),
+		TEST(test_slow_end),	TEST(test_sandbox_goes),
+		TEST(test_stuck_end),	TEST(test_greeting),
+		TEST(test_h2),		TEST(test_h2_refused),
+		TEST(test_carrier),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
