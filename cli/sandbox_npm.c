@@ -18,12 +18,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 
 #define NPM_FILE     "npm-registry"
 #define NPM_WAIT_MS  5000
@@ -54,13 +56,21 @@ static _Noreturn void npm_exec(const struct sandbox *sb, int out)
 	_exit(127);
 }
 
-/* Read until the end, the bound, or the time is up. */
-static size_t npm_read(int fd, char *buf, size_t room)
+/* Does something come of fd before that time? */
+static bool npm_wait(int fd, uint64_t until_ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t now = clock_ms(CLOCK_MONOTONIC);
+
+	return now < until_ms && poll(&p, 1, (int)(until_ms - now)) > 0;
+}
+
+/* Read until the end, the bound, or the time is up. */
+static size_t npm_read(int fd, char *buf, size_t room, uint64_t until_ms)
+{
 	size_t len = 0;
 
-	while (len < room && poll(&p, 1, NPM_WAIT_MS) > 0) {
+	while (len < room && npm_wait(fd, until_ms)) {
 		ssize_t n = read(fd, buf + len, room - len);
 
 		if (n <= 0)
@@ -70,10 +80,23 @@ static size_t npm_read(int fd, char *buf, size_t room)
 	return len;
 }
 
+/* How it ended; by force, when the time is up. */
+static int npm_end(pid_t pid, uint64_t until_ms)
+{
+	int pidfd = pidfd_open(pid, 0), status = -1;
+
+	if (pidfd < 0 || !npm_wait(pidfd, until_ms))
+		(void)kill(pid, SIGKILL);
+	if (pidfd >= 0)
+		(void)close(pidfd);
+	return waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
 static bool npm_ask(const struct sandbox *sb, char ret[NPM_TEXT_MAX])
 {
+	uint64_t until_ms = clock_ms(CLOCK_MONOTONIC) + NPM_WAIT_MS;
 	char text[NPM_TEXT_MAX];
-	int ends[2], status = -1;
+	int ends[2];
 	size_t len;
 	pid_t pid;
 
@@ -83,13 +106,9 @@ static bool npm_ask(const struct sandbox *sb, char ret[NPM_TEXT_MAX])
 	if (!pid)
 		npm_exec(sb, ends[1]);
 	(void)close(ends[1]);
-	len = pid < 0 ? 0 : npm_read(ends[0], text, sizeof(text) - 1);
+	len = pid < 0 ? 0 : npm_read(ends[0], text, sizeof(text) - 1, until_ms);
 	(void)close(ends[0]);
-	if (pid < 0)
-		return false;
-	if (!len)
-		(void)kill(pid, SIGKILL);
-	if (waitpid(pid, &status, 0) < 0 || status != 0)
+	if (pid < 0 || npm_end(pid, until_ms) != 0)
 		return false;
 	text[len] = '\0';
 	text[strcspn(text, "\r\n")] = '\0';
