@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -69,21 +70,23 @@ int sandbox_args_file(struct sandbox_args *args, const void *data, size_t len)
 int sandbox_args_copy(struct sandbox_args *args, const char *path)
 {
 	int from = open(path, O_RDONLY | O_CLOEXEC);
+	void *text = MAP_FAILED;
 	struct stat st;
-	int fd = -1;
-	void *text;
+	int fd = -1, rc;
 
-	if (from >= 0 && fstat(from, &st) == 0 && st.st_size > 0) {
+	if (from >= 0 && fstat(from, &st) == 0)
 		text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE,
 			    from, 0);
-		if (text != MAP_FAILED) {
-			fd = sandbox_args_file(args, text, (size_t)st.st_size);
-			(void)munmap(text, (size_t)st.st_size);
-		}
+	if (text != MAP_FAILED) {
+		fd = sandbox_args_file(args, text, (size_t)st.st_size);
+		(void)munmap(text, (size_t)st.st_size);
+	} else {
+		rc = -errno;
+		(void)fprintf(stderr, "penstock run: %s: %s\n", path,
+			      strerror(-rc));
+		args->failed = args->failed ? args->failed : rc;
 	}
 	if (from >= 0)
 		(void)close(from);
-	if (fd < 0)
-		args->options.bad = true;
 	return fd;
 }

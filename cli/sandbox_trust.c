@@ -164,6 +164,19 @@ static bool trust_certutil(char *const argv[])
 	return rc == 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
+/* Whoever tidies up old files may have taken some of them. */
+static bool trust_nss_whole(const char *dir)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(trust_nss); i++) {
+		char file[PATH_MAX];
+
+		(void)snprintf(file, sizeof(file), "%s/%s", dir, trust_nss[i]);
+		if (access(file, R_OK) < 0)
+			return false;
+	}
+	return true;
+}
+
 static void trust_nss_remove(const char *dir)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(trust_nss); i++) {
@@ -194,7 +207,7 @@ static bool trust_nss_make(const char *ca, const char *dir)
 		return true;
 	trust_nss_remove(temp);
 	/* Another run may have been faster. */
-	return access(dir, F_OK) == 0;
+	return trust_nss_whole(dir);
 }
 
 /* Only where NSS's program is installed: who has Chromium can have it. */
@@ -211,9 +224,13 @@ static void trust_add_nss(const struct sandbox *sb, struct sandbox_args *args,
 	(void)snprintf(name, sizeof(name), "nss-%llx-%llx",
 		       (unsigned long long)st.st_ino,
 		       (unsigned long long)st.st_mtime);
-	if (!instance_path(sb->in.run_dir, name, dir) ||
-	    (stat(dir, &st) < 0 && !trust_nss_make(ca, dir)))
+	if (!instance_path(sb->in.run_dir, name, dir))
 		return;
+	if (!trust_nss_whole(dir)) {
+		trust_nss_remove(dir);
+		if (!trust_nss_make(ca, dir))
+			return;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(trust_nss); i++) {
 		char file[PATH_MAX];
 

@@ -282,6 +282,42 @@ def unwanted(stage):
         assert len((stage.dir / "unwanted").read_text().splitlines()) == 2
 
 
+@outside("npm that does not end: five seconds, and then without its answer")
+def lingering(stage):
+    own = Own(stage, "lingering")
+    tools = stage.dir / "lingering" / "tools"
+    tools.mkdir()
+    own.env["PATH"] = f"{tools}:{own.env['PATH']}"
+    for body in ("echo https://npm.test/; exec sleep 4824",
+                 "echo https://npm.test/; exec >&- sleep 4824"):
+        (tools / "npm").write_text(f"#!/bin/sh\n{body}\n")
+        (tools / "npm").chmod(0o755)
+        begun = time.monotonic()
+        run = own("run", "--", "sh", "-c", "! grep -s npm.test ~/.npmrc")
+        assert run.returncode == 0 and not lives("sleep 4824"), run
+        assert time.monotonic() - begun > 4, "it was waited for"
+    own("down")
+
+
+@outside("files of the run directory that somebody tidied up: made again")
+def tidied(stage):
+    run_dir = stage.dir / "run"
+    assert stage.run("true").returncode == 0
+    for name in [*run_dir.glob("nss-*/key4.db"), run_dir / "java.p12",
+                 run_dir / "bundle.pem"]:
+        name.unlink(missing_ok=True)
+    run = stage.run("sh", "-c", "test -s /.penstock/bundle.pem", check=False)
+    assert run.returncode == 0, run
+    # What is there and cannot be read is named.
+    made = next(run_dir.glob("nss-*/key4.db"), None)
+    if made is None:
+        return                            # there is no certutil
+    made.write_bytes(b"")
+    run = stage.run("true", check=False)
+    assert run.returncode == BROKEN and "nss-" in run.stderr, run
+    made.unlink()
+
+
 @outside("a process that is not ready: how it ended, and where it says why")
 def stillborn(stage):
     started = []
