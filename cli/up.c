@@ -50,6 +50,8 @@
 #define UP_LOOK_MS    1000  /* for another configuration in force */
 #define UP_END_MS     10000 /* patience with one that is told to end */
 
+#define UP_IDLE_MAX_S 86400 /* as the gateway takes it */
+
 #define UP_STATUS_TEXT 20 /* octets: "status 255" */
 
 static const char up_usage[] =
@@ -83,6 +85,7 @@ struct up {
 	char config[INSTANCE_PATH_MAX];
 	char spool[INSTANCE_PATH_MAX];
 	char certgen[INSTANCE_PATH_MAX];
+	bool named;	      /* the configuration: it must be there */
 	struct words capture; /* options of penstock-capture */
 	bool keeps_capture;   /* it is for us to install and keep */
 	bool ships;	      /* rows are sent elsewhere */
@@ -404,6 +407,43 @@ static int up_signals(struct up *u)
 	return MIN(u->signals, 0);
 }
 
+/* An option's value; false, with a message, if it is none. */
+static bool up_option(struct up *u, int option, const char *value)
+{
+	uint64_t seconds;
+
+	switch (option) {
+	case 'c':
+		u->named = true;
+		if (strlen(value) < sizeof(u->config)) {
+			memcpy(u->config, value, strlen(value) + 1);
+			return true;
+		}
+		(void)fprintf(stderr,
+			      "penstock up: --config: at most %d octets\n",
+			      INSTANCE_PATH_MAX - 1);
+		return false;
+	case 'i':
+		u->idle_exit = value;
+		if (slice_number(slice_str(value), UP_IDLE_MAX_S, &seconds))
+			return true;
+		(void)fprintf(stderr,
+			      "penstock up: --idle-exit %s: expected seconds, "
+			      "at most %d\n",
+			      value, UP_IDLE_MAX_S);
+		return false;
+	case 'w':
+		words_add(&u->waits, value);
+		return true;
+	case 'd':
+		u->debug = true;
+		return true;
+	default:
+		(void)fputs(up_usage, stderr);
+		return false;
+	}
+}
+
 static bool up_options(struct up *u, int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -416,23 +456,17 @@ static bool up_options(struct up *u, int argc, char **argv)
 	int c;
 
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		if (c == 'c')
-			(void)snprintf(u->config, sizeof(u->config), "%s",
-				       optarg);
-		else if (c == 'i')
-			u->idle_exit = optarg;
-		else if (c == 'w')
-			words_add(&u->waits, optarg);
-		else if (c == 'd')
-			u->debug = true;
-		else
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
+		if (!up_option(u, c, optarg))
 			return false;
-	}
+	if (optind < argc)
+		(void)fputs(up_usage, stderr);
 	return optind == argc;
 }
 
-/* A configuration with an error stops the start here, in plain words. */
+/* A configuration with an error stops the start here, in plain words. So does
+ * one that was named and is not there: without it nothing would be captured.
+ */
 static bool up_check(const struct up *u)
 {
 	struct config_error err;
@@ -440,9 +474,13 @@ static bool up_check(const struct up *u)
 	int rc = config_load(u->config, &config, &err);
 
 	config_free(&config);
-	if (rc == 0 || rc == -ENOENT)
+	if (rc == 0 || (rc == -ENOENT && !u->named))
 		return true;
-	(void)fprintf(stderr, "penstock up: %s\n", err.text);
+	if (rc == -ENOENT)
+		(void)fprintf(stderr, "penstock up: --config %s: %s\n",
+			      u->config, err_str(rc));
+	else
+		(void)fprintf(stderr, "penstock up: %s\n", err.text);
 	return false;
 }
 
@@ -529,10 +567,8 @@ int cmd_up(int argc, char **argv)
 		return EXIT_BROKEN;
 	if (!instance_path(u.in.conf_dir, INSTANCE_CONFIG, u.config))
 		return EXIT_BROKEN;
-	if (!up_options(&u, argc, argv)) {
-		(void)fputs(up_usage, stderr);
+	if (!up_options(&u, argc, argv))
 		return EXIT_USAGE;
-	}
 	log_init("up", u.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, 0);
 	rc = up_prepare(&u);
 	if (rc == 0)

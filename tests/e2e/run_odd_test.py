@@ -318,6 +318,22 @@ def tidied(stage):
     made.unlink()
 
 
+@outside("up with values that are none: one line, and it does not start")
+def values(stage):
+    own = Own(stage, "values")
+    there = stage.dir / "values" / "there.yaml"
+    there.write_text("policies: {}\n")
+    for words, status, what in (
+            (("--config", f"{there}.no"), BROKEN, "No such file"),
+            (("--config", "x" * 300), 2, "at most 255 octets"),
+            (("--idle-exit", "soon"), 2, "expected seconds"),
+            (("--idle-exit", "100000"), 2, "at most 86400")):
+        run = own("up", *words)
+        assert run.returncode == status, (words, run)
+        assert what in last(run) and len(run.stderr.splitlines()) == 1, run
+    assert own("up", "--config", there, "--idle-exit", "1").returncode == 0
+
+
 @outside("a process that is not ready: how it ended, and where it says why")
 def stillborn(stage):
     started = []
