@@ -59,10 +59,8 @@ static int link_give(struct link *l)
 	rc = wire_write(&l->wire, &l->out);
 	if (rc < 0)
 		return rc;
-	if (rc && http_codec_finished(l->codec) && !l->finished) {
-		l->finished = true;
-		wire_finish(&l->wire);
-	}
+	if (rc && http_codec_finished(l->codec) && !l->finished)
+		l->finished = wire_finish(&l->wire);
 	return buf_len(&l->out) != before;
 }
 
@@ -86,7 +84,9 @@ int link_turn(struct link *l)
 bool link_finish(struct link *l)
 {
 	if (!http_codec_cut(l->codec)) {
-		wire_finish(&l->wire);
+		if (!l->finished)
+			(void)wire_finish(&l->wire);
+		l->finished = true;
 		return true;
 	}
 	/* Of a tunnel inside TLS the missing close_notify says it; a reset
@@ -104,6 +104,8 @@ bool link_over(const struct link *l)
 {
 	if (buf_len(&l->out))
 		return false;
+	if (http_codec_finished(l->codec) && !l->finished && !l->wire.broken)
+		return false; /* the end of a tunnel waits for room */
 	return l->failed || http_codec_over(l->codec) ||
 	       (l->end_told && http_codec_idle(l->codec));
 }

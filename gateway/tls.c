@@ -349,13 +349,19 @@ ssize_t tls_write(struct tls *t, const void *from, size_t len)
 	return rc == ERR_CLOSED ? ERR_CUT : rc;
 }
 
-void tls_close(struct tls *t)
+bool tls_close(struct tls *t)
 {
+	bool sent = true;
+	int rc;
+
 	if (SSL_is_init_finished(t->ssl)) {
 		ERR_clear_error();
-		(void)SSL_shutdown(t->ssl);
+		rc = SSL_shutdown(t->ssl);
+		sent = rc >= 0 ||
+		       SSL_get_error(t->ssl, rc) != SSL_ERROR_WANT_WRITE;
 		ERR_clear_error();
 	}
+	return sent;
 }
 
 bool tls_is_h2(const struct tls *t)

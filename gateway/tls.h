@@ -68,8 +68,10 @@ ssize_t tls_read(struct tls *t, void *to, size_t len);
  */
 ssize_t tls_write(struct tls *t, const void *from, size_t len);
 
-/* Send close_notify, as far as the socket takes it. */
-void tls_close(struct tls *t);
+/* Send close_notify. Returns false when the socket is too full for it: again,
+ * once it is writable.
+ */
+bool tls_close(struct tls *t);
 
 bool tls_is_h2(const struct tls *t);
 const char *tls_version(const struct tls *t); /* "TLSv1.3"; static */

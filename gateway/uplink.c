@@ -433,8 +433,8 @@ void uplink_close(struct uplink *u)
 {
 	if (buf_len(&u->link.out))
 		wire_abort(&u->link.wire);
-	else
-		wire_finish(&u->link.wire);
+	else if (!u->link.finished)
+		(void)wire_finish(&u->link.wire);
 	uplink_lost(u);
 }
 

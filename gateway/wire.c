@@ -145,9 +145,12 @@ void wire_shut(struct wire *w)
 	(void)shutdown(w->fd, SHUT_WR);
 }
 
-void wire_finish(struct wire *w)
+bool wire_finish(struct wire *w)
 {
-	if (w->tls)
-		tls_close(w->tls);
+	if (w->tls && !tls_close(w->tls)) {
+		w->writable = false;
+		return false;
+	}
 	wire_shut(w);
+	return true;
 }

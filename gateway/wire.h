@@ -51,8 +51,11 @@ int wire_read(struct wire *w, struct buf *in);
  */
 int wire_write(struct wire *w, struct buf *out);
 
-/* Nothing more is sent: close_notify, and the end of our direction. */
-void wire_finish(struct wire *w);
+/* Nothing more is sent: close_notify, and the end of our direction. Call it
+ * once. Returns false when the socket is too full for the close_notify: again,
+ * once it is writable.
+ */
+bool wire_finish(struct wire *w);
 
 /* The end of our direction without close_notify. */
 void wire_shut(struct wire *w);

@@ -201,7 +201,7 @@ static void test_octets_and_ends(void **state)
 	assert_int_equal(tls_read(p.server, text, sizeof(text)), 5);
 	assert_memory_equal(text, "hello", 5);
 	/* With close_notify it is an end, without it is none. */
-	tls_close(p.client);
+	assert_true(tls_close(p.client));
 	assert_int_equal(tls_read(p.server, text, sizeof(text)), ERR_CLOSED);
 	assert_int_equal(tls_write(p.server, "bye", 3), 3);
 	assert_int_equal(tls_read(p.client, text, sizeof(text)), 3);
@@ -383,6 +383,30 @@ static void test_slow_peer(void **state)
 	tls_cert_free(&cert);
 }
 
+/* It takes not even the close_notify: that is sent when there is room. */
+static void test_full_close(void **state)
+{
+	static char piece[65536];
+	struct tls_cert *cert = leaf("DNS:a.example", -60, 3600);
+	struct pair p;
+
+	(void)state;
+	pair_open(&p, w.ctx, "a.example", cert, NULL);
+	pair_shake(&p);
+	for (size_t len = sizeof(piece); len; len /= 2)
+		while (send(p.fds[0], piece, len, 0) > 0)
+			;
+	assert_false(tls_close(p.server));
+	assert_false(tls_close(p.server));
+	while (recv(p.fds[1], piece, sizeof(piece), 0) > 0)
+		;
+	assert_true(tls_close(p.server));
+	assert_int_equal(recv(p.fds[1], piece, sizeof(piece), 0), 24);
+	assert_memory_equal(piece, "\x17\3\3\0\x13", 5);
+	pair_done(&p);
+	tls_cert_free(&cert);
+}
+
 static void test_bad_certificates(void **state)
 {
 	struct tls_cert *cert = NULL;
@@ -427,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_resume),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_slow_peer),
+		cmocka_unit_test(test_full_close),
 		cmocka_unit_test(test_bad_certificates),
 		cmocka_unit_test(test_bad_ca_file),
 	};

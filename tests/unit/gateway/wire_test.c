@@ -110,7 +110,7 @@ static void test_ends(void **state)
 	wire_ready(&wire, LOOP_WRITE);
 	assert_int_equal(buf_append(&buf, "bye", 3), 0);
 	assert_int_equal(wire_write(&wire, &buf), 1);
-	wire_finish(&wire);
+	assert_true(wire_finish(&wire));
 	assert_int_equal(recv(peer, &(char[8]){ 0 }, 8, 0), 3);
 	assert_int_equal(recv(peer, &(char[8]){ 0 }, 8, 0), 0);
 }
