@@ -29,6 +29,9 @@ enum kind {
 #define CONNECT_TO(where)                                                      \
 	"CONNECT " where " HTTP/1.1\r\nhost: " where "\r\n\r\n"
 
+/* SOCKS5: no login; connect to a name and port 22. */
+#define SOCKS "\5\1\0\5\1\0\3\14good.example\0\26"
+
 static int setup(void **state)
 {
 	static const char *const lines[] = { "ws://good.example/**",
@@ -257,6 +260,23 @@ static void test_all_at_once(void **state)
 	rig_expect_end(client);
 	assert_non_null(strstr(rig.seen, "\r\n\r\ndown"));
 	is_over(1, CONNECT, AUDIT_DONE, "rule");
+	(void)close(client);
+	(void)close(origin);
+
+	client = client_of(0);
+	assert_int_equal(send(client, SOCKS "up", sizeof(SOCKS "up") - 1, 0),
+			 sizeof(SOCKS "up") - 1);
+	end(client);
+	origin = rig_accept();
+	rig_expect_end(origin);
+	assert_string_equal(rig.seen, "up");
+	rig_send(origin, "down");
+	end(origin);
+	for (int i = 0; i < 100 && rig.gate.exchanges.count; i++)
+		rig_turns(1);
+	assert_int_equal(recv(client, rig.seen, 100, 0), 2 + 10 + 4);
+	assert_memory_equal(rig.seen + 12, "down", 4);
+	is_over(2, CAPTURED, AUDIT_DONE, "rule");
 	(void)close(client);
 	(void)close(origin);
 }
