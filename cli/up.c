@@ -35,13 +35,10 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/signals.h"
-#include "capture/capture.h"
 #include "cli/cli.h"
-#include "cli/inlet.h"
-#include "cli/instance.h"
 #include "cli/kin.h"
 #include "cli/notify.h"
-#include "cli/words.h"
+#include "cli/up.h"
 #include "gateway/control.h"
 #include "policy/load.h"
 
@@ -62,105 +59,6 @@ static const char up_usage[] =
 	"configuration says where rows are sent. HUP reads the configuration\n"
 	"again; TERM and INT end it.\n";
 
-/* The processes of an instance, in the order they start. */
-enum up_process {
-	UP_CAPTURE, /* nftables, where the configuration has `capture:` */
-	UP_CERTGEN, /* the CA's key, nothing else */
-	UP_AUDIT,   /* the ledger, nothing else */
-	UP_GATEWAY, /* all octets of sandboxes and origins */
-	UP_SHIP,    /* rows to elsewhere, where `audit: ship:` says so */
-
-	UP_PROCESSES,
-};
-
-static const char *const up_program[] = {
-	[UP_CAPTURE] = CAPTURE_PROGRAM, [UP_CERTGEN] = "penstock-certgen",
-	[UP_AUDIT] = "penstock-audit",	[UP_GATEWAY] = "penstock-gateway",
-	[UP_SHIP] = "penstock-ship",
-};
-static_assert(ARRAY_SIZE(up_program) == UP_PROCESSES, "a process, no program");
-
-struct up {
-	struct instance in;
-	char config[INSTANCE_PATH_MAX];
-	char spool[INSTANCE_PATH_MAX];
-	char certgen[INSTANCE_PATH_MAX];
-	bool named;	      /* the configuration: it must be there */
-	struct words capture; /* options of penstock-capture */
-	bool keeps_capture;   /* it is for us to install and keep */
-	bool ships;	      /* rows are sent elsewhere */
-	char good[INSTANCE_PATH_MAX];
-	struct stat good_seen; /* CONFIG_GOOD as it was when we read it */
-	struct inlet inlet;
-	const char *idle_exit; /* or NULL */
-	struct words waits;    /* --wait options passed through, for tests */
-	bool debug;
-	pid_t pid[UP_PROCESSES];
-	uint64_t started_ms[UP_PROCESSES];
-	int signals;
-	int lock;
-	int kin;
-	bool stopping;
-};
-
-/* How long rows are kept, as the configuration says it now. */
-static void up_audit_words(const struct up *u, struct words *w)
-{
-	struct config_settings s = { 0 };
-	struct config_error err;
-	struct config *config = NULL;
-
-	if (config_load(u->config, &config, &err) == 0)
-		config_settings(config, &s);
-	if (s.audit_keep_s)
-		words_addf(w, "--keep=%u", s.audit_keep_s);
-	if (s.audit_max_bytes)
-		words_addf(w, "--max-bytes=%llu",
-			   (unsigned long long)s.audit_max_bytes);
-	config_free(&config);
-}
-
-static void up_words(const struct up *u, enum up_process which, int ready,
-		     struct words *w)
-{
-	words_add(w, up_program[which]);
-	if (which == UP_CAPTURE)
-		words_add(w, "keep");
-	words_addf(w, "--ready-fd=%d", ready);
-	if (which != UP_CAPTURE)
-		words_addf(w, "--state=%s", u->in.state_dir);
-	switch (which) {
-	case UP_CAPTURE:
-		words_addf(w, "--counters=%s/" CAPTURE_COUNTERS, u->in.run_dir);
-		for (size_t i = 0; i < u->capture.len; i++)
-			words_add(w, u->capture.ptr[i]);
-		break;
-	case UP_CERTGEN:
-		words_addf(w, "--socket=%s", u->certgen);
-		break;
-	case UP_AUDIT:
-		words_addf(w, "--spool=%s", u->spool);
-		up_audit_words(u, w);
-		break;
-	case UP_GATEWAY:
-		words_addf(w, "--run=%s", u->in.run_dir);
-		words_addf(w, "--config=%s", u->config);
-		if (u->idle_exit)
-			words_addf(w, "--idle-exit=%s", u->idle_exit);
-		if (u->debug)
-			words_add(w, "--debug");
-		for (size_t i = 0; i < u->waits.len; i++)
-			words_addf(w, "--wait=%s", u->waits.ptr[i]);
-		break;
-	case UP_SHIP:
-		words_addf(w, "--run=%s", u->in.run_dir);
-		words_addf(w, "--config=%s", u->good);
-		break;
-	case UP_PROCESSES:
-		assert(0);
-	}
-}
-
 /* In the child: become the program. Never returns. */
 static void up_become(const struct up *u, enum up_process which, int ready,
 		      pid_t parent)
@@ -178,10 +76,11 @@ static void up_become(const struct up *u, enum up_process which, int ready,
 	if (which == UP_GATEWAY && u->inlet.len &&
 	    inlet_place(&u->inlet, &ready) < 0)
 		_exit(EXIT_BROKEN);
-	up_words(u, which, ready, &w);
-	if (!words_ok(&w) || !instance_program(up_program[which], path)) {
+	if (up_words(u, which, ready, &w) < 0)
+		_exit(EXIT_BROKEN);
+	if (!words_ok(&w) || !instance_program(up_program(which), path)) {
 		log_error("%s: out of memory, or a path that is too long",
-			  up_program[which]);
+			  up_program(which));
 		_exit(EXIT_BROKEN);
 	}
 	(void)execv(path, w.ptr);
@@ -245,7 +144,7 @@ static int up_end(struct up *u, enum up_process which)
 	up_signal(u, which, SIGTERM);
 	while (waitpid(u->pid[which], &status, WNOHANG) == 0) {
 		if (clock_ms(CLOCK_MONOTONIC) > until) {
-			log_error("%s does not end: killed", up_program[which]);
+			log_error("%s does not end: killed", up_program(which));
 			up_signal(u, which, SIGKILL);
 			(void)waitpid(u->pid[which], &status, 0);
 			break;
@@ -285,7 +184,7 @@ static void up_explain(struct up *u, enum up_process which, int rc)
 		up_print_status(status, how);
 	}
 	(void)fprintf(stderr, "penstock up: %s did not start (%s)%s\n",
-		      up_program[which],
+		      up_program(which),
 		      rc == ERR_CLOSED	 ? how
 		      : rc == -ETIMEDOUT ? "not ready in time"
 					 : err_str(rc),
@@ -312,7 +211,7 @@ static void up_reap(struct up *u)
 			else if (i != UP_SHIP || !WIFEXITED(status) ||
 				 WEXITSTATUS(status))
 				log_error("%s ended (%s): it is replaced",
-					  up_program[i], text);
+					  up_program(i), text);
 		}
 	}
 }

@@ -223,6 +223,28 @@ class Own:
             text=True, timeout=40, **more)
 
 
+@outside("a broken file while audit is replaced: rows are kept as they were")
+def kept(stage):
+    own = Own(stage, "kept")
+    config = stage.dir / "kept" / "config" / "penstock.yaml"
+    config.write_text("audit: {keep: 400d, max_size: 50GiB}\n")
+    assert own("run", "--", "true").returncode == 0
+
+    def audit():
+        found = subprocess.run(
+            ["pgrep", "-fa", f"^penstock-audit .*{stage.dir}/kept/"],
+            check=False, text=True, stdout=subprocess.PIPE).stdout.split()
+        return found and (int(found[0]), found[1:])
+
+    first, words = audit()
+    assert f"--keep={400 * 86400}" in words, words
+    config.write_text("audit: {keep: [\n")
+    os.kill(first, signal.SIGKILL)
+    wait_for("another", lambda: (audit() or [first])[0] != first)
+    assert audit()[1] == words, (words, audit())
+    own("down")
+
+
 @outside("an instance that is ending: the next is waited for and started")
 def ending(stage):
     own = Own(stage, "ending")
