@@ -344,6 +344,8 @@ static void uplink_pump(struct uplink *u)
 		u->cut = u->link.end_told = true;
 		rc = 0;
 	}
+	if (wire->broken && wire->ended) /* a good end, found behind that */
+		u->cut = true;
 	if (rc < 0 || (u->cut && !buf_len(&u->link.in))) {
 		uplink_lost(u);
 		return;

@@ -337,6 +337,38 @@ static void test_origin_goes(void **state)
 	}
 }
 
+/* Its end waits behind more than the client takes when a write finds that it
+ * has gone: all is heard, and then it is over.
+ */
+static void test_origin_gone(void **state)
+{
+	(void)state;
+	for (size_t kind = 0; kind < KINDS; kind++) {
+		struct way down = { .size = 64 << 20, .ends = true };
+		const struct uplink *u;
+
+		stands(kind, &down.to, &down.from);
+		u = table_at(&rig.gate.links, 0);
+		do {
+			way_send(&down);
+			rig_turns(1);
+		} while (buf_room(&u->link.in));
+		way_send(&down);
+		down.size = down.sent;
+		(void)close(down.from);
+		rig_send(down.to, "more");
+		rig_send(down.to, "more");
+		assert_true(u->link.wire.broken && !u->link.wire.ended);
+		for (int i = 0; i < 5000 && !down.ended; i++) {
+			way_get(&down);
+			rig_turns(i % 8 == 0);
+		}
+		assert_int_equal(down.got, down.size);
+		is_over(kind, kind, AUDIT_CUT, "origin-cut");
+		(void)close(down.to);
+	}
+}
+
 /* It goes and says so by a reset, behind what it has sent. */
 static void break_off(int fd)
 {
@@ -636,13 +668,13 @@ static void test_carrier(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_client_ends), TEST(test_origin_ends),
-		TEST(test_all_at_once), TEST(test_both_full),
-		TEST(test_origin_goes), TEST(test_client_breaks_off),
-		TEST(test_slow_end),	TEST(test_sandbox_goes),
-		TEST(test_stuck_end),	TEST(test_greeting),
-		TEST(test_h2),		TEST(test_h2_refused),
-		TEST(test_carrier),
+		TEST(test_client_ends),	      TEST(test_origin_ends),
+		TEST(test_all_at_once),	      TEST(test_both_full),
+		TEST(test_origin_goes),	      TEST(test_origin_gone),
+		TEST(test_client_breaks_off), TEST(test_slow_end),
+		TEST(test_sandbox_goes),      TEST(test_stuck_end),
+		TEST(test_greeting),	      TEST(test_h2),
+		TEST(test_h2_refused),	      TEST(test_carrier),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
