@@ -17,12 +17,14 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -404,9 +406,21 @@ static bool up_inlet(struct up *u)
 	return inlet_open(&u->capture, &u->inlet) == 0;
 }
 
+/* A run directory may stand below /tmp, where systemd-tmpfiles takes what
+ * nobody has touched for days: the configuration in force, sandboxes' entries,
+ * an idle worker's spool. It leaves alone a directory that somebody has locked
+ * (systemd.io/TEMPORARY_DIRECTORIES).
+ */
+static void up_hold(struct up *u)
+{
+	u->hold = open(u->in.run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (u->hold < 0 || flock(u->hold, LOCK_SH | LOCK_NB) < 0)
+		log_warn("%s: cannot be locked, and may be tidied up, ignoring",
+			 u->in.run_dir);
+}
+
 static int up_prepare(struct up *u)
 {
-
 	if (instance_make(&u->in) < 0)
 		return EXIT_BROKEN;
 	if (!instance_path(u->in.run_dir, SPOOL_DIR, u->spool) ||
@@ -428,6 +442,7 @@ static int up_prepare(struct up *u)
 				      : err_str(u->lock));
 		return EXIT_BROKEN;
 	}
+	up_hold(u);
 	u->kin = kin_take(&u->in);
 	if (u->kin < 0)
 		return EXIT_BROKEN;

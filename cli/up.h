@@ -41,6 +41,7 @@ struct up {
 	uint64_t started_ms[UP_PROCESSES];
 	int signals;
 	int lock;
+	int hold; /* on the run directory */
 	int kin;
 	bool stopping;
 };

@@ -321,6 +321,28 @@ def lingering(stage):
     own("down")
 
 
+@outside("a run directory below one whose files age: nothing of it is taken")
+def aging(stage):
+    own = Own(stage, "aging")
+    tmp, rules = stage.dir / "aging" / "tmp", stage.dir / "aging.conf"
+    (tmp / "run").mkdir(parents=True, mode=0o700)
+    (tmp / "other").write_text("")
+    rules.write_text(f"d {tmp} 0755 root root 1s\n")
+    own.env["PENSTOCK_RUN_DIR"] = str(tmp / "run")
+    assert own("run", "--", "true").returncode == 0
+
+    def files():
+        return sorted(str(path) for path in (tmp / "run").rglob("*"))
+
+    before = files()
+    assert any(path.endswith(".spool") for path in before), before
+    time.sleep(2)
+    command("systemd-tmpfiles", "--clean", rules)
+    assert not (tmp / "other").exists(), "nothing ages here"
+    assert files() == before, (before, files())
+    own("down")
+
+
 @outside("files of the run directory that somebody tidied up: made again")
 def tidied(stage):
     run_dir = stage.dir / "run"
