@@ -152,6 +152,9 @@ static void conn_settle(struct conn *c)
 		conn_end(c);
 		return;
 	}
+	/* An origin that is not heard out may not hear either. */
+	if (c->cut && c->link.wire.broken)
+		exchange_hush(&c->facts);
 	if (link_over(&c->link)) {
 		conn_linger(c);
 		return;

@@ -378,6 +378,16 @@ bool exchange_holds(const struct exchange_conn *conn)
 	return false;
 }
 
+void exchange_hush(struct exchange_conn *conn)
+{
+	for (struct exchange *ex = conn->exchanges; ex; ex = ex->next) {
+		if (!buf_len(&ex->rsp.body))
+			continue;
+		buf_consume(&ex->rsp.body, buf_len(&ex->rsp.body));
+		up_resume(conn->gate, &ex->up);
+	}
+}
+
 void exchange_abort_all(struct exchange_conn *conn)
 {
 	while (conn->exchanges) {

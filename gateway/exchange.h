@@ -69,6 +69,9 @@ void exchange_on_news(struct http_stream *s, unsigned int news);
 /* Have octets of a body come that have not gone on to an origin, and may? */
 bool exchange_holds(const struct exchange_conn *conn);
 
+/* Nobody hears the answers any more: what has come of them is thrown away. */
+void exchange_hush(struct exchange_conn *conn);
+
 /* The connection is lost: end what is in work, and record how. */
 void exchange_abort_all(struct exchange_conn *conn);
 

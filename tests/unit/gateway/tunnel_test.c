@@ -663,18 +663,41 @@ static void test_carrier(void **state)
 	(void)close(origin);
 }
 
+/* Both have gone, with octets on their way to either. */
+static void test_both_go(void **state)
+{
+	(void)state;
+	for (size_t kind = 0; kind < KINDS; kind++) {
+		struct way up = { .size = 64 << 20 }, down = up;
+
+		stands(kind, &up.from, &up.to);
+		down.from = up.to;
+		for (int i = 0; i < 300; i++) {
+			way_burst(&up);
+			way_burst(&down);
+		}
+		break_off(up.from);
+		break_off(down.from);
+		for (int i = 0; i < 200 && !rig.rows[kind].ended; i++)
+			rig_turns(1);
+		assert_true(rig.rows[kind].ended);
+		assert_int_equal(rig.rows[kind].outcome, AUDIT_CUT);
+	}
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, rig_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_client_ends),	      TEST(test_origin_ends),
-		TEST(test_all_at_once),	      TEST(test_both_full),
-		TEST(test_origin_goes),	      TEST(test_origin_gone),
-		TEST(test_client_breaks_off), TEST(test_slow_end),
-		TEST(test_sandbox_goes),      TEST(test_stuck_end),
-		TEST(test_greeting),	      TEST(test_h2),
-		TEST(test_h2_refused),	      TEST(test_carrier),
+		TEST(test_client_ends), TEST(test_origin_ends),
+		TEST(test_all_at_once), TEST(test_both_full),
+		TEST(test_origin_goes), TEST(test_origin_gone),
+		TEST(test_both_go),	TEST(test_client_breaks_off),
+		TEST(test_slow_end),	TEST(test_sandbox_goes),
+		TEST(test_stuck_end),	TEST(test_greeting),
+		TEST(test_h2),		TEST(test_h2_refused),
+		TEST(test_carrier),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
