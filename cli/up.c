@@ -173,6 +173,11 @@ static void up_print_status(int status, char ret[UP_STATUS_TEXT])
 		       killed ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
+static const char *up_failure(int rc)
+{
+	return rc == -ETIMEDOUT ? "not ready in time" : err_str(rc);
+}
+
 /* Why up_start() failed. What ends of its own says so itself; of all else only
  * we can tell.
  */
@@ -187,9 +192,7 @@ static void up_explain(struct up *u, enum up_process which, int rc)
 	}
 	(void)fprintf(stderr, "penstock up: %s did not start (%s)%s\n",
 		      up_program(which),
-		      rc == ERR_CLOSED	 ? how
-		      : rc == -ETIMEDOUT ? "not ready in time"
-					 : err_str(rc),
+		      rc == ERR_CLOSED ? how : up_failure(rc),
 		      rc == ERR_CLOSED && WIFEXITED(status)
 			      ? "; what it says stands above"
 			      : "");
@@ -261,14 +264,19 @@ static int up_replace(struct up *u)
 
 	for (int i = 0; i < UP_PROCESSES && !u->stopping; i++) {
 		uint64_t since = clock_ms(CLOCK_MONOTONIC) - u->started_ms[i];
+		enum up_process which = (enum up_process)i;
+		int rc;
 
-		if (u->pid[i] || !up_has(u, (enum up_process)i))
+		if (u->pid[i] || !up_has(u, which))
 			continue;
 		if (since < UP_RESPAWN_MS) {
 			wait_ms = (int)(UP_RESPAWN_MS - since);
 			continue;
 		}
-		(void)up_start(u, (enum up_process)i);
+		rc = up_start(u, which);
+		if (rc < 0 && rc != ERR_CLOSED) /* that is told when reaped */
+			log_error("%s is not replaced yet (%s)",
+				  up_program(which), up_failure(rc));
 	}
 	return wait_ms;
 }

@@ -380,6 +380,29 @@ def values(stage):
 
 @outside("a process that is not ready: how it ended, and where it says why")
 def stillborn(stage):
+    later = Own(stage, "later")           # when it is replaced
+    later.penstock = shutil.copytree(stage.bin, stage.dir / "later" / "bin"
+                                     ) / "penstock"
+    certgen = later.penstock.with_name("penstock-certgen")
+    certgen.unlink()
+    certgen.write_text(f"#!/bin/sh\n[ -e {stage.dir}/later/flag ] && exec sleep "
+                       f"60\n:> {stage.dir}/later/flag\n"
+                       f"exec {stage.bin}/penstock-certgen \"$@\"\n")
+    certgen.chmod(0o755)
+    with open(stage.dir / "later" / "log", "w", encoding="utf-8") as log:
+        up = subprocess.Popen([later.penstock, "up"], env=later.env,
+                              stderr=log)
+    wait_for("an instance", lambda: later(
+        "status", stdout=subprocess.DEVNULL).returncode == 0)
+    command("pkill", "-KILL", "-P", up.pid, "penstock-certge")
+    begin_and_fail(stage)
+    wait_for("a word", lambda: "penstock-certgen is not replaced yet (not "
+             "ready in time)" in (stage.dir / "later" / "log").read_text())
+    up.terminate()
+    assert up.wait(timeout=20) == 0, (stage.dir / "later" / "log").read_text()
+
+
+def begin_and_fail(stage):
     started = []
     for name, body, ends in (
             ("killed", "kill -9 $$", "(signal 9)"),
