@@ -152,9 +152,12 @@ static int rows_page(struct query *q, struct query_filter *filter,
 		return found;
 	while ((rc = query_next(q, &row)) == 1) {
 		struct policy_question question;
-		int usable = row_question(&row, rows->masked, &question);
+		int usable;
 
 		filter->after_id = row.id;
+		if (rows->wants && !rows->wants(&row))
+			continue;
+		usable = row_question(&row, rows->masked, &question);
 		*left_out += usable < 0;
 		if (usable > 0)
 			fn(ctx, &question, &row);

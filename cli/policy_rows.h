@@ -15,6 +15,8 @@ struct policy_rows {
 	const char *host;    /* exact, or with * and ?; or NULL */
 	uint64_t since_us;   /* 0: all */
 	bool masked;	     /* those whose path is masked, too */
+	/* Only those; NULL: all. What it does not want is not left out. */
+	bool (*wants)(const struct query_row *row);
 };
 
 /* Take --since, --sandbox, --host or --ledger at argv[*i] and its value, and
