@@ -90,6 +90,11 @@ static int run_env(struct run *run, const char *word)
 				      "name\n");
 		return EXIT_USAGE;
 	}
+	if (!strchr(word, '=') && !getenv(word))
+		(void)fprintf(stderr,
+			      "penstock run: --env %s: it is not set here, and "
+			      "so not inside\n",
+			      word);
 	words_add(&run->sb.asked_env, word);
 	return 0;
 }

@@ -194,6 +194,15 @@ def near(stage):
     assert "warning: GTE is no known method; did you mean GET?" in run.stderr
 
 
+@outside("a variable to pass that is not set: said, and the command runs")
+def unset(stage):
+    run = stage.run("sh", "-c", "env", options=(
+        "--env", "OF_NOBODY", "--env", "EMPTY=", "--env", "HOME"))
+    assert "OF_NOBODY" not in run.stdout and "EMPTY=\n" in run.stdout, run
+    assert last(run) == ("penstock run: --env OF_NOBODY: it is not set here, "
+                         "and so not inside"), run
+
+
 @outside("an instance with its state elsewhere: not another's CA, but a word")
 def elsewhere(stage):
     stage.env["PENSTOCK_STATE_DIR"] = str(stage.dir / "state2")
