@@ -15,9 +15,8 @@
 struct cache_entry {
 	/* The caller's; all but the id are 0 in a new entry. */
 	int64_t id;
-	int64_t day;	  /* last one it was marked as used in */
-	int64_t second;	  /* last one it was seen in */
-	uint64_t seconds; /* of those before, a bit for each */
+	int64_t day;	/* last one it was marked as used in */
+	int64_t second; /* last one it was seen in */
 
 	/* The cache's own. */
 	uint32_t used;

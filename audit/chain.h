@@ -46,8 +46,9 @@ struct chain_row {
 	struct slice detail;
 };
 
-/* Rows that were sealed together: the finished ones with ids first to last,
- * and `late` ones with lower ids, which finished after their range was sealed.
+/* Rows that were sealed together: the finished ones of entries first to last,
+ * and `late` ones of earlier entries, which finished after their range was
+ * sealed.
  */
 struct chain_batch {
 	int64_t seq; /* 1, 2, … */
@@ -73,7 +74,7 @@ bool chain_is_good(const struct chain *c);
 void chain_facts(struct chain *c, const struct chain_facts *facts,
 		 uint8_t ret[CHAIN_HASH]);
 
-/* Rows in order of id, each once, between begin and end. */
+/* Rows in order of entry, the late ones first, between begin and end. */
 void chain_rows_begin(struct chain *c);
 void chain_row(struct chain *c, const struct chain_row *row,
 	       const uint8_t facts[CHAIN_HASH], uint8_t ret_mark[CHAIN_MARK]);

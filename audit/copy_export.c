@@ -60,9 +60,9 @@ static bool export_finalize(struct export *e, sqlite3_stmt *stmt)
 	return sqlite3_finalize(stmt) == SQLITE_OK || export_failed(e);
 }
 
-/* The first number of a statement with two parameters; fallback: none. */
+/* The first number of a statement with up to two parameters; fallback: none. */
 static bool export_number(struct export *e, const char *sql, int64_t a,
-			  int64_t fallback, int64_t *ret)
+			  int64_t b, int64_t fallback, int64_t *ret)
 {
 	sqlite3_stmt *stmt;
 
@@ -70,6 +70,7 @@ static bool export_number(struct export *e, const char *sql, int64_t a,
 		return false;
 	*ret = fallback;
 	(void)sqlite3_bind_int64(stmt, 1, a);
+	(void)sqlite3_bind_int64(stmt, 2, b);
 	if (sqlite3_step(stmt) == SQLITE_ROW &&
 	    sqlite3_column_type(stmt, 0) != SQLITE_NULL)
 		*ret = sqlite3_column_int64(stmt, 0);
@@ -91,7 +92,7 @@ static bool export_open(struct export *e, const char *ledger)
 				NULL);
 	if (schema_check(e->db) != 1)
 		return export_says(e, "not a ledger of this version");
-	if (!export_number(e, "PRAGMA user_version", 0, 0, &version))
+	if (!export_number(e, "PRAGMA user_version", 0, 0, 0, &version))
 		return false;
 	if (version != SCHEMA_VERSION)
 		return export_says(e, "of an older version: penstock-audit "
@@ -104,6 +105,7 @@ static bool export_open(struct export *e, const char *ledger)
 	return true;
 }
 
+/* Ids of this time on, and entries of ids that came at once. */
 static int64_t export_id(uint64_t wall_us)
 {
 	if (wall_us <= EPOCH_2024_US)
@@ -112,21 +114,43 @@ static int64_t export_id(uint64_t wall_us)
 			 << 12);
 }
 
+/* The first entry whose row is of ids since to until, and the last one. */
+static const char first_sql[] =
+	"SELECT min(entry) FROM (SELECT (SELECT entry FROM record"
+	" WHERE entry >= ?1 AND entry - delay >= ?1 ORDER BY entry LIMIT 1)"
+	" AS entry UNION ALL"
+	" SELECT min(entry) FROM stray WHERE id >= ?1 AND id < ?2)";
+static const char last_sql[] =
+	"SELECT max(entry) FROM (SELECT (SELECT entry FROM record"
+	" WHERE entry <= min(?2, 1 << 62) + 16384000000 AND entry - delay < ?2"
+	" ORDER BY entry DESC LIMIT 1) AS entry UNION ALL"
+	" SELECT max(entry) FROM stray WHERE id >= ?1 AND id < ?2)";
+static_assert(SCHEMA_NEAR == 16384000000, "the number in the statement");
+
 /* Which batches hold the span, and up to where they are signed. */
 static bool export_span(struct export *e)
 {
 	int64_t since = export_id(e->filter->since_us);
 	int64_t until = e->filter->until_us ? export_id(e->filter->until_us)
 					    : INT64_MAX;
+	int64_t first, last;
+	bool good =
+		export_number(e, first_sql, since, until, INT64_MAX, &first) &&
+		export_number(e, last_sql, since, until, -1, &last) &&
+		export_number(e,
+			      "SELECT min(seq) FROM batch"
+			      " WHERE last >= ?1",
+			      first, 0, INT64_MAX, &e->from) &&
+		export_number(e,
+			      "SELECT max(seq) FROM batch"
+			      " WHERE first <= ?1",
+			      last, 0, 0, &e->to);
 
-	return export_number(e, "SELECT min(seq) FROM batch WHERE last >= ?1",
-			     since, 1, &e->from) &&
-	       export_number(e, "SELECT max(seq) FROM batch WHERE first < ?1",
-			     until, 0, &e->to) &&
-	       export_number(e,
-			     "SELECT min(batch) FROM statement WHERE kind = 0"
-			     " AND batch >= ?1",
-			     e->to, e->to, &e->covered);
+	e->from = MIN(e->from, e->to + 1); /* or else there is none */
+	return good && export_number(e,
+				     "SELECT min(batch) FROM statement"
+				     " WHERE kind = 0 AND batch >= ?1",
+				     e->to, 0, e->to, &e->covered);
 }
 
 /* The first line: what this is, and the batch before the first. */

@@ -1,7 +1,7 @@
 /* audit/cover.c - which stretches of the ledger need not be read to find a
  * path.
  *
- * What was learnt of a summary is kept until an id of another one is asked
+ * What was learnt of a summary is kept until an entry of another one is asked
  * for; as those who ask go through the ledger in order, each is read once.
  */
 
@@ -35,15 +35,15 @@ int cover_begin(struct cover *c, struct slice path)
 	if (!c->key.len)
 		return 0;
 	err = query_prepare(c->q,
-			    "SELECT first_id, last_id, paths FROM summary"
-			    " WHERE first_id <= ?1"
-			    " ORDER BY first_id DESC LIMIT 1",
+			    "SELECT first, last, paths FROM summary"
+			    " WHERE first <= ?1"
+			    " ORDER BY first DESC LIMIT 1",
 			    &c->within);
 	if (err)
 		return err;
 	return query_prepare(c->q,
-			     "SELECT first_id FROM summary WHERE first_id > ?1"
-			     " ORDER BY first_id LIMIT 1",
+			     "SELECT first FROM summary WHERE first > ?1"
+			     " ORDER BY first LIMIT 1",
 			     &c->behind);
 }
 
@@ -65,17 +65,17 @@ static void cover_parts(struct cover *c)
 		c->at.first[0] = c->first; /* nothing is before its first row */
 }
 
-/* The summary that id is in, or the end of the one before. */
-static int cover_within(struct cover *c, uint64_t id)
+/* The summary that the entry is in, or the end of the one before. */
+static int cover_within(struct cover *c, uint64_t entry)
 {
-	(void)sqlite3_bind_int64(c->within, 1, (int64_t)id);
+	(void)sqlite3_bind_int64(c->within, 1, (int64_t)entry);
 	c->first = 0;
 	c->last = INT64_MAX;
 	c->parted = false;
 	if (sqlite3_step(c->within) == SQLITE_ROW) {
 		uint64_t last = (uint64_t)sqlite3_column_int64(c->within, 1);
 
-		c->known = id <= last;
+		c->known = entry <= last;
 		if (c->known) {
 			c->first = (uint64_t)sqlite3_column_int64(c->within, 0);
 			c->last = last;
@@ -87,46 +87,46 @@ static int cover_within(struct cover *c, uint64_t id)
 	return sqlite3_reset(c->within) == SQLITE_OK ? 0 : query_fail(c->q);
 }
 
-/* id is in none: up to the next. */
-static int cover_behind(struct cover *c, uint64_t id)
+/* The entry is in none: up to the next. */
+static int cover_behind(struct cover *c, uint64_t entry)
 {
-	(void)sqlite3_bind_int64(c->behind, 1, (int64_t)id);
+	(void)sqlite3_bind_int64(c->behind, 1, (int64_t)entry);
 	if (sqlite3_step(c->behind) == SQLITE_ROW)
 		c->last = (uint64_t)sqlite3_column_int64(c->behind, 0) - 1;
 	c->known = true;
 	return sqlite3_reset(c->behind) == SQLITE_OK ? 0 : query_fail(c->q);
 }
 
-static int cover_learn(struct cover *c, uint64_t id)
+static int cover_learn(struct cover *c, uint64_t entry)
 {
 	int err;
 
-	if (c->known && id >= c->first && id <= c->last)
+	if (c->known && entry >= c->first && entry <= c->last)
 		return 0;
 	c->known = false;
-	err = cover_within(c, id);
+	err = cover_within(c, entry);
 	if (!err && !c->known)
-		err = cover_behind(c, id);
+		err = cover_behind(c, entry);
 	if (err)
 		c->known = false;
 	return err;
 }
 
-int cover_piece(struct cover *c, uint64_t id, struct cover_piece *ret)
+int cover_piece(struct cover *c, uint64_t entry, struct cover_piece *ret)
 {
 	size_t low = 0, high = PATHS_PARTS;
-	int err = cover_learn(c, id);
+	int err = cover_learn(c, entry);
 
 	if (err)
 		return err;
 	*ret = (struct cover_piece){ c->first, c->last, true };
 	if (!c->parted)
 		return 0;
-	/* The last part that does not begin behind id. */
+	/* The last part that does not begin behind it. */
 	while (high - low > 1) {
 		size_t middle = (low + high) / 2;
 
-		if (c->at.first[middle] <= id)
+		if (c->at.first[middle] <= entry)
 			low = middle;
 		else
 			high = middle;
@@ -136,9 +136,9 @@ int cover_piece(struct cover *c, uint64_t id, struct cover_piece *ret)
 	return 0;
 }
 
-int cover_stretch(struct cover *c, uint64_t id, struct cover_piece *ret)
+int cover_stretch(struct cover *c, uint64_t entry, struct cover_piece *ret)
 {
-	int err = cover_learn(c, id);
+	int err = cover_learn(c, entry);
 
 	if (err)
 		return err;

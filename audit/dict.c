@@ -21,7 +21,7 @@
 #define FACTS_CACHED 16384 /* some 350 octets each */
 #define TEXTS_CACHED 8192  /* some 80 octets each */
 #define KEY_MAX	     2048  /* octets; all bounds together are fewer */
-#define DAY_US	     (86400ull * 1000000)
+#define DAY_US	     (86400ll * 1000000)
 
 struct dict {
 	sqlite3 *db; /* borrowed */
@@ -121,9 +121,9 @@ void dict_clear(struct dict *d)
 	cache_clear(d->texts);
 }
 
-int64_t dict_day(uint64_t id)
+int64_t dict_day(int64_t entry)
 {
-	return (int64_t)((id >> 12) / DAY_US);
+	return (entry >> 12) / DAY_US;
 }
 
 struct slice dict_client(struct slice client, uint16_t *ret_port)
@@ -336,47 +336,26 @@ static int dict_see(struct dict *d, int64_t facts, int64_t second)
 	return dict_run(d->seen_add);
 }
 
-/* Requests end in another order than they begin, so an entry knows which of 64
- * seconds it was seen in: bit n is the n-th before the last one.
- */
-static bool dict_seen(const struct cache_entry *e, int64_t second)
-{
-	int64_t ago = e->second - second;
-
-	return ago >= 0 && ago < 64 && (e->seconds >> ago & 1);
-}
-
-static void dict_seen_set(struct cache_entry *e, int64_t second)
-{
-	int64_t ahead = second - e->second;
-
-	if (ahead > 0) {
-		e->seconds = ahead < 64 ? e->seconds << ahead | 1 : 1;
-		e->second = second;
-	} else if (ahead > -64) {
-		e->seconds |= (uint64_t)1 << -ahead;
-	}
-}
-
-int dict_facts(struct dict *d, const struct record *r, int64_t *ret_facts)
+int dict_facts(struct dict *d, const struct record *r, int64_t entry,
+	       int64_t *ret_facts)
 {
 	struct slice key = dict_key(d, r);
 	struct cache_entry *e;
-	int64_t day = dict_day(r->id), second = SCHEMA_SECOND(r->id);
+	int64_t day = dict_day(entry), second = SCHEMA_SECOND(entry);
 	bool hit = cache_find(d->facts, key, &e);
 	int64_t facts = e->id;
 	int rc = SQLITE_OK;
 
 	if (!hit || e->day < day)
 		rc = dict_enter(d, r, day, &facts);
-	if (rc == SQLITE_OK && (!hit || !dict_seen(e, second)))
+	if (rc == SQLITE_OK && (!hit || e->second != second))
 		rc = dict_see(d, facts, second);
 	if (rc != SQLITE_OK)
 		return rc;
 	if (!hit)
 		cache_keep(d->facts, e, key, facts);
 	e->day = MAX(e->day, day);
-	dict_seen_set(e, second);
+	e->second = MAX(e->second, second);
 	*ret_facts = facts;
 	return SQLITE_OK;
 }

@@ -22,15 +22,16 @@ void dict_free(struct dict **d);
  */
 void dict_clear(struct dict *d);
 
-/* The id of the facts of r, entered if they are new, and marked as seen in r's
- * second. Returns an SQLite result code (SQLITE_OK).
+/* The id of the facts of r, entered if they are new, and marked as seen in the
+ * second of its entry. Returns an SQLite result code (SQLITE_OK).
  */
-int dict_facts(struct dict *d, const struct record *r, int64_t *ret_facts);
+int dict_facts(struct dict *d, const struct record *r, int64_t entry,
+	       int64_t *ret_facts);
 
 /* "addr:port" in two; a text without a port is all address. */
 struct slice dict_client(struct slice client, uint16_t *ret_port);
 
-/* Days since 2024 of an id. */
-int64_t dict_day(uint64_t id);
+/* Days since 2024 of an entry. */
+int64_t dict_day(int64_t entry);
 
 #endif

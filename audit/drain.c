@@ -4,7 +4,10 @@
  * tell the spools. If anything fails between, the transaction is rolled back
  * and the spools are rewound, so the next pass takes the same records. If we
  * are killed between the commit and telling the spools, the next process takes
- * them again, and the ledger has them already.
+ * them again, and the ledger has them already. So what may have been entered
+ * before is put as such: all that began before we did, all that stands in a
+ * spool when it is found or whose writer has gone, and after a failure all
+ * until a pass has ended well.
  *
  * A spool whose writer has gone is read slot by slot, in as many passes as it
  * takes, then unlinked. One that is not sound is condemned, so that its writer
@@ -54,6 +57,8 @@ struct drain {
 	int dir;
 	struct store *store; /* borrowed */
 	uint64_t open_scan_us;
+	uint64_t began_us; /* wall clock of the first pass */
+	bool failed;	   /* the last pass */
 	struct drain_counts counts;
 	size_t spools_len;
 	size_t turn; /* spool that begins the next pass, for fairness */
@@ -241,6 +246,15 @@ static void drain_bad_record(struct drain *d, struct drain_spool *sp)
 	log_error("spool %s holds a record that is damaged", sp->name);
 }
 
+static int drain_put(struct drain *d, struct drain_spool *sp)
+{
+	bool again = d->failed || sp->dead ||
+		     d->record.wall_us <= d->began_us ||
+		     spool_reader_old(sp->reader);
+
+	return store_put(d->store, &d->record, again);
+}
+
 /* Take finished records off a living writer's ring. Returns how many, or the
  * store's error.
  */
@@ -262,7 +276,7 @@ static int drain_ring(struct drain *d, struct drain_spool *sp, int max)
 			drain_bad_record(d, sp);
 			continue;
 		}
-		err = store_put(d->store, &d->record);
+		err = drain_put(d, sp);
 		if (err)
 			return err;
 		n++;
@@ -289,7 +303,7 @@ static int drain_slots(struct drain *d, struct drain_spool *sp, int max)
 			drain_bad_record(d, sp);
 		if (got != 1)
 			continue;
-		err = store_put(d->store, &d->record);
+		err = drain_put(d, sp);
 		if (err)
 			return err;
 		n++;
@@ -312,7 +326,7 @@ static int drain_open_slots(struct drain *d, struct drain_spool *sp,
 		if (got != 1 || sp->open_id[i] == d->record.id ||
 		    d->record.wall_us + OPEN_US > wall_us)
 			continue;
-		err = store_put(d->store, &d->record);
+		err = drain_put(d, sp);
 		if (err)
 			return err;
 		sp->open_id[i] = d->record.id;
@@ -379,6 +393,7 @@ static void drain_undo(struct drain *d)
 		sp->drained = false;
 		memset(sp->open_id, 0, sizeof(sp->open_id));
 	}
+	d->failed = true;
 	store_rollback(d->store);
 }
 
@@ -398,9 +413,11 @@ int drain_pass(struct drain *d, uint64_t wall_us)
 {
 	int n;
 
+	if (!d->began_us)
+		d->began_us = wall_us;
 	if (!d->spools_len || drain_is_idle(d, wall_us))
 		return 0;
-	n = store_begin(d->store);
+	n = store_begin(d->store, wall_us);
 	if (!n)
 		n = drain_take(d, wall_us);
 	if (n >= 0) {
@@ -408,10 +425,12 @@ int drain_pass(struct drain *d, uint64_t wall_us)
 
 		n = err ? err : n;
 	}
-	if (n < 0)
+	if (n < 0) {
 		drain_undo(d);
-	else
-		drain_confirm(d);
+		return n;
+	}
+	drain_confirm(d);
+	d->failed = false;
 	return n;
 }
 

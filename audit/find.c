@@ -8,7 +8,11 @@
  *	in order of time and each is read once; of its rows those with fitting
  *	facts are taken, until there are enough
  *
- * A filter that names no facts skips the first and reads the keys in order.
+ * A filter that names no facts skips the first and reads the rows in order.
+ *
+ * Rows stand in the order in which they were entered, and a span of time is one
+ * of ids. A row was entered within SCHEMA_NEAR of its id, or `stray` has it: so
+ * the span is read for that much longer, and up to the strays of it.
  *
  * One that names a path leaves out what cannot hold it (audit/cover.h), in
  * either case. Where little of a summary is left, that is read without looking
@@ -22,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/ids.h"
 #include "audit/query_private.h"
 #include "audit/schema.h"
 #include "base/base.h"
@@ -60,19 +65,54 @@ static void find_pattern(struct slice s, bool fold, const char *tail,
 	memcpy(ret + len, tail, strlen(tail) + 1);
 }
 
-static void find_range(struct find *f)
+static void find_times(struct find *f)
 {
 	const struct query_filter *filter = f->filter;
 
-	f->from = filter->since_us ? id_at(filter->since_us) : 0;
-	if (filter->after_id >= f->from && filter->after_id)
-		f->from = filter->after_id + 1;
-	f->to = INT64_MAX;
+	f->from_id = filter->since_us ? id_at(filter->since_us) : 0;
+	f->to_id = INT64_MAX;
 	if (filter->until_us) {
 		uint64_t end = id_at(filter->until_us);
 
-		f->to = end ? end - 1 : 0;
+		f->to_id = end ? end - 1 : 0;
 	}
+}
+
+bool find_in_time(const struct find *f, uint64_t id)
+{
+	return id >= f->from_id && id <= f->to_id;
+}
+
+/* Which entries the rows of these ids may have. */
+static int find_span(struct find *f)
+{
+	sqlite3_stmt *stmt;
+	int err;
+
+	f->from = f->from_id;
+	f->to = MIN(f->to_id, INT64_MAX - SCHEMA_NEAR) + SCHEMA_NEAR;
+	if (f->from_id || f->to_id < INT64_MAX) {
+		err = query_prepare(f->q,
+				    "SELECT min(entry), max(entry) FROM stray"
+				    " WHERE id >= ?1 AND id <= ?2",
+				    &stmt);
+		if (err)
+			return err;
+		(void)sqlite3_bind_int64(stmt, 1, (int64_t)f->from_id);
+		(void)sqlite3_bind_int64(stmt, 2, (int64_t)f->to_id);
+		if (sqlite3_step(stmt) == SQLITE_ROW &&
+		    sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
+			f->from = MIN(f->from,
+				      (uint64_t)sqlite3_column_int64(stmt, 0));
+			f->to = MAX(f->to,
+				    (uint64_t)sqlite3_column_int64(stmt, 1));
+		}
+		if (sqlite3_finalize(stmt) != SQLITE_OK)
+			return query_fail(f->q);
+	}
+	if (f->filter->after)
+		f->from = MAX(f->from, f->filter->after + 1);
+	return 0;
 }
 
 void find_host(struct slice host, char ret[FIND_PATTERN_MAX])
@@ -271,6 +311,16 @@ static int find_heap(struct find *f, int64_t begin, int64_t end)
 	return 0;
 }
 
+static void find_fill(sqlite3_stmt *stmt, struct find_row *ret)
+{
+	ret->entry = sqlite3_column_int64(stmt, 0);
+	ret->bytes_up = (uint64_t)sqlite3_column_int64(stmt, 2);
+	ret->bytes_down = (uint64_t)sqlite3_column_int64(stmt, 3);
+	ret->duration_us = (uint64_t)sqlite3_column_int64(stmt, 4);
+	ret->id =
+		(uint64_t)schema_id(ret->entry, sqlite3_column_int64(stmt, 5));
+}
+
 static int find_read(struct find *f, uint64_t from, uint64_t to)
 {
 	int err = 0;
@@ -280,9 +330,15 @@ static int find_read(struct find *f, uint64_t from, uint64_t to)
 	(void)sqlite3_bind_int64(f->scan, 2, (int64_t)to);
 	(void)sqlite3_bind_text(f->scan, 3, f->path, -1, SQLITE_STATIC);
 	while (!err && !f->enough && sqlite3_step(f->scan) == SQLITE_ROW) {
-		if (!find_wants(f, sqlite3_column_int64(f->scan, 1)))
+		struct find_row row;
+
+		row.facts = sqlite3_column_int64(f->scan, 1);
+		if (!find_wants(f, row.facts))
 			continue;
-		err = f->take(f->ctx, f->scan);
+		find_fill(f->scan, &row);
+		if (!find_in_time(f, row.id))
+			continue;
+		err = f->take(f->ctx, &row);
 		f->enough = err > 0;
 		err = MIN(err, 0);
 	}
@@ -320,9 +376,9 @@ static int find_prepare_scan(struct find *f)
 	if (f->filter->path.len)
 		find_pattern(f->filter->path, false, "*", f->path);
 	(void)snprintf(sql, sizeof(sql),
-		       "SELECT id, facts, bytes_up, bytes_down, duration_us"
-		       " FROM record WHERE id >= ?1 AND id <= ?2%s"
-		       " ORDER BY id%s",
+		       "SELECT entry, facts, bytes_up, bytes_down, duration_us,"
+		       " delay FROM record WHERE entry >= ?1 AND entry <= ?2%s"
+		       " ORDER BY entry%s",
 		       path, f->filter->first ? "" : " DESC");
 	return query_prepare(f->q, sql, &f->scan);
 }
@@ -364,8 +420,8 @@ static int find_seconds(struct find *f, uint64_t from, uint64_t to)
 	return err;
 }
 
-/* The first of these ids, in the direction we go: a stretch that hardly has the
- * path, or all that follow on each other and may, but no more than so many.
+/* The first of these entries, in the direction we go: a stretch that hardly has
+ * the path, or all that follow on each other and may, but no more than so many.
  */
 static int find_run(struct find *f, uint64_t from, uint64_t to, uint32_t most,
 		    struct cover_piece *ret)
@@ -432,10 +488,12 @@ int find_begin(struct find *f)
 {
 	int err;
 
-	find_range(f);
+	find_times(f);
 	f->any_facts = !find_names_facts(f->filter);
 	f->cover.q = f->q;
-	err = find_prepare_scan(f);
+	err = find_span(f);
+	if (!err)
+		err = find_prepare_scan(f);
 	if (!err)
 		err = cover_begin(&f->cover, f->filter->path);
 	if (!err && !f->any_facts)

@@ -1,4 +1,4 @@
-/* audit/ids.c - an array of record ids. */
+/* audit/ids.c - an array of ids or entries of rows. */
 
 #include "audit/ids.h"
 

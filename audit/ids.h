@@ -1,4 +1,4 @@
-/* audit/ids.h - an array of record ids. Private to audit/query*.c. */
+/* audit/ids.h - an array of ids or entries of rows. Private to audit/. */
 #ifndef AUDIT_IDS_H
 #define AUDIT_IDS_H
 

@@ -86,8 +86,8 @@ void offline_close(struct offline **o)
 	if (s) {
 		uint64_t wall_us = clock_us(CLOCK_REALTIME);
 
-		while (store_seal(s, wall_us + STORE_SEAL_LAG_US,
-				  STORE_SEAL_ROWS) >= STORE_SEAL_ROWS)
+		while (store_seal(s, wall_us, STORE_SEAL_ROWS) >=
+		       STORE_SEAL_ROWS)
 			;
 		(void)store_checkpoint(s, wall_us);
 	}

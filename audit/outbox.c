@@ -1,10 +1,10 @@
 /* audit/outbox.c - the ledger as an outbox.
  *
  * The rows of a batch are the finished ones of its range, but for those that
- * another batch has taken in later or that still wait in `late`; and, with
- * lower ids, those that it has taken in itself (audit/seal.c). All of it is
- * read within one view of the ledger, in which each finished row up to the end
- * of the last range is in exactly one of these places.
+ * another batch has taken in later or that still wait in `late`; and, of
+ * earlier entries, those that it has taken in itself (audit/seal.c). All of it
+ * is read within one view of the ledger, in which each finished row up to the
+ * end of the last range is in exactly one of these places.
  */
 
 #include "audit/outbox.h"
@@ -21,12 +21,11 @@
 #include "base/err.h"
 
 #define OUTBOX_BUSY_MS 2000
-#define OUTBOX_SCHEMA  2 /* the first version that has a chain */
 
 struct outbox {
 	sqlite3 *db; /* owned, as the statements */
 	sqlite3_stmt *batch;
-	sqlite3_stmt *ids;
+	sqlite3_stmt *entries;
 	sqlite3_stmt *row[OUTBOX_FORMS];
 	sqlite3_stmt *lag;
 	sqlite3_stmt *mark;
@@ -47,7 +46,7 @@ struct outbox {
 #define OUTBOX_ROW(before)                                                     \
 	"SELECT json_object(" before                                           \
 	"'instance', ?2" OUTBOX_COLUMNS(OUTBOX_MEMBER)                         \
-	") FROM requests WHERE id = ?1"
+	") FROM requests WHERE entry = ?1"
 
 static const char *const row_sql[] = {
 	[OUTBOX_BARE] = OUTBOX_ROW(""),
@@ -60,13 +59,17 @@ static const char batch_sql[] =
 	"SELECT seq, first, last,"
 	" (SELECT value FROM ledger WHERE key = 'late_seq')"
 	" FROM batch WHERE seq > ?1 ORDER BY seq LIMIT 1";
-static const char ids_sql[] =
-	"SELECT id FROM batch_late WHERE batch = ?1 AND id > ?4"
+static const char entries_sql[] =
+	"SELECT l.entry AS entry, r.entry - r.delay FROM batch_late l"
+	" CROSS JOIN record r ON r.entry = l.entry"
+	" WHERE l.batch = ?1 AND l.entry > ?4"
 	" UNION ALL"
-	" SELECT id FROM record r WHERE id >= max(?2, ?4 + 1) AND id <= ?3"
+	" SELECT r.entry, r.entry - r.delay FROM record r"
+	" WHERE r.entry >= max(?2, ?4 + 1) AND r.entry <= ?3"
 	" AND (SELECT outcome FROM facts f WHERE f.id = r.facts) IS NOT 0"
-	" AND id NOT IN (SELECT id FROM batch_late WHERE id >= ?2 AND id <= ?3)"
-	" AND id NOT IN (SELECT id FROM late WHERE seq > ?5)"
+	" AND r.entry NOT IN"
+	" (SELECT entry FROM batch_late WHERE entry >= ?2 AND entry <= ?3)"
+	" AND r.entry NOT IN (SELECT entry FROM late WHERE seq > ?5)"
 	" ORDER BY 1 LIMIT ?6";
 static const char lag_sql[] =
 	"SELECT (SELECT total FROM batch ORDER BY seq DESC LIMIT 1)"
@@ -105,7 +108,7 @@ static int outbox_prepare(struct outbox *o, const char *sql, sqlite3_stmt **ret)
 		       : outbox_fail(o);
 }
 
-/* A ledger that penstock-audit has not brought up to date yet has no chain. */
+/* Not of an older version, which penstock-audit brings up to date first. */
 static int outbox_check(struct outbox *o)
 {
 	sqlite3_stmt *stmt;
@@ -120,7 +123,7 @@ static int outbox_check(struct outbox *o)
 	if (sqlite3_step(stmt) == SQLITE_ROW)
 		version = sqlite3_column_int(stmt, 0);
 	(void)sqlite3_finalize(stmt);
-	return version < OUTBOX_SCHEMA ? -ENOENT : 0;
+	return version < SCHEMA_ENTRY ? -ENOENT : 0;
 }
 
 static int outbox_setup(struct outbox *o, const char *path,
@@ -145,7 +148,7 @@ static int outbox_setup(struct outbox *o, const char *path,
 	if (!err)
 		err = outbox_prepare(o, batch_sql, &o->batch);
 	if (!err)
-		err = outbox_prepare(o, ids_sql, &o->ids);
+		err = outbox_prepare(o, entries_sql, &o->entries);
 	if (!err)
 		err = outbox_prepare(o, lag_sql, &o->lag);
 	if (!err)
@@ -183,7 +186,7 @@ void outbox_free(struct outbox **outbox)
 	for (int i = 0; i < OUTBOX_FORMS; i++)
 		(void)sqlite3_finalize(o->row[i]);
 	(void)sqlite3_finalize(o->batch);
-	(void)sqlite3_finalize(o->ids);
+	(void)sqlite3_finalize(o->entries);
 	(void)sqlite3_finalize(o->lag);
 	(void)sqlite3_finalize(o->mark);
 	(void)sqlite3_finalize(o->tip);
@@ -195,13 +198,13 @@ void outbox_free(struct outbox **outbox)
 /* Append a row. Returns 1, 0 when it does not fit any more, ERR_LIMIT when it
  * never will, or -EIO.
  */
-static int outbox_add(struct outbox *o, sqlite3_stmt *row, int64_t id,
-		      struct outbox_load *load)
+static int outbox_add(struct outbox *o, sqlite3_stmt *row, int64_t entry,
+		      uint64_t id, struct outbox_load *load)
 {
 	size_t len;
 	int n = 1;
 
-	(void)sqlite3_bind_int64(row, 1, id);
+	(void)sqlite3_bind_int64(row, 1, entry);
 	if (sqlite3_step(row) != SQLITE_ROW) {
 		(void)sqlite3_reset(row);
 		return outbox_fail(o);
@@ -212,8 +215,8 @@ static int outbox_add(struct outbox *o, sqlite3_stmt *row, int64_t id,
 		load->len += len;
 		load->mem[load->len++] = '\n';
 		if (!load->rows++)
-			load->first_id = (uint64_t)id;
-		load->last_id = (uint64_t)id;
+			load->first_id = id;
+		load->last_id = id;
 	} else {
 		n = load->rows ? 0 : ERR_LIMIT;
 	}
@@ -242,7 +245,7 @@ static int outbox_next(struct outbox *o, uint64_t after,
 	return sqlite3_reset(o->batch) == SQLITE_OK ? n : outbox_fail(o);
 }
 
-/* Rows of one batch behind at->id. Returns 1 when it was read to its end, 0
+/* Rows of one batch behind at->entry. Returns 1 when it was read to its end, 0
  * when the load is full, or as outbox_add().
  */
 static int outbox_read_batch(struct outbox *o, sqlite3_stmt *row,
@@ -251,22 +254,24 @@ static int outbox_read_batch(struct outbox *o, sqlite3_stmt *row,
 {
 	const int64_t bind[] = {
 		b->seq,	     b->first,
-		b->last,     (int64_t)at->id,
+		b->last,     (int64_t)at->entry,
 		b->late_seq, (int64_t)load->rows_max - load->rows + 1
 	};
 	int n = 1;
 
 	for (int i = 0; i < (int)ARRAY_SIZE(bind); i++)
-		(void)sqlite3_bind_int64(o->ids, i + 1, bind[i]);
-	while (n == 1 && sqlite3_step(o->ids) == SQLITE_ROW) {
-		int64_t id = sqlite3_column_int64(o->ids, 0);
+		(void)sqlite3_bind_int64(o->entries, i + 1, bind[i]);
+	while (n == 1 && sqlite3_step(o->entries) == SQLITE_ROW) {
+		int64_t entry = sqlite3_column_int64(o->entries, 0);
+		uint64_t id = (uint64_t)sqlite3_column_int64(o->entries, 1);
 
-		n = load->rows < load->rows_max ? outbox_add(o, row, id, load)
-						: 0;
+		n = 0;
+		if (load->rows < load->rows_max)
+			n = outbox_add(o, row, entry, id, load);
 		if (n == 1)
-			at->id = (uint64_t)id;
+			at->entry = (uint64_t)entry;
 	}
-	if (sqlite3_reset(o->ids) != SQLITE_OK && n >= 0)
+	if (sqlite3_reset(o->entries) != SQLITE_OK && n >= 0)
 		n = outbox_fail(o);
 	return n;
 }
@@ -352,7 +357,7 @@ int outbox_mark(struct outbox *o, uint64_t batch, struct outbox_mark *ret)
 	    sqlite3_column_bytes(o->mark, 0) == OUTBOX_HASH_LEN) {
 		memcpy(ret->hash, sqlite3_column_blob(o->mark, 0),
 		       OUTBOX_HASH_LEN);
-		ret->last_id = (uint64_t)sqlite3_column_int64(o->mark, 1);
+		ret->last = (uint64_t)sqlite3_column_int64(o->mark, 1);
 		n = 1;
 	}
 	return sqlite3_reset(o->mark) == SQLITE_OK ? n : outbox_fail(o);

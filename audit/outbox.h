@@ -30,11 +30,11 @@ enum outbox_form {
 const char *outbox_columns(enum outbox_form form);
 
 /* Batches up to and with `batch` are behind; and of batch + 1, rows up to and
- * with `id`.
+ * with `entry`.
  */
 struct outbox_at {
 	uint64_t batch;
-	uint64_t id; /* 0: none of it */
+	uint64_t entry; /* 0: none of it */
 };
 
 struct outbox_load {
@@ -44,7 +44,7 @@ struct outbox_load {
 	/* Out: */
 	size_t len; /* a line of JSON for each row */
 	uint32_t rows;
-	uint64_t first_id;
+	uint64_t first_id; /* of the first row, and the last, in that order */
 	uint64_t last_id;
 	uint64_t skipped; /* batches behind *at that have been taken away */
 };
@@ -60,8 +60,8 @@ struct outbox_lag {
 struct outbox;
 
 /* instance takes the place of the ledger's own name for itself. Returns 0,
- * -ENOENT (no ledger yet, or none with a chain), ERR_STALE, ERR_PROTO, -EACCES,
- * -ENOMEM or -EIO.
+ * -ENOENT (no ledger yet, or one of an older version, which penstock-audit
+ * brings up to date), ERR_STALE, ERR_PROTO, -EACCES, -ENOMEM or -EIO.
  */
 int outbox_open(const char *ledger_path, const char *instance,
 		struct outbox **ret);
@@ -86,12 +86,12 @@ int outbox_lag(struct outbox *o, const struct outbox_at *at,
 int outbox_last(struct outbox *o, uint64_t *ret);
 
 /* What a batch is known by: its hash tells this ledger from another that has
- * taken its place; last_id is the end of its range. Returns 1, 0 when there is
- * no such batch, or -EIO.
+ * taken its place; last is the end of its range, an entry. Returns 1, 0 when
+ * there is no such batch, or -EIO.
  */
 struct outbox_mark {
 	uint8_t hash[OUTBOX_HASH_LEN];
-	uint64_t last_id;
+	uint64_t last;
 };
 int outbox_mark(struct outbox *o, uint64_t batch, struct outbox_mark *ret);
 

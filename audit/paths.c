@@ -69,14 +69,14 @@ static size_t paths_bucket(uint64_t hash, uint32_t i, size_t buckets)
 	return ((uint32_t)hash + i * step) & (buckets - 1);
 }
 
-void paths_add(struct paths *p, uint64_t id, struct slice path)
+void paths_add(struct paths *p, uint64_t entry, struct slice path)
 {
 	uint32_t part = p->rows / PATHS_ROWS;
 	struct paths_key key;
 
 	assert(part < PATHS_PARTS);
 	if (p->rows++ % PATHS_ROWS == 0)
-		p->first[part] = id;
+		p->first[part] = entry;
 	paths_key(path, &key);
 	for (size_t n = 0; n < key.len; n++)
 		for (uint32_t i = 0; i < PATHS_HASHES; i++)

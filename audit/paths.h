@@ -43,12 +43,12 @@ struct paths_found {
 int paths_init(struct paths *p);
 void paths_done(struct paths *p);
 
-/* The next row, in order of ids; PATHS_ROWS * PATHS_PARTS at most. */
-void paths_add(struct paths *p, uint64_t id, struct slice path);
+/* The next row, in order of entries; PATHS_ROWS * PATHS_PARTS at most. */
+void paths_add(struct paths *p, uint64_t entry, struct slice path);
 
-/* As octets, which are the caller's: 64 ids of eight octets, the lowest first,
- * then the masks, as many as a power of two. Those that are hardly used are
- * laid upon each other, so nothing can be added afterwards. Returns 0 or
+/* As octets, which are the caller's: 64 entries of eight octets, the lowest
+ * first, then the masks, as many as a power of two. Those that are hardly used
+ * are laid upon each other, so nothing can be added afterwards. Returns 0 or
  * -ENOMEM.
  */
 int paths_pack(struct paths *p, unsigned char **ret, size_t *ret_len);
@@ -56,8 +56,8 @@ int paths_pack(struct paths *p, unsigned char **ret, size_t *ret_len);
 /* What to look for: all beginnings of s. None when it is too short. */
 void paths_key(struct slice s, struct paths_key *ret);
 
-/* In the octets of a range of ids up to last. Returns false when they are none
- * of ours: then the range may hold anything.
+/* In the octets of a range of entries up to last. Returns false when they are
+ * none of ours: then the range may hold anything.
  */
 bool paths_look(struct slice octets, uint64_t last, const struct paths_key *key,
 		struct paths_found *ret);

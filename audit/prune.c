@@ -1,7 +1,7 @@
 /* audit/prune.c - take the oldest rows away.
  *
  * Whole batches of the chain (audit/seal.c) go, the oldest first. Age: those
- * whose last id is older than keep_s; and where that says a time to come, as
+ * whose last entry is older than keep_s; and where that says a time to come, as
  * after a while in which the clock was ahead, those after which one was sealed
  * that long ago. Size: while the file without its free pages is larger than
  * bytes_max. A few thousand rows in a transaction, so that the writer's next
@@ -49,14 +49,14 @@ static int prune_ask(struct store *s, const char *sql, int64_t fallback,
 	return rc == SQLITE_OK ? 0 : store_fail(s, sql, rc);
 }
 
-/* Now, and the lowest id that may stay on account of its age. */
+/* Now, and the lowest entry that may stay on account of its age. */
 struct prune_clock {
 	uint64_t wall_us;
-	uint64_t oldest_id;
+	uint64_t oldest;
 };
 
-static uint64_t prune_oldest_id(const struct store_limits *limits,
-				uint64_t wall_us)
+static uint64_t prune_oldest_entry(const struct store_limits *limits,
+				   uint64_t wall_us)
 {
 	uint64_t keep_us = limits->keep_s > UINT64_MAX / 1000000
 				   ? UINT64_MAX
@@ -100,6 +100,16 @@ static int prune_oldest(struct store *s, struct chain_batch *ret)
 	return rc == SQLITE_OK ? n : store_fail(s, "the oldest batch", rc);
 }
 
+#define IN_RANGE                                                               \
+	" FROM record WHERE entry >= ?1 AND entry <= ?2 AND entry NOT IN"      \
+	" (SELECT entry FROM batch_late WHERE entry >= ?1 AND entry <= ?2)"    \
+	" AND entry NOT IN (SELECT entry FROM late WHERE seq > ?3)"            \
+	" AND (SELECT outcome FROM facts f WHERE f.id = record.facts)"         \
+	" IS NOT 0"
+#define IN_BATCH                                                               \
+	" FROM record WHERE entry IN"                                          \
+	" (SELECT entry FROM batch_late WHERE batch = ?4)"
+
 /* Delete the rows of a batch, and the batch. Rows of its range that are of
  * another one, or of none yet, stay. Returns how many rows went.
  */
@@ -108,19 +118,19 @@ static int prune_batch(struct store *s, const struct chain_batch *b)
 	const int64_t n[] = { b->first, b->last, seal_late_seq(s->seal),
 			      b->seq };
 	static const char *const sql[] = {
-		"DELETE FROM record WHERE id >= ?1 AND id <= ?2"
-		" AND id NOT IN (SELECT id FROM batch_late"
-		" WHERE id >= ?1 AND id <= ?2)"
-		" AND id NOT IN (SELECT id FROM late WHERE seq > ?3)"
-		" AND (SELECT outcome FROM facts f WHERE f.id = record.facts)"
-		" IS NOT 0",
-		"DELETE FROM record WHERE id IN (SELECT id FROM batch_late"
-		" WHERE batch = ?4)",
+		"DELETE FROM stray WHERE id IN (SELECT entry - delay" IN_RANGE
+		" AND delay NOT BETWEEN 0 AND 16384000000)",
+		"DELETE FROM stray WHERE id IN (SELECT entry - delay" IN_BATCH
+		")",
+		"DELETE" IN_RANGE,
+		"DELETE" IN_BATCH,
 		"DELETE FROM batch_late WHERE batch = ?4",
 		"DELETE FROM batch WHERE seq = ?4",
 	};
 	int gone = 0;
 
+	static_assert(SCHEMA_NEAR == 16384000000,
+		      "the number in the statement");
 	for (size_t i = 0; i < ARRAY_SIZE(sql); i++) {
 		sqlite3_stmt *stmt;
 		int rc = sqlite3_prepare_v2(s->db, sql[i], -1, &stmt, NULL);
@@ -133,7 +143,7 @@ static int prune_batch(struct store *s, const struct chain_batch *b)
 		}
 		if (rc != SQLITE_OK)
 			return store_fail(s, sql[i], rc);
-		if (i < 2)
+		if (i == 2 || i == 3)
 			gone += sqlite3_changes(s->db);
 	}
 	return gone;
@@ -149,7 +159,7 @@ static int prune_is_old(struct store *s, const struct prune_clock *clock,
 	char sql[160];
 	int err;
 
-	*ret = (uint64_t)b->last < clock->oldest_id;
+	*ret = (uint64_t)b->last < clock->oldest;
 	if (*ret || id_wall_us((uint64_t)b->last) <= clock->wall_us)
 		return 0;
 	(void)snprintf(sql, sizeof(sql),
@@ -157,7 +167,7 @@ static int prune_is_old(struct store *s, const struct prune_clock *clock,
 		       " AND sealed_us <= %" PRId64 " ORDER BY seq LIMIT 1",
 		       b->seq, (int64_t)clock->wall_us);
 	err = prune_ask(s, sql, INT64_MAX, &sealed_us);
-	*ret = (uint64_t)sealed_us < id_wall_us(clock->oldest_id);
+	*ret = (uint64_t)sealed_us < id_wall_us(clock->oldest);
 	return err;
 }
 
@@ -173,7 +183,7 @@ static int prune_must(struct store *s, const struct store_limits *limits,
 		err = prune_is_old(s, clock, b, &old);
 	if (err)
 		return err;
-	if (limits->ships && (uint64_t)b->last > limits->shipped_id) {
+	if (limits->ships && (uint64_t)b->last > limits->shipped) {
 		if (big)
 			s->unshipped += (uint64_t)b->rows;
 		return big;
@@ -187,7 +197,7 @@ static int prune_rows(struct store *s, const struct store_limits *limits,
 {
 	const struct prune_clock clock = {
 		.wall_us = wall_us,
-		.oldest_id = prune_oldest_id(limits, wall_us),
+		.oldest = prune_oldest_entry(limits, wall_us),
 	};
 	struct chain_batch last = { 0 }, b = { 0 };
 	int gone = 0, n = 1;
@@ -251,14 +261,14 @@ static int prune_seen(struct store *s, int64_t second)
 static int prune_words(struct store *s)
 {
 	int64_t oldest = 0, changes = sqlite3_total_changes64(s->db);
-	int err =
-		prune_ask(s, "SELECT min(id) FROM record", INT64_MAX, &oldest);
+	int err = prune_ask(s, "SELECT min(entry) FROM record", INT64_MAX,
+			    &oldest);
 	int64_t day;
 
 	if (err)
 		return err;
-	day = dict_day((uint64_t)oldest);
-	err = prune_seen(s, SCHEMA_SECOND((uint64_t)oldest));
+	day = dict_day(oldest);
+	err = prune_seen(s, SCHEMA_SECOND(oldest));
 	if (!err)
 		err = prune_sweep(s, "facts", day, &s->swept_facts);
 	if (!err)
@@ -338,7 +348,7 @@ int store_prune(struct store *s, const struct store_limits *limits,
 		uint64_t wall_us, uint32_t rows_max)
 {
 	uint64_t unshipped = s->unshipped;
-	int n = store_begin(s);
+	int n = store_begin(s, wall_us);
 
 	if (n)
 		return n;

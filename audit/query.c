@@ -17,7 +17,8 @@
 #define TEXT_OF(name) "(SELECT text FROM text WHERE id = f." name "), "
 
 static const char row_sql[] =
-	"SELECT (r.id >> 12) + r.skew_us + 1704067200000000, r.duration_us,"
+	"SELECT ((r.entry - r.delay) >> 12) + r.skew_us + 1704067200000000,"
+	" r.duration_us,"
 	" r.bytes_up, r.bytes_down, f.kind, f.verdict, f.outcome, f.status,"
 	" f.port, r.client_port, f.generation, r.cut, r.path, r.query,"
 	" r.detail, " TEXT_OF("sandbox") TEXT_OF("client") TEXT_OF(
@@ -26,7 +27,7 @@ static const char row_sql[] =
 			"rule") TEXT_OF("rule_where") TEXT_OF("content_type")
 			TEXT_OF("upstream") TEXT_OF("up_protocol") TEXT_OF(
 				"up_tls") "(SELECT value FROM ledger WHERE key = 'instance')"
-					  " FROM record r JOIN facts f ON f.id = r.facts WHERE r.id = ?";
+					  " FROM record r JOIN facts f ON f.id = r.facts WHERE r.entry = ?";
 
 #define ROW_FIRST_TEXT 12
 
@@ -81,22 +82,33 @@ static int query_check(struct query *q)
 	return n < 0 ? n : 0;
 }
 
-/* Has it summaries as we read them? A ledger of an older version may have none,
- * or such as tell of no paths: it is read row by row until it is brought up to
- * date.
+/* A ledger of an older version is read as it is until penstock-audit brings it
+ * up to date: its rows have their ids for keys, which is what entries without
+ * delay are, and its summaries are not looked at.
  */
 static int query_look(struct query *q)
 {
+	static const char views[] =
+		"CREATE TEMP VIEW record AS SELECT id AS entry, 0 AS delay,"
+		" facts, skew_us, client_port, duration_us, bytes_up,"
+		" bytes_down, cut, path, query, detail FROM main.record;"
+		"CREATE TEMP VIEW late AS SELECT seq, id AS entry"
+		" FROM main.late;"
+		"CREATE TEMP VIEW stray AS SELECT 0 AS id, 0 AS entry"
+		" WHERE false;";
 	sqlite3_stmt *stmt;
-	int err = query_prepare(q,
-				"SELECT 1 FROM pragma_table_info('summary')"
-				" WHERE name = 'paths'",
-				&stmt);
+	int err = query_prepare(q, "PRAGMA user_version", &stmt);
 
 	if (err)
 		return err;
-	q->summaries = sqlite3_step(stmt) == SQLITE_ROW;
-	return sqlite3_finalize(stmt) == SQLITE_OK ? 0 : query_fail(q);
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		q->summaries = sqlite3_column_int(stmt, 0) >= SCHEMA_ENTRY;
+	if (sqlite3_finalize(stmt) != SQLITE_OK)
+		return query_fail(q);
+	if (!q->summaries &&
+	    sqlite3_exec(q->db, views, NULL, NULL, NULL) != SQLITE_OK)
+		return query_fail(q);
+	return 0;
 }
 
 static int query_setup(struct query *q, const char *path)
@@ -173,8 +185,7 @@ void query_free(struct query **q)
 		(void)sqlite3_finalize((*q)->text[i]);
 	sums_done(&(*q)->groups);
 	(void)sqlite3_close((*q)->db);
-	free((*q)->found.mem);
-	free((*q)->had.mem);
+	free((*q)->found);
 	free(*q);
 	*q = NULL;
 }
@@ -214,14 +225,14 @@ static void query_fill(sqlite3_stmt *stmt, uint64_t id, struct query_row *ret)
 int query_next(struct query *q, struct query_row *ret)
 {
 	(void)sqlite3_reset(q->row);
-	while (q->at < q->found.len) {
-		uint64_t id = q->found.mem[q->at++];
+	while (q->at < q->found_len) {
+		const struct query_place *p = &q->found[q->at++];
 		int rc;
 
-		(void)sqlite3_bind_int64(q->row, 1, (int64_t)id);
+		(void)sqlite3_bind_int64(q->row, 1, p->entry);
 		rc = sqlite3_step(q->row);
 		if (rc == SQLITE_ROW) {
-			query_fill(q->row, id, ret);
+			query_fill(q->row, p->id, ret);
 			return 1;
 		}
 		(void)sqlite3_reset(q->row);

@@ -1,8 +1,10 @@
 /* audit/query.h - read the ledger. For the command line and the web page.
  *
- * A read-only connection that never checkpoints. Rows come in order of time,
- * oldest first. A query finds its rows first and then reads them one by one,
- * so rows that come meanwhile are not in it.
+ * A read-only connection that never checkpoints. A query finds its rows first
+ * and then reads them one by one, so rows that come meanwhile are not in it.
+ * Which are the newest goes by when they were entered, which is when a request
+ * ends, or two to three seconds after its beginning if it takes longer. They
+ * are read in order of time, oldest first.
  */
 #ifndef AUDIT_QUERY_H
 #define AUDIT_QUERY_H
@@ -13,7 +15,7 @@
 #include "audit/audit.h"
 #include "base/slice.h"
 
-#define QUERY_ROWS_MAX 1000000 /* found by one query; page on with after_id */
+#define QUERY_ROWS_MAX 1000000 /* found by one query; page on with after */
 
 enum query_what {
 	QUERY_ALL,
@@ -33,7 +35,7 @@ struct query_filter {
 	uint32_t ends;	      /* QUERY_END() of those asked for */
 	uint64_t since_us;    /* wall clock, since 1970; from here */
 	uint64_t until_us;    /* before here */
-	uint64_t after_id;    /* later rows only */
+	uint64_t after;	      /* only rows entered after this one */
 	struct slice host;    /* exact, or with * and ? anywhere */
 	struct slice sandbox; /* the same */
 	struct slice client;
@@ -139,6 +141,16 @@ int query_find(struct query *q, const struct query_filter *filter);
 
 /* Returns 1 and the next row of those found, 0 after the last, or -EIO. */
 int query_next(struct query *q, struct query_row *ret);
+
+/* The one of those found that was entered last: for the filter's `after`, to
+ * find the next ones with `first`. 0 if there was none.
+ */
+uint64_t query_reached(const struct query *q);
+
+/* Find the row with this id. Returns 1, 0 for none, or -EIO, -ENOMEM; read it
+ * by query_next().
+ */
+int query_find_id(struct query *q, uint64_t id);
 
 /* Count the rows instead, those alike in by_len keys together; the filter's
  * limit is not looked at. Without keys all rows are one group. Returns how many

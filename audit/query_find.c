@@ -1,26 +1,26 @@
 /* audit/query_find.c - find rows, and those that come while one looks.
  *
- * Rows do not arrive in the order of their ids: an id is given when a request
- * begins and its row is entered when it ends. Who follows looks back
- * FOLLOW_BACK_US each time and leaves out what it has had; rows that come
- * later than that are listed by the writer in `late`.
+ * Rows come at the end of the table, and a row that was open when it came
+ * changes once more, which the writer notes in `late`. So who follows asks for
+ * what is behind the last row he knows, and for those of `late`.
  */
 
 #include "audit/query.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "audit/find.h"
+#include "audit/ids.h"
 #include "audit/query_private.h"
+#include "audit/schema.h"
 #include "base/base.h"
-#include "base/clock.h"
-
-#define FOLLOW_BACK_US 6000000ull /* what comes after 2 s is in `late` */
 
 int query_begin(struct query *q)
 {
 	(void)sqlite3_reset(q->row);
-	q->found.len = q->at = 0;
+	q->found_len = q->at = 0;
+	q->reached = 0;
 	if (sqlite3_exec(q->db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK)
 		return 0;
 	return query_fail(q);
@@ -30,27 +30,66 @@ int query_end(struct query *q, int err)
 {
 	(void)sqlite3_exec(q->db, "COMMIT", NULL, NULL, NULL);
 	if (err)
-		q->found.len = 0;
-	return err ? err : (int)q->found.len;
+		q->found_len = 0;
+	return err ? err : (int)q->found_len;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	const struct query_place *x = a, *y = b;
+
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	return (x->entry > y->entry) - (x->entry < y->entry);
+}
+
+/* In order of time, each once. */
+static void found_sort(struct query *q)
+{
+	size_t len = 0;
+
+	if (!q->found_len)
+		return;
+	qsort(q->found, q->found_len, sizeof(*q->found), compare_places);
+	for (size_t i = 1; i < q->found_len; i++)
+		if (q->found[i].entry != q->found[len].entry)
+			q->found[++len] = q->found[i];
+	q->found_len = len + 1;
+}
+
+static int found_add(struct query *q, uint64_t id, int64_t entry)
+{
+	if (q->found_len == q->found_cap) {
+		size_t cap = MAX(q->found_cap * 2, 64);
+		struct query_place *mem = realloc(q->found, cap * sizeof(*mem));
+
+		if (!mem)
+			return -ENOMEM;
+		q->found = mem;
+		q->found_cap = cap;
+	}
+	q->found[q->found_len++] = (struct query_place){ id, entry };
+	q->reached = MAX(q->reached, (uint64_t)entry);
+	return 0;
 }
 
 struct found {
-	struct ids *ids;
+	struct query *q;
 	size_t limit;
 };
 
-static int found_take(void *ctx, sqlite3_stmt *row)
+static int found_take(void *ctx, const struct find_row *row)
 {
 	struct found *found = ctx;
-	int err = ids_add(found->ids, (uint64_t)sqlite3_column_int64(row, 0));
+	int err = found_add(found->q, row->id, row->entry);
 
-	return err ? err : found->ids->len >= found->limit;
+	return err ? err : found->q->found_len >= found->limit;
 }
 
 int query_find(struct query *q, const struct query_filter *filter)
 {
 	struct found found = {
-		.ids = &q->found,
+		.q = q,
 		.limit = filter->limit ? MIN(filter->limit, QUERY_ROWS_MAX)
 				       : QUERY_ROWS_MAX,
 	};
@@ -59,96 +98,89 @@ int query_find(struct query *q, const struct query_filter *filter)
 	};
 	int err = find_all(&f);
 
-	if (!filter->first)
-		ids_reverse(&q->found);
+	found_sort(q);
 	return err;
 }
 
-/* How far `late` goes. */
-static int query_late_seq(struct query *q, int64_t *ret)
+uint64_t query_reached(const struct query *q)
+{
+	return q->reached;
+}
+
+int query_find_id(struct query *q, uint64_t id)
+{
+	static const char sql[] =
+		"SELECT entry FROM record WHERE entry >= ?1"
+		" AND entry <= ?1 + ?2 AND entry - delay = ?1 UNION ALL"
+		" SELECT entry FROM stray WHERE id = ?1 LIMIT 1";
+	sqlite3_stmt *stmt;
+	int err = query_begin(q);
+
+	if (!err)
+		err = query_prepare(q, sql, &stmt);
+	if (err)
+		return query_end(q, err);
+	(void)sqlite3_bind_int64(stmt, 1, (int64_t)id);
+	(void)sqlite3_bind_int64(stmt, 2, SCHEMA_NEAR);
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		err = found_add(q, id, sqlite3_column_int64(stmt, 0));
+	if (sqlite3_finalize(stmt) != SQLITE_OK && !err)
+		err = query_fail(q);
+	return query_end(q, err);
+}
+
+/* How far rows, and `late`, go. */
+static int query_ends(struct query *q)
 {
 	sqlite3_stmt *stmt;
-	int err = query_prepare(q, "SELECT max(seq) FROM late", &stmt);
+	int err = query_prepare(q,
+				"SELECT (SELECT max(entry) FROM record),"
+				" (SELECT max(seq) FROM late)",
+				&stmt);
 
 	if (err)
 		return err;
-	if (sqlite3_step(stmt) == SQLITE_ROW)
-		*ret = sqlite3_column_int64(stmt, 0);
+	if (sqlite3_step(stmt) == SQLITE_ROW) {
+		q->after = (uint64_t)sqlite3_column_int64(stmt, 0);
+		q->late_seq = sqlite3_column_int64(stmt, 1);
+	}
 	return sqlite3_finalize(stmt) == SQLITE_OK ? 0 : query_fail(q);
 }
 
 int query_follow(struct query *q)
 {
-	struct query_filter all = { .since_us = clock_us(CLOCK_REALTIME) -
-						FOLLOW_BACK_US,
-				    .first = true };
-	struct ids t;
-	int n = query_late_seq(q, &q->late_seq);
-
-	if (!n)
-		n = query_find(q, &all);
-	if (n < 0)
-		return n;
-	t = q->had;
-	q->had = q->found;
-	q->found = t;
-	q->found.len = 0;
-	return 0;
+	return query_ends(q);
 }
 
-/* Rows that came late and fit, appended to found. The first fresh_len of found
- * are there already.
+/* Rows that fit and have changed since the last time; those that are new are
+ * found as such.
  */
-static int find_late(struct find *f, size_t fresh_len)
+static int find_changed(struct find *f)
 {
 	struct query *q = f->q;
 	sqlite3_stmt *stmt;
 	int err = query_prepare(q,
-				"SELECT seq, id FROM late WHERE seq > ?1"
-				" ORDER BY seq",
+				"SELECT entry FROM late WHERE seq > ?1"
+				" AND entry <= ?2",
 				&stmt);
 
 	if (err)
 		return err;
 	(void)sqlite3_bind_int64(stmt, 1, q->late_seq);
+	(void)sqlite3_bind_int64(stmt, 2, (int64_t)q->after);
 	while (!err && sqlite3_step(stmt) == SQLITE_ROW) {
-		struct ids fresh = { .mem = q->found.mem, .len = fresh_len };
-		uint64_t id = (uint64_t)sqlite3_column_int64(stmt, 1);
+		uint64_t entry = (uint64_t)sqlite3_column_int64(stmt, 0);
 
-		q->late_seq = sqlite3_column_int64(stmt, 0);
-		if (!ids_have(&fresh, id))
-			err = find_scan(f, id, id);
+		err = find_scan(f, entry, entry);
 	}
 	if (sqlite3_finalize(stmt) != SQLITE_OK && !err)
 		err = query_fail(q);
 	return err;
 }
 
-/* found holds the rows of the last seconds that fit: keep those that are new,
- * add the late ones.
- */
-static int find_new(struct find *f)
-{
-	struct query *q = f->q;
-	struct ids window = q->found;
-	int err = 0;
-
-	q->found = (struct ids){ 0 };
-	for (size_t i = 0; i < window.len && !err; i++)
-		if (!ids_have(&q->had, window.mem[i]))
-			err = ids_add(&q->found, window.mem[i]);
-	if (!err)
-		err = find_late(f, q->found.len);
-	free(q->had.mem);
-	q->had = window;
-	/* What was opened and ended since the last call was late twice. */
-	ids_sort_once(&q->found);
-	return err;
-}
-
 int query_find_new(struct query *q, const struct query_filter *filter)
 {
-	struct found found = { .ids = &q->found, .limit = QUERY_ROWS_MAX };
+	struct found found = { .q = q, .limit = QUERY_ROWS_MAX };
 	struct query_filter recent = *filter;
 	struct find f = {
 		.q = q, .filter = &recent, .take = found_take, .ctx = &found
@@ -157,14 +189,17 @@ int query_find_new(struct query *q, const struct query_filter *filter)
 
 	if (err)
 		return err;
-	recent.since_us = clock_us(CLOCK_REALTIME) - FOLLOW_BACK_US;
-	recent.until_us = recent.after_id = 0;
+	recent.since_us = recent.until_us = 0;
+	recent.after = q->after;
 	recent.first = true;
 	err = find_begin(&f);
 	if (!err)
 		err = find_rows(&f, f.from, f.to);
 	if (!err)
-		err = find_new(&f);
+		err = find_changed(&f);
+	if (!err)
+		err = query_ends(q);
 	find_done(&f);
+	found_sort(q);
 	return query_end(q, err);
 }

@@ -20,6 +20,7 @@
 #include <time.h>
 
 #include "audit/find.h"
+#include "audit/ids.h"
 #include "audit/query_private.h"
 #include "base/base.h"
 #include "base/err.h"
@@ -36,6 +37,7 @@ struct group {
 	struct query *q;
 	struct sums facts;  /* by facts and period */
 	uint64_t period_us; /* of an hour, a day, or 0 */
+	bool bounded;	    /* by time, or periods: a summary may not fit */
 };
 
 static bool key_is_text(enum query_key key)
@@ -56,20 +58,18 @@ static int64_t group_period(const struct group *g, uint64_t id)
 	return g->period_us ? (int64_t)(id_wall_us(id) / g->period_us) : 0;
 }
 
-static int group_take(void *ctx, sqlite3_stmt *row)
+static int group_take(void *ctx, const struct find_row *row)
 {
 	struct group *g = ctx;
-	uint64_t id = (uint64_t)sqlite3_column_int64(row, 0);
 	struct sum one = {
-		.key = { sqlite3_column_int64(row, 1) },
+		.key = { row->facts, group_period(g, row->id) },
 		.rows = 1,
-		.bytes_up = (uint64_t)sqlite3_column_int64(row, 2),
-		.bytes_down = (uint64_t)sqlite3_column_int64(row, 3),
-		.first_id = id,
-		.last_id = id,
+		.bytes_up = row->bytes_up,
+		.bytes_down = row->bytes_down,
+		.first_id = row->id,
+		.last_id = row->id,
 	};
 
-	one.key[1] = group_period(g, id);
 	return sums_add(&g->facts, &one);
 }
 
@@ -92,6 +92,18 @@ static int group_summed(void *ctx, const struct sum *sum)
 	return find_wants(&g->f, sum->key[0]) ? sums_add(&g->facts, &one) : 0;
 }
 
+/* Is what a summary says of some facts all of the time that was asked for, and
+ * of one period? Returns 0, or 1 for no.
+ */
+static int group_fits(void *ctx, const struct sum *sum)
+{
+	const struct group *g = ctx;
+
+	return !find_in_time(&g->f, sum->first_id) ||
+	       !find_in_time(&g->f, sum->last_id) ||
+	       group_period(g, sum->first_id) != group_period(g, sum->last_id);
+}
+
 /* All summaries that lie within the span, and the rows between them. */
 static int group_summaries(struct group *g, sqlite3_stmt *stmt)
 {
@@ -104,16 +116,19 @@ static int group_summaries(struct group *g, sqlite3_stmt *stmt)
 		uint64_t from = (uint64_t)sqlite3_column_int64(stmt, 0);
 		uint64_t to = (uint64_t)sqlite3_column_int64(stmt, 1);
 		const void *octets = sqlite3_column_blob(stmt, 2);
+		size_t len = (size_t)sqlite3_column_bytes(stmt, 2);
 
-		/* Then its rows are read with those before the next one. */
-		if (group_period(g, from) != group_period(g, to))
+		if (g->bounded)
+			err = sums_unpack(octets, len, from, group_fits, g);
+		if (err == 1) {
+			/* Its rows are read with those before the next one. */
+			err = 0;
 			continue;
-		if (from > at)
+		}
+		if (!err && from > at)
 			err = group_read(g, at, from - 1);
 		if (!err)
-			err = sums_unpack(octets,
-					  (size_t)sqlite3_column_bytes(stmt, 2),
-					  from, group_summed, g);
+			err = sums_unpack(octets, len, from, group_summed, g);
 		at = to + 1;
 	}
 	if (err == ERR_PROTO) {
@@ -133,12 +148,12 @@ static int group_count(struct group *g)
 	if (g->f.filter->path.len || !g->q->summaries)
 		return group_read(g, g->f.from, g->f.to);
 	err = query_prepare(g->q,
-			    "SELECT first_id, last_id, sums FROM summary WHERE"
-			    " first_id >= ?1 AND last_id <= ?2"
-			    " ORDER BY first_id",
+			    "SELECT first, last, sums FROM summary WHERE"
+			    " first >= ?1 AND last <= ?2 ORDER BY first",
 			    &stmt);
 	if (err)
 		return err;
+	g->bounded = g->period_us || g->f.from_id || g->f.to_id < INT64_MAX;
 	err = group_summaries(g, stmt);
 	if (sqlite3_finalize(stmt) != SQLITE_OK && !err)
 		err = query_fail(g->q);
@@ -372,11 +387,11 @@ struct durations {
 	size_t cap;
 };
 
-static int durations_take(void *ctx, sqlite3_stmt *row)
+static int durations_take(void *ctx, const struct find_row *row)
 {
 	struct durations *d = ctx;
 
-	d->us[d->len++] = (uint64_t)sqlite3_column_int64(row, 4);
+	d->us[d->len++] = row->duration_us;
 	return d->len == d->cap;
 }
 

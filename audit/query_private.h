@@ -8,18 +8,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "audit/ids.h"
 #include "audit/query.h"
 #include "audit/sums.h"
 
+/* A row that was found. */
+struct query_place {
+	uint64_t id;
+	int64_t entry;
+};
+
 struct query {
-	sqlite3 *db;		 /* owned */
-	sqlite3_stmt *row;	 /* owned, as the others */
-	sqlite3_stmt *next_up;	 /* seen: the first second from one on */
-	sqlite3_stmt *next_down; /* seen: the last second up to one */
-	struct ids found;
+	sqlite3 *db;		   /* owned */
+	sqlite3_stmt *row;	   /* owned, as the others */
+	sqlite3_stmt *next_up;	   /* seen: the first second from one on */
+	sqlite3_stmt *next_down;   /* seen: the last second up to one */
+	struct query_place *found; /* owned */
+	size_t found_len;
+	size_t found_cap;
 	size_t at;	  /* next of found */
-	struct ids had;	  /* what a follower had, ascending */
+	uint64_t reached; /* the highest entry of those found */
+	uint64_t after;	  /* how far a follower has come */
 	int64_t late_seq; /* and how far in `late` */
 	struct sums groups;
 	size_t group_at; /* next of groups */
@@ -33,7 +41,7 @@ struct query {
 };
 
 /* One view of the ledger for all the statements of a search. Begin returns 0
- * or as query_fail(); end returns err, or how many ids were found.
+ * or as query_fail(); end returns err, or how many rows were found.
  */
 int query_begin(struct query *q);
 int query_end(struct query *q, int err);

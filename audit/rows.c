@@ -5,12 +5,14 @@
  * collected and then read by SQLite through a virtual table, `pending`, which
  * exists in this connection only:
  *
- *	INSERT INTO record SELECT * FROM pending …
+ *	INSERT INTO record SELECT NULL, … FROM pending
  *
- * They are sorted by id, as records come in the order in which requests end,
- * spool by spool. Then each page of the table is written from its beginning to
- * its end, and the pages that a batch touches are few and next to each other.
- * The sort is stable: of two words about one id the later one stays the later.
+ * That is for runs of usual rows: each one's entry follows on that of the one
+ * before, so it leaves it to SQLite, which for NULL takes the highest key and
+ * one more. It then knows that the row goes to the end of the table, where its
+ * cursor stands, and need not look for its place from the root, a third of what
+ * a row would cost. Any other row, as the first of a transaction or one with a
+ * text that was cut, goes in by itself.
  */
 
 #include "audit/rows.h"
@@ -24,20 +26,15 @@
 
 #define TEXT_MAX (1 << 19) /* octets of their texts; 256 for each */
 
-/* Columns of table record, in order. */
-#define ROWS_COLUMNS                                                           \
-	"id, facts, skew_us, client_port, duration_us, bytes_up, bytes_down,"  \
-	" cut, path, query, detail"
-
+/* What `pending` has of a row: numbers, then texts. */
 enum rows_column {
-	COLUMN_ID,
 	COLUMN_FACTS,
 	COLUMN_SKEW_US,
 	COLUMN_CLIENT_PORT,
 	COLUMN_DURATION_US,
 	COLUMN_BYTES_UP,
 	COLUMN_BYTES_DOWN,
-	COLUMN_CUT,
+	COLUMN_DELAY,
 	COLUMN_PATH, /* the first text */
 	COLUMN_QUERY,
 	COLUMN_DETAIL,
@@ -46,16 +43,21 @@ enum rows_column {
 };
 
 struct row {
+	int64_t entry;
+	int64_t cut;
 	int64_t number[COLUMN_PATH];
 	struct slice text[COLUMNS - COLUMN_PATH]; /* in rows.text */
 };
 
 struct rows {
 	sqlite3 *db;	   /* borrowed */
-	sqlite3_stmt *put; /* owned */
+	sqlite3_stmt *put; /* owned, as the others */
+	sqlite3_stmt *put_run;
+	sqlite3_stmt *change;
+	uint32_t run;	  /* what `pending` has: from here … */
+	uint32_t run_end; /* … to before here */
 	uint32_t len;
 	uint32_t text_len;
-	uint32_t order[ROWS_MAX]; /* indexes of row */
 	struct row row[ROWS_MAX];
 	char text[TEXT_MAX];
 };
@@ -69,8 +71,8 @@ struct pending {
 
 struct pending_cursor {
 	sqlite3_vtab_cursor base;
-	const struct row *row; /* borrowed; which one stands at at */
-	uint32_t at;	       /* index in order */
+	const struct row *row; /* borrowed */
+	const struct row *end; /* behind the last */
 };
 
 static int pending_connect(sqlite3 *db, void *rows, int argc,
@@ -78,8 +80,10 @@ static int pending_connect(sqlite3 *db, void *rows, int argc,
 			   char **ret_error)
 {
 	struct pending *p;
-	int rc = sqlite3_declare_vtab(db,
-				      "CREATE TABLE pending(" ROWS_COLUMNS ")");
+	int rc = sqlite3_declare_vtab(
+		db, "CREATE TABLE pending(facts, skew_us, client_port,"
+		    " duration_us, bytes_up, bytes_down, delay, path, query,"
+		    " detail)");
 
 	(void)argc;
 	(void)argv;
@@ -134,34 +138,32 @@ static int pending_close(sqlite3_vtab_cursor *base)
 	return SQLITE_OK;
 }
 
-static int pending_go(sqlite3_vtab_cursor *base, uint32_t at)
+static int pending_filter(sqlite3_vtab_cursor *base, int index, const char *how,
+			  int argc, sqlite3_value **argv)
 {
 	const struct rows *rows = pending_rows(base);
 	struct pending_cursor *c = pending_cursor(base);
 
-	c->at = at;
-	c->row = at < rows->len ? &rows->row[rows->order[at]] : NULL;
-	return SQLITE_OK;
-}
-
-static int pending_filter(sqlite3_vtab_cursor *base, int index, const char *how,
-			  int argc, sqlite3_value **argv)
-{
 	(void)index;
 	(void)how;
 	(void)argc;
 	(void)argv;
-	return pending_go(base, 0);
+	c->row = &rows->row[rows->run];
+	c->end = &rows->row[rows->run_end];
+	return SQLITE_OK;
 }
 
 static int pending_next(sqlite3_vtab_cursor *base)
 {
-	return pending_go(base, pending_cursor(base)->at + 1);
+	pending_cursor(base)->row++;
+	return SQLITE_OK;
 }
 
 static int pending_eof(sqlite3_vtab_cursor *base)
 {
-	return !pending_cursor(base)->row;
+	const struct pending_cursor *c = pending_cursor(base);
+
+	return c->row == c->end;
 }
 
 static int pending_column(sqlite3_vtab_cursor *base, sqlite3_context *context,
@@ -182,7 +184,7 @@ static int pending_column(sqlite3_vtab_cursor *base, sqlite3_context *context,
 
 static int pending_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *ret)
 {
-	*ret = pending_cursor(base)->row->number[COLUMN_ID];
+	*ret = pending_cursor(base)->row->entry;
 	return SQLITE_OK;
 }
 
@@ -201,27 +203,40 @@ static const sqlite3_module pending_module = {
 
 static int rows_prepare(struct rows *rows)
 {
-	/* "WHERE true": or ON would be read as part of a join. */
-	static const char put[] =
-		"INSERT INTO record(" ROWS_COLUMNS ") SELECT * FROM pending"
-		" WHERE true ON CONFLICT(id) DO UPDATE SET"
-		" facts = excluded.facts, duration_us = excluded.duration_us,"
-		" bytes_up = excluded.bytes_up,"
-		" bytes_down = excluded.bytes_down, cut = excluded.cut,"
-		" detail = excluded.detail WHERE (SELECT CASE outcome"
-		" WHEN 0 THEN true WHEN 5 THEN CASE WHEN record.id > ?1"
-		" THEN true ELSE EXISTS (SELECT 1 FROM late WHERE seq > ?2"
-		" AND id = record.id) END ELSE false END"
-		" FROM facts f WHERE f.id = record.facts)";
+	/* In the order of the table: then SQLite copies none of them. */
+	struct {
+		sqlite3_stmt **stmt;
+		const char *sql;
+	} all[] = {
+		{ &rows->put, "INSERT INTO record(entry, facts, skew_us,"
+			      " client_port, duration_us, bytes_up, bytes_down,"
+			      " cut, path, query, detail, delay)"
+			      " VALUES(?10, ?1, ?2, ?3, ?4, ?5, ?6, ?11, ?7,"
+			      " ?8, ?9, ?12)" },
+		{ &rows->put_run,
+		  "INSERT INTO record(entry, facts, skew_us, client_port,"
+		  " duration_us, bytes_up, bytes_down, cut, path, query,"
+		  " detail, delay) SELECT NULL, facts, skew_us, client_port,"
+		  " duration_us, bytes_up, bytes_down, 0, path, query, detail,"
+		  " delay FROM pending" },
+		{ &rows->change,
+		  "UPDATE record SET facts = ?1, duration_us = ?2,"
+		  " bytes_up = ?3, bytes_down = ?4, cut = ?5, detail = ?6"
+		  " WHERE entry = ?7 AND (SELECT CASE outcome WHEN 0 THEN true"
+		  " WHEN 5 THEN entry > ?8 OR EXISTS (SELECT 1 FROM late"
+		  " WHERE seq > ?9 AND entry = ?7) ELSE false END"
+		  " FROM facts f WHERE f.id = record.facts)" },
+	};
 	int rc = sqlite3_create_module(rows->db, "pending", &pending_module,
 				       rows);
 
 	static_assert(AUDIT_OPEN == 0 && AUDIT_INTERRUPTED == 5,
 		      "the numbers in the statement");
-	if (rc != SQLITE_OK)
-		return rc;
-	return sqlite3_prepare_v3(rows->db, put, -1, SQLITE_PREPARE_PERSISTENT,
-				  &rows->put, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(all) && rc == SQLITE_OK; i++)
+		rc = sqlite3_prepare_v3(rows->db, all[i].sql, -1,
+					SQLITE_PREPARE_PERSISTENT, all[i].stmt,
+					NULL);
+	return rc;
 }
 
 int rows_open(sqlite3 *db, struct rows **ret)
@@ -232,7 +247,7 @@ int rows_open(sqlite3 *db, struct rows **ret)
 	if (!rows)
 		return SQLITE_NOMEM;
 	rows->db = db;
-	rows->put = NULL;
+	rows->put = rows->put_run = rows->change = NULL;
 	rows_clear(rows);
 	rc = rows_prepare(rows);
 	if (rc == SQLITE_OK)
@@ -247,6 +262,8 @@ void rows_free(struct rows **rows)
 	if (!*rows)
 		return;
 	(void)sqlite3_finalize((*rows)->put);
+	(void)sqlite3_finalize((*rows)->put_run);
+	(void)sqlite3_finalize((*rows)->change);
 	(void)sqlite3_create_module((*rows)->db, "pending", NULL, NULL);
 	free(*rows);
 	*rows = NULL;
@@ -258,10 +275,10 @@ void rows_clear(struct rows *rows)
 	rows->text_len = 0;
 }
 
-void rows_guard(struct rows *rows, int64_t sealed_id, int64_t late_seq)
+void rows_guard(struct rows *rows, int64_t sealed, int64_t late_seq)
 {
-	(void)sqlite3_bind_int64(rows->put, 1, sealed_id);
-	(void)sqlite3_bind_int64(rows->put, 2, late_seq);
+	(void)sqlite3_bind_int64(rows->change, 8, sealed);
+	(void)sqlite3_bind_int64(rows->change, 9, late_seq);
 }
 
 static struct slice rows_keep(struct rows *rows, struct slice s)
@@ -274,7 +291,8 @@ static struct slice rows_keep(struct rows *rows, struct slice s)
 	return slice_of(to, s.len);
 }
 
-bool rows_add(struct rows *rows, const struct record *r, int64_t facts)
+bool rows_add(struct rows *rows, const struct record *r, int64_t entry,
+	      int64_t facts)
 {
 	const struct slice *text = r->text;
 	size_t len = text[RECORD_PATH].len + text[RECORD_QUERY].len +
@@ -285,7 +303,8 @@ bool rows_add(struct rows *rows, const struct record *r, int64_t facts)
 	if (rows->len == ROWS_MAX || len > TEXT_MAX - rows->text_len)
 		return false;
 	(void)dict_client(text[RECORD_CLIENT], &port);
-	row->number[COLUMN_ID] = (int64_t)r->id;
+	row->entry = entry;
+	row->cut = r->cut;
 	row->number[COLUMN_FACTS] = facts;
 	row->number[COLUMN_SKEW_US] =
 		(int64_t)r->wall_us - (int64_t)id_wall_us(r->id);
@@ -293,41 +312,99 @@ bool rows_add(struct rows *rows, const struct record *r, int64_t facts)
 	row->number[COLUMN_DURATION_US] = (int64_t)r->duration_us;
 	row->number[COLUMN_BYTES_UP] = (int64_t)r->bytes_up;
 	row->number[COLUMN_BYTES_DOWN] = (int64_t)r->bytes_down;
-	row->number[COLUMN_CUT] = r->cut;
+	row->number[COLUMN_DELAY] = entry - (int64_t)r->id;
 	row->text[0] = rows_keep(rows, text[RECORD_PATH]);
 	row->text[1] = rows_keep(rows, text[RECORD_QUERY]);
 	row->text[2] = rows_keep(rows, text[RECORD_DETAIL]);
-	rows->order[rows->len] = rows->len;
 	rows->len++;
 	return true;
 }
 
-static int rows_compare(const void *a, const void *b, void *arg)
+bool rows_have(const struct rows *rows, int64_t entry)
 {
-	const uint32_t *x = a, *y = b;
-	const struct row *row = arg;
-	int64_t i = row[*x].number[COLUMN_ID], j = row[*y].number[COLUMN_ID];
-
-	if (i != j)
-		return i < j ? -1 : 1;
-	return *x < *y ? -1 : 1;
+	return rows->len && entry >= rows->row[0].entry;
 }
 
-int rows_enter(struct rows *rows, int64_t *ret_changed)
+static void rows_bind_text(sqlite3_stmt *stmt, int i, struct slice s)
 {
-	int64_t before = sqlite3_total_changes64(rows->db);
+	if (s.len)
+		(void)sqlite3_bind_text(stmt, i, s.ptr, (int)s.len,
+					SQLITE_STATIC);
+	else
+		(void)sqlite3_bind_null(stmt, i);
+}
+
+/* One row by itself. */
+static int rows_put(struct rows *rows, const struct row *row)
+{
+	const int64_t more[] = { row->entry, row->cut,
+				 row->number[COLUMN_DELAY] };
+
+	for (int i = 0; i < COLUMN_DELAY; i++)
+		(void)sqlite3_bind_int64(rows->put, i + 1, row->number[i]);
+	for (int i = 0; i < (int)ARRAY_SIZE(row->text); i++)
+		rows_bind_text(rows->put, COLUMN_DELAY + i + 1, row->text[i]);
+	for (int i = 0; i < (int)ARRAY_SIZE(more); i++)
+		(void)sqlite3_bind_int64(rows->put, 10 + i, more[i]);
+	static_assert(COLUMN_DELAY == 6 && COLUMNS == 10,
+		      "the parameters of the statement");
+	(void)sqlite3_step(rows->put);
+	return sqlite3_reset(rows->put);
+}
+
+/* Does it follow on the one before, none of its texts being cut? */
+static bool rows_goes_on(const struct row *row)
+{
+	return row->entry == row[-1].entry + 1 && !row->cut;
+}
+
+/* Those of run to run_end. */
+static int rows_put_run(struct rows *rows)
+{
 	int rc;
 
-	if (!rows->len) {
-		*ret_changed = 0;
+	if (rows->run == rows->run_end)
 		return SQLITE_OK;
+	(void)sqlite3_step(rows->put_run);
+	rc = sqlite3_reset(rows->put_run);
+	assert(rc != SQLITE_OK || sqlite3_last_insert_rowid(rows->db) ==
+					  rows->row[rows->run_end - 1].entry);
+	return rc;
+}
+
+int rows_enter(struct rows *rows, int64_t *ret_rows)
+{
+	int rc = SQLITE_OK;
+
+	for (uint32_t i = 0; i < rows->len && rc == SQLITE_OK;
+	     i = rows->run_end) {
+		rc = rows_put(rows, &rows->row[i]);
+		rows->run = rows->run_end = i + 1;
+		while (rows->run_end < rows->len &&
+		       rows_goes_on(&rows->row[rows->run_end]))
+			rows->run_end++;
+		if (rc == SQLITE_OK)
+			rc = rows_put_run(rows);
 	}
-	qsort_r(rows->order, rows->len, sizeof(rows->order[0]), rows_compare,
-		rows->row);
-	(void)sqlite3_step(rows->put);
-	rc = sqlite3_reset(rows->put);
+	*ret_rows = rows->len;
 	rows_clear(rows);
-	if (rc == SQLITE_OK)
-		*ret_changed = sqlite3_total_changes64(rows->db) - before;
+	return rc;
+}
+
+int rows_change(struct rows *rows, const struct record *r, int64_t entry,
+		int64_t facts, bool *ret_changed)
+{
+	const int64_t number[] = { facts, (int64_t)r->duration_us,
+				   (int64_t)r->bytes_up, (int64_t)r->bytes_down,
+				   r->cut };
+	int rc;
+
+	for (int i = 0; i < (int)ARRAY_SIZE(number); i++)
+		(void)sqlite3_bind_int64(rows->change, i + 1, number[i]);
+	rows_bind_text(rows->change, 6, r->text[RECORD_DETAIL]);
+	(void)sqlite3_bind_int64(rows->change, 7, entry);
+	(void)sqlite3_step(rows->change);
+	*ret_changed = sqlite3_changes64(rows->db) > 0;
+	rc = sqlite3_reset(rows->change);
 	return rc;
 }

@@ -5,22 +5,38 @@
  *
  *   text	each distinct string, once
  *   facts	each distinct combination of what repeats, once
- *   record	what is its own: id (which is the time), path, sizes, duration
+ *   record	what is its own: id, path, sizes, duration
  *
- * and view `requests` puts it together again. There is no index on record but
- * its key. What an index is for, `seen` does: it says in which seconds which
- * facts occur. A filter first finds the facts (a small table), then the seconds
- * (few steps), then looks at the rows of these seconds, newest first. It costs
- * a write only when facts occur for the first time in a second, which at high
- * load is nearly never, and it makes a row no longer. `seen` may name a second
- * in which the facts no longer occur, never miss one in which they do.
+ * and view `requests` puts it together again.
  *
- * The id's upper bits are microseconds since 2024 (base/id.h), so a span of
- * time is a range of keys. skew_us is the difference to the clock, 0 unless
- * the clock was set back.
+ * A record's key, `entry`, is the time at which it was entered, in the form of
+ * an id (base/id.h: microseconds since 2024 in the upper bits); what is entered
+ * together has keys that follow on each other. So SQLite writes to the end of
+ * the table and nowhere else. `delay` is the entry less the id, which says when
+ * the request began.
  *
- * last_day is the latest day (of ids, since 2024) that uses a text or facts;
- * pruning drops what no row can use any more without counting references.
+ * There is no index on record but its key. What indexes are for, three small
+ * tables do:
+ *
+ *   seen	in which seconds (of entries) which facts occur. A filter first
+ *		finds the facts, then the seconds (few steps), then looks at the
+ *		rows of these, newest first. It costs a write only when facts
+ *		occur for the first time in a second, which at high load is
+ *		nearly never. It may name a second in which the facts no longer
+ *		occur, never miss one in which they do
+ *   stray	ids of rows that were not entered within SCHEMA_NEAR of them:
+ *		all others are found by looking there
+ *   summary	what many rows come to (audit/summary.c)
+ *
+ * skew_us is the difference between id and clock, 0 unless the clock was set
+ * back.
+ *
+ * last_day is the latest day (of entries, since 2024) that uses a text or
+ * facts; pruning drops what no row can use any more without counting
+ * references.
+ *
+ * Before version 5 a record's key was its id. Rows of that time have it as
+ * their entry, with no delay.
  */
 
 #include "audit/schema.h"
@@ -77,67 +93,6 @@ static const char schema_1_tables[] =
 	"  seq INTEGER PRIMARY KEY,"
 	"  id INTEGER NOT NULL);";
 
-/* The columns of a row put together, of record r and facts f. */
-#define TEXT_OF(name) "(SELECT text FROM text WHERE id = f." #name ") AS " #name
-#define ROW_COLUMNS                                                            \
-	"SELECT r.id AS id,"                                                   \
-	"  strftime('%Y-%m-%dT%H:%M:%fZ',"                                     \
-	"    ((r.id >> 12) + r.skew_us) / 1e6 + 1704067200, 'unixepoch')"      \
-	"    AS time,"                                                         \
-	"  (r.id >> 12) + r.skew_us + 1704067200000000 AS time_us,"            \
-	"  (SELECT value FROM ledger WHERE key = 'instance') AS instance,"     \
-	"  " TEXT_OF(sandbox) ","                                              \
-	"  " TEXT_OF(client) ","                                               \
-	"  r.client_port AS client_port,"                                      \
-	"  CASE f.kind WHEN 0 THEN 'request' WHEN 1 THEN 'tunnel'"             \
-	"    WHEN 2 THEN 'dns' WHEN 3 THEN 'handshake' ELSE 'protocol' END"    \
-	"    AS kind,"                                                         \
-	"  CASE f.verdict WHEN 0 THEN 'deny' WHEN 1 THEN 'ask'"                \
-	"    WHEN 2 THEN 'allow' ELSE 'none' END AS verdict,"                  \
-	"  CASE f.outcome WHEN 0 THEN 'open' WHEN 1 THEN 'done'"               \
-	"    WHEN 2 THEN 'refused' WHEN 3 THEN 'failed' WHEN 4 THEN 'cut'"     \
-	"    ELSE 'interrupted' END AS outcome,"                               \
-	"  nullif(f.status, 0) AS status,"                                     \
-	"  " TEXT_OF(method) ","                                               \
-	"  " TEXT_OF(scheme) ","                                               \
-	"  " TEXT_OF(host) ","                                                 \
-	"  nullif(f.port, 0) AS port,"                                         \
-	"  r.path AS path,"                                                    \
-	"  r.query AS query,"                                                  \
-	"  " TEXT_OF(reason) ","                                               \
-	"  " TEXT_OF(rule) ","                                                 \
-	"  " TEXT_OF(rule_where) ","                                           \
-	"  f.generation AS generation,"                                        \
-	"  r.detail AS detail,"                                                \
-	"  r.duration_us AS duration_us,"                                      \
-	"  r.bytes_up AS bytes_up,"                                            \
-	"  r.bytes_down AS bytes_down,"                                        \
-	"  " TEXT_OF(content_type) ","                                         \
-	"  " TEXT_OF(user_agent) ","                                           \
-	"  " TEXT_OF(protocol) ","                                             \
-	"  " TEXT_OF(tls) ","                                                  \
-	"  " TEXT_OF(upstream) ","                                             \
-	"  " TEXT_OF(up_protocol) ","                                          \
-	"  " TEXT_OF(up_tls) ","                                               \
-	"  r.cut AS cut"
-
-/* From the facts to their rows, without reading any other second. The plus
- * keeps SQLite from building an index over all of record instead.
- */
-#define FROM_FACTS                                                             \
-	" FROM facts f"                                                        \
-	" CROSS JOIN seen s ON s.facts = f.id"                                 \
-	" CROSS JOIN record r ON r.id >= s.second << 32"                       \
-	"   AND r.id < (s.second + 1) << 32 AND +r.facts = f.id"
-
-static const char schema_1_views[] =
-	"CREATE VIEW requests AS " ROW_COLUMNS
-	" FROM record r JOIN facts f ON f.id = r.facts;"
-	"CREATE VIEW requests_by_facts AS " ROW_COLUMNS FROM_FACTS ";"
-	"CREATE VIEW denied AS " ROW_COLUMNS FROM_FACTS " WHERE f.verdict = 0;"
-	"CREATE VIEW troubled AS " ROW_COLUMNS FROM_FACTS
-	" WHERE f.verdict = 0 OR f.outcome IN (2, 3, 4, 5);";
-
 /* The chain (audit/chain.h). A statement's kind is 0 checkpoint, 1 pruned. */
 static const char schema_2_chain[] =
 	"CREATE TABLE batch("
@@ -185,6 +140,91 @@ static const char schema_4_paths[] =
 	"  last_id INTEGER NOT NULL,"
 	"  sums BLOB NOT NULL,"
 	"  paths BLOB NOT NULL);";
+/* Rows by when they were entered. Summaries are made again: they go by it. The
+ * views of former versions were made in step 1.
+ */
+static const char schema_5_entry[] =
+	"DROP VIEW IF EXISTS requests;"
+	"DROP VIEW IF EXISTS requests_by_facts;"
+	"DROP VIEW IF EXISTS denied;"
+	"DROP VIEW IF EXISTS troubled;"
+	"ALTER TABLE record RENAME COLUMN id TO entry;"
+	"ALTER TABLE record ADD COLUMN delay INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE late RENAME COLUMN id TO entry;"
+	"ALTER TABLE batch_late RENAME COLUMN id TO entry;"
+	"CREATE TABLE stray("
+	"  id INTEGER PRIMARY KEY,"
+	"  entry INTEGER NOT NULL);"
+	"DROP TABLE summary;"
+	"CREATE TABLE summary("
+	"  first INTEGER PRIMARY KEY,"
+	"  last INTEGER NOT NULL,"
+	"  sums BLOB NOT NULL,"
+	"  paths BLOB NOT NULL);";
+
+/* The columns of a row put together, of record r and facts f. */
+#define TEXT_OF(name) "(SELECT text FROM text WHERE id = f." #name ") AS " #name
+#define ROW_COLUMNS                                                            \
+	"SELECT r.entry - r.delay AS id,"                                      \
+	"  strftime('%Y-%m-%dT%H:%M:%fZ',"                                     \
+	"    (((r.entry - r.delay) >> 12) + r.skew_us) / 1e6"                  \
+	"    + 1704067200, 'unixepoch')"                                       \
+	"    AS time,"                                                         \
+	"  ((r.entry - r.delay) >> 12) + r.skew_us + 1704067200000000"         \
+	"    AS time_us,"                                                      \
+	"  (SELECT value FROM ledger WHERE key = 'instance') AS instance,"     \
+	"  " TEXT_OF(sandbox) ","                                              \
+	"  " TEXT_OF(client) ","                                               \
+	"  r.client_port AS client_port,"                                      \
+	"  CASE f.kind WHEN 0 THEN 'request' WHEN 1 THEN 'tunnel'"             \
+	"    WHEN 2 THEN 'dns' WHEN 3 THEN 'handshake' ELSE 'protocol' END"    \
+	"    AS kind,"                                                         \
+	"  CASE f.verdict WHEN 0 THEN 'deny' WHEN 1 THEN 'ask'"                \
+	"    WHEN 2 THEN 'allow' ELSE 'none' END AS verdict,"                  \
+	"  CASE f.outcome WHEN 0 THEN 'open' WHEN 1 THEN 'done'"               \
+	"    WHEN 2 THEN 'refused' WHEN 3 THEN 'failed' WHEN 4 THEN 'cut'"     \
+	"    ELSE 'interrupted' END AS outcome,"                               \
+	"  nullif(f.status, 0) AS status,"                                     \
+	"  " TEXT_OF(method) ","                                               \
+	"  " TEXT_OF(scheme) ","                                               \
+	"  " TEXT_OF(host) ","                                                 \
+	"  nullif(f.port, 0) AS port,"                                         \
+	"  r.path AS path,"                                                    \
+	"  r.query AS query,"                                                  \
+	"  " TEXT_OF(reason) ","                                               \
+	"  " TEXT_OF(rule) ","                                                 \
+	"  " TEXT_OF(rule_where) ","                                           \
+	"  f.generation AS generation,"                                        \
+	"  r.detail AS detail,"                                                \
+	"  r.duration_us AS duration_us,"                                      \
+	"  r.bytes_up AS bytes_up,"                                            \
+	"  r.bytes_down AS bytes_down,"                                        \
+	"  " TEXT_OF(content_type) ","                                         \
+	"  " TEXT_OF(user_agent) ","                                           \
+	"  " TEXT_OF(protocol) ","                                             \
+	"  " TEXT_OF(tls) ","                                                  \
+	"  " TEXT_OF(upstream) ","                                             \
+	"  " TEXT_OF(up_protocol) ","                                          \
+	"  " TEXT_OF(up_tls) ","                                               \
+	"  r.cut AS cut,"                                                      \
+	"  r.entry AS entry"
+
+/* From the facts to their rows, without reading any other second. The plus
+ * keeps SQLite from building an index over all of record instead.
+ */
+#define FROM_FACTS                                                             \
+	" FROM facts f"                                                        \
+	" CROSS JOIN seen s ON s.facts = f.id"                                 \
+	" CROSS JOIN record r ON r.entry >= s.second << 32"                    \
+	"   AND r.entry < (s.second + 1) << 32 AND +r.facts = f.id"
+
+static const char schema_5_views[] =
+	"CREATE VIEW requests AS " ROW_COLUMNS
+	" FROM record r JOIN facts f ON f.id = r.facts;"
+	"CREATE VIEW requests_by_facts AS " ROW_COLUMNS FROM_FACTS ";"
+	"CREATE VIEW denied AS " ROW_COLUMNS FROM_FACTS " WHERE f.verdict = 0;"
+	"CREATE VIEW troubled AS " ROW_COLUMNS FROM_FACTS
+	" WHERE f.verdict = 0 OR f.outcome IN (2, 3, 4, 5);";
 /* clang-format on */
 
 /* One step from version i to version i + 1. */
@@ -193,10 +233,11 @@ struct schema_step {
 	const char *sql[2];
 };
 static const struct schema_step schema_steps[] = {
-	{ "the first ledger", { schema_1_tables, schema_1_views } },
+	{ "the first ledger", { schema_1_tables } },
 	{ "a chain over the rows", { schema_2_chain } },
 	{ "summaries of rows", { schema_3_summary } },
 	{ "paths in summaries", { schema_4_paths } },
+	{ "rows by entry", { schema_5_entry, schema_5_views } },
 };
 static_assert(ARRAY_SIZE(schema_steps) == SCHEMA_VERSION,
 	      "a version without its step");

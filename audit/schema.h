@@ -9,10 +9,22 @@
 #include <stdint.h>
 
 #define SCHEMA_APPLICATION 0x50454e53 /* "PENS", PRAGMA application_id */
-#define SCHEMA_VERSION	   4	      /* PRAGMA user_version */
+#define SCHEMA_VERSION	   5	      /* PRAGMA user_version */
+#define SCHEMA_ENTRY	   5	      /* from here on rows have entries */
 
-/* seen.second of an id: its upper bits, units of 2^20 µs (1.05 s). */
-#define SCHEMA_SECOND(id) ((int64_t)((id) >> 32))
+/* seen.second of an entry: its upper bits, units of 2^20 µs (1.05 s). */
+#define SCHEMA_SECOND(entry) ((int64_t)((entry) >> 32))
+
+/* The id of a row. Whatever a damaged ledger says, it is a number. */
+static inline int64_t schema_id(int64_t entry, int64_t delay)
+{
+	return (int64_t)((uint64_t)entry - (uint64_t)delay);
+}
+
+/* A row with a delay of 0 to this is found by its id; any other is in `stray`.
+ * What is open for long is entered after two to three seconds.
+ */
+#define SCHEMA_NEAR ((int64_t)4000000 << 12)
 
 /* Columns of table facts after id, in order, as (name). */
 #define SCHEMA_FACTS(X)                                                        \

@@ -1,16 +1,12 @@
 /* audit/seal.c - the chain, as its one writer carries it on.
  *
- * The rows up to STORE_SEAL_LAG_US ago are sealed in batches, each a range of
- * ids that begins where the one before ended and ends with its last row: a
- * clock that was ahead for a while thus leaves no range behind in which all
- * that comes is late. Rows that say a time far ahead, of a clock that was and
- * is not any more, are sealed as well: nobody waits for that time, and what is
- * not sealed is neither shipped nor taken away. What comes then is late until
- * the clock is there. A row that is still open when its range is sealed, and
- * one that comes later with an id of such a range, are in `late` (audit/store.c
- * writes down what comes with an id that is sealed): once they are finished,
- * the next batch takes them in, and `batch_late` says so. `late_seq` in table
- * ledger is how far `late` has been looked at.
+ * Rows are sealed in batches, each a range of entries that begins where the one
+ * before ended and ends with its last row. As rows come at the end of the table
+ * none comes into a range that is sealed. A row that is still open when its
+ * range is sealed changes once more: then it is in `late` (audit/store.c writes
+ * that down of every row that changes), the next batch takes it in, and
+ * `batch_late` says so. `late_seq` in table ledger is how far `late` has been
+ * looked at.
  *
  * So each finished row up to the end of the last range is either in the batch
  * of its range, or in `batch_late`, or still waits in `late`; that is how
@@ -36,11 +32,8 @@
 #include "audit/walk.h"
 #include "base/base.h"
 #include "base/err.h"
-#include "base/id.h"
 
-#define EPOCH_2024_US	 1704067200000000ull
-#define AHEAD_US	 (2 * ID_BACK_US) /* more than ids count on */
-#define CHECKPOINTS_KEPT 1440		  /* one a minute: of a day */
+#define CHECKPOINTS_KEPT 1440 /* one a minute: of a day */
 #define INSTANCE_MAX	 512
 #define KEY_NAME	 "audit.key"
 #define PATH_LEN_MAX	 512
@@ -99,8 +92,8 @@ static int seal_run(struct store *s, sqlite3_stmt *stmt)
 /* Store's own statement asks what is sealed. */
 static void seal_tell_store(struct store *s)
 {
-	s->sealed_id = s->seal->tip.last;
-	rows_guard(s->pending, s->sealed_id, s->seal->late_seq);
+	s->sealed = s->seal->tip.last;
+	rows_guard(s->pending, s->sealed, s->seal->late_seq);
 }
 
 /* The end of the chain: its last batch, or else where pruning left it. */
@@ -198,7 +191,7 @@ struct seal_work {
 	bool late_all;	  /* that is its end */
 };
 
-/* How far to look into `late` this time. Those with ids of no range yet are
+/* How far to look into `late` this time. Those with entries of no range yet are
  * passed over: their range will have them.
  */
 static int seal_late_span(struct store *s, struct seal_work *w)
@@ -207,7 +200,7 @@ static int seal_late_span(struct store *s, struct seal_work *w)
 	int err = seal_prepare(
 		s,
 		"SELECT count(*), max(seq), (SELECT max(seq) FROM late) FROM"
-		" (SELECT seq FROM late WHERE seq > ?1 AND id <= ?3"
+		" (SELECT seq FROM late WHERE seq > ?1 AND entry <= ?3"
 		" ORDER BY seq LIMIT ?2)",
 		&stmt);
 
@@ -234,10 +227,10 @@ static int seal_late_rows(struct store *s, struct seal_work *w)
 		return 0;
 	err = seal_prepare(
 		s,
-		"INSERT OR IGNORE INTO batch_late(id, batch)"
-		" SELECT r.id, ?1 FROM record r WHERE r.id IN"
-		" (SELECT id FROM late WHERE seq > ?2 AND seq <= ?3)"
-		" AND r.id <= ?4 AND"
+		"INSERT OR IGNORE INTO batch_late(entry, batch)"
+		" SELECT r.entry, ?1 FROM record r WHERE r.entry IN"
+		" (SELECT entry FROM late WHERE seq > ?2 AND seq <= ?3)"
+		" AND r.entry <= ?4 AND"
 		" (SELECT outcome FROM facts f WHERE f.id = r.facts) IS NOT 0",
 		&stmt);
 	if (err)
@@ -253,7 +246,7 @@ static int seal_late_rows(struct store *s, struct seal_work *w)
 }
 
 /* Take up to max finished rows off the walk. Returns 1 when there may be more,
- * 0 at the end, or as store_commit(). *ret_last is the id of the last one.
+ * 0 at the end, or as store_commit(). *ret_last is the entry of the last one.
  */
 static int seal_take(struct store *s, struct seal_work *w, int64_t max,
 		     int64_t *ret_last)
@@ -267,7 +260,7 @@ static int seal_take(struct store *s, struct seal_work *w, int64_t max,
 			continue;
 		chain_row(seal->chain, &row.row, row.facts,
 			  seal->marks + w->batch.rows * CHAIN_MARK);
-		*ret_last = row.row.id;
+		*ret_last = row.entry;
 		w->batch.rows++;
 		max--;
 	}
@@ -277,8 +270,8 @@ static int seal_take(struct store *s, struct seal_work *w, int64_t max,
 	return rc == SQLITE_ROW;
 }
 
-/* The rows themselves: late ones, then the range up to horizon. */
-static int seal_rows(struct store *s, struct seal_work *w, int64_t horizon)
+/* The rows themselves: late ones, then those that no batch has. */
+static int seal_rows(struct store *s, struct seal_work *w)
 {
 	struct seal *seal = s->seal;
 	int64_t last = 0;
@@ -294,10 +287,10 @@ static int seal_rows(struct store *s, struct seal_work *w, int64_t horizon)
 	}
 	/* What still waits in `late` may be of this range: not yet, then. */
 	w->batch.last = seal->tip.last;
-	if (w->late_all && horizon > seal->tip.last) {
+	if (w->late_all) {
 		int64_t before = w->batch.rows;
 
-		walk_range(seal->walk, w->batch.first, horizon);
+		walk_range(seal->walk, w->batch.first, INT64_MAX);
 		n = seal_take(s, w, w->rows_max, &last);
 		if (n < 0)
 			return n;
@@ -409,39 +402,16 @@ int seal_say_pruned(struct store *s, const struct chain_batch *b,
 	return store_exec(s, sql);
 }
 
-/* The last id that may be sealed. */
-static int seal_horizon(struct store *s, uint64_t wall_us, int64_t *ret)
-{
-	uint64_t us = wall_us - EPOCH_2024_US;
-	uint64_t settled =
-		MIN(us - STORE_SEAL_LAG_US, (uint64_t)INT64_MAX >> 12);
-	sqlite3_stmt *stmt;
-	int64_t last = 0;
-	int err = seal_prepare(s, "SELECT max(id) FROM record", &stmt);
-
-	if (err)
-		return err;
-	if (sqlite3_step(stmt) == SQLITE_ROW)
-		last = sqlite3_column_int64(stmt, 0);
-	*ret = (uint64_t)last >> 12 > us + AHEAD_US
-		       ? last
-		       : (int64_t)(settled << 12) - 1;
-	return seal_run(s, stmt);
-}
-
 /* Everything of one batch. w->batch.rows stays 0 when there was none. */
 static int seal_inside(struct store *s, struct seal_work *w, uint64_t wall_us)
 {
 	struct seal *seal = s->seal;
-	int64_t horizon = 0;
-	int err = seal_horizon(s, wall_us, &horizon);
+	int err = seal_late_span(s, w);
 
-	if (!err)
-		err = seal_late_span(s, w);
 	if (!err)
 		err = seal_late_rows(s, w);
 	if (!err)
-		err = seal_rows(s, w, horizon);
+		err = seal_rows(s, w);
 	if (!err && w->late_seq != seal->late_seq)
 		err = seal_enter_late_seq(s, w->late_seq);
 	if (err || !w->batch.rows)
@@ -481,9 +451,7 @@ int store_seal(struct store *s, uint64_t wall_us, uint32_t rows_max)
 	int err;
 
 	assert(rows_max <= STORE_SEAL_ROWS);
-	if (wall_us < EPOCH_2024_US + STORE_SEAL_LAG_US)
-		return 0;
-	err = store_begin(s);
+	err = store_begin(s, wall_us);
 	if (!err)
 		err = seal_inside(s, &w, wall_us);
 	if (!err)
@@ -503,7 +471,7 @@ int store_checkpoint(struct store *s, uint64_t wall_us)
 
 	if (seal->signed_seq >= seal->tip.seq)
 		return 0;
-	err = store_begin(s);
+	err = store_begin(s, wall_us);
 	if (!err)
 		err = seal_say_checkpoint(s, &seal->tip, wall_us);
 	if (!err)

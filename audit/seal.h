@@ -29,7 +29,7 @@ void seal_forget(struct seal *seal);
 int seal_say_pruned(struct store *s, const struct chain_batch *batch,
 		    uint64_t wall_us);
 
-/* Entries of `late` up to here have been looked at. */
+/* `late` has been looked at up to this seq. */
 int64_t seal_late_seq(const struct seal *seal);
 
 #endif

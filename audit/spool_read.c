@@ -49,6 +49,7 @@ struct spool_reader {
 	volatile sig_atomic_t cut; /* the handler was here */
 	uint64_t consumed;	   /* as in the file; ours to write */
 	uint64_t taken;		   /* ring positions below were handed out */
+	uint64_t found; /* those below stood there when we opened it */
 	struct spool_reader *next;
 };
 
@@ -170,6 +171,8 @@ static int spool_reader_map(struct spool_reader *r)
 		spool_reader_condemn(r, fault);
 	else
 		r->consumed = r->taken = r->file->head.consumed;
+	r->found = atomic_load_explicit(&r->file->head.produced,
+					memory_order_acquire);
 	return 0;
 }
 
@@ -233,6 +236,11 @@ bool spool_reader_dead(struct spool_reader *r)
 	if (!r->dead)
 		r->dead = !fcntl(r->fd, F_OFD_SETLK, &lock);
 	return r->dead;
+}
+
+bool spool_reader_old(const struct spool_reader *r)
+{
+	return r->taken <= r->found;
 }
 
 bool spool_reader_waiting(const struct spool_reader *r)

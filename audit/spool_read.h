@@ -88,6 +88,9 @@ bool spool_reader_dead(struct spool_reader *r);
  */
 int spool_reader_take(struct spool_reader *r, struct record *ret);
 
+/* Did what was taken last stand there already when the spool was opened? */
+bool spool_reader_old(const struct spool_reader *r);
+
 /* Is there something to take? */
 bool spool_reader_waiting(const struct spool_reader *r);
 

@@ -3,10 +3,13 @@
  * One connection writes and checkpoints; SQLite before 3.51.3 can damage a WAL
  * that two do. Everybody else opens read-only (audit/query.c).
  *
- * A record's key is its id, given before the request went upstream, so
- * entering it twice is entering it once. A row that stands as open, or as
- * interrupted, gives way to a later word about the same id; any other row is
- * final, and so is one that is sealed (audit/seal.c).
+ * A row's key is when it was entered, so rows come at the end of the table. The
+ * clock gives it, except that it never goes back: when the clock does, keys go
+ * on at half its pace until it is there again.
+ *
+ * A row that stands as open, or as interrupted, gives way to a later word about
+ * the same id; any other row is final, and so is one that is sealed
+ * (audit/seal.c). Which rows there are a later word about, audit/again.c knows.
  *
  * synchronous=NORMAL: a commit survives the death of every process. What a
  * power failure may take is the last commits before it, as it takes the
@@ -32,8 +35,8 @@
 #include "base/err.h"
 #include "base/id.h"
 
-#define LATE_US	  2000000 /* a row that comes this late is noted in `late` */
-#define ERROR_MAX 200
+#define EPOCH_2024_US 1704067200000000ull
+#define ERROR_MAX     200
 
 static char store_open_error[ERROR_MAX];
 
@@ -110,7 +113,8 @@ static int store_prepare(struct store *s)
 		sqlite3_stmt **stmt;
 		const char *sql;
 	} all[] = {
-		{ &s->late, "INSERT INTO late(id) VALUES(?)" },
+		{ &s->late, "INSERT INTO late(entry) VALUES(?)" },
+		{ &s->stray, "INSERT OR REPLACE INTO stray VALUES(?, ?)" },
 		{ &s->begin, "BEGIN IMMEDIATE" },
 		{ &s->commit, "COMMIT" },
 	};
@@ -122,6 +126,8 @@ static int store_prepare(struct store *s)
 					NULL);
 	if (rc == SQLITE_OK)
 		rc = dict_open(s->db, &s->dict);
+	if (rc == SQLITE_OK)
+		rc = again_open(s->db, &s->again);
 	return rc == SQLITE_OK ? 0 : store_fail(s, "prepare", rc);
 }
 
@@ -171,6 +177,22 @@ static int store_create(struct store *s, const char *path)
 	return 0;
 }
 
+/* Where the table ends. */
+static int store_end(struct store *s)
+{
+	sqlite3_stmt *stmt;
+	int rc = sqlite3_prepare_v2(s->db, "SELECT max(entry) FROM record", -1,
+				    &stmt, NULL);
+
+	if (rc == SQLITE_OK) {
+		if (sqlite3_step(stmt) == SQLITE_ROW)
+			s->entry = sqlite3_column_int64(stmt, 0);
+		rc = sqlite3_finalize(stmt);
+	}
+	s->entry = MAX(s->entry, s->sealed) + 1;
+	return rc == SQLITE_OK ? 0 : store_fail(s, "find the last row", rc);
+}
+
 int store_open(const char *path, const char *instance, struct store **ret)
 {
 	struct store *s = calloc(1, sizeof(*s));
@@ -191,6 +213,8 @@ int store_open(const char *path, const char *instance, struct store **ret)
 	if (!err)
 		err = seal_open(s, path);
 	if (!err)
+		err = store_end(s);
+	if (!err)
 		err = summary_open(s);
 	if (err) {
 		memcpy(store_open_error, s->error, sizeof(store_open_error));
@@ -208,7 +232,9 @@ void store_free(struct store **s)
 	dict_free(&(*s)->dict);
 	seal_free(&(*s)->seal);
 	rows_free(&(*s)->pending);
+	again_free(&(*s)->again);
 	(void)sqlite3_finalize((*s)->late);
+	(void)sqlite3_finalize((*s)->stray);
 	(void)sqlite3_finalize((*s)->begin);
 	(void)sqlite3_finalize((*s)->commit);
 	(void)sqlite3_close((*s)->db);
@@ -231,70 +257,136 @@ static int store_run(struct store *s, sqlite3_stmt *stmt)
 	return rc == SQLITE_OK ? 0 : store_fail(s, sqlite3_sql(stmt), rc);
 }
 
-int store_begin(struct store *s)
+int store_begin(struct store *s, uint64_t wall_us)
 {
 	bool began = spent_begin(&s->spent);
 	int err = store_run(s, s->begin);
 
-	if (!err)
-		s->now_us = clock_us(CLOCK_REALTIME);
+	s->wall_us = wall_us;
+	s->timed = s->looked = false;
 	spent_end(&s->spent, began, SPENT_INSERT);
 	return err;
 }
 
 /* Enter what was put since the last time. */
-static int store_enter(struct store *s, int64_t *ret_changed)
+static int store_enter(struct store *s)
 {
 	bool began = spent_begin(&s->spent);
-	int rc = rows_enter(s->pending, ret_changed);
+	int64_t rows;
+	int rc = rows_enter(s->pending, &rows);
 
 	spent_end(&s->spent, began, SPENT_INSERT);
 	if (rc != SQLITE_OK)
 		return store_fail(s, "enter rows", rc);
-	s->rows_put += (uint64_t)*ret_changed;
+	s->rows_put += (uint64_t)rows;
 	return 0;
 }
 
-/* A row by itself, so that we know whether it was there. */
-static int store_put_late(struct store *s, const struct record *r,
-			  int64_t facts)
+/* The key of the next row. Within a transaction they follow on each other. */
+static int64_t store_entry(struct store *s)
 {
-	int64_t changed;
-	int err = store_enter(s, &changed);
+	uint64_t us =
+		s->wall_us > EPOCH_2024_US ? s->wall_us - EPOCH_2024_US : 0;
+	uint64_t boot_us = s->timed ? 0 : clock_us(CLOCK_BOOTTIME);
+	int64_t passed = 0;
+
+	if (s->timed)
+		return s->entry++;
+	s->timed = true;
+	if (s->boot_us)
+		passed = (int64_t)((boot_us - s->boot_us) / 2) << 12;
+	s->boot_us = boot_us;
+	s->entry = MAX(s->entry + passed,
+		       (int64_t)(MIN(us, (uint64_t)INT64_MAX >> 13) << 12));
+	return s->entry++;
+}
+
+/* A row that is not to be found near its id. */
+static int store_stray(struct store *s, uint64_t id, int64_t entry)
+{
+	int64_t delay = entry - (int64_t)id;
+
+	if (delay >= 0 && delay <= SCHEMA_NEAR)
+		return 0;
+	(void)sqlite3_bind_int64(s->stray, 1, (int64_t)id);
+	(void)sqlite3_bind_int64(s->stray, 2, entry);
+	return store_run(s, s->stray);
+}
+
+/* A row that is new. */
+static int store_append(struct store *s, const struct record *r)
+{
+	int64_t entry = store_entry(s), facts;
+	int rc = dict_facts(s->dict, r, entry, &facts);
+	int err = 0;
+
+	if (rc == SQLITE_OK)
+		rc = again_add(s->again, r->id, entry,
+			       r->outcome == AUDIT_OPEN);
+	if (rc != SQLITE_OK)
+		return store_fail(s, "enter a row's facts", rc);
+	if (!rows_add(s->pending, r, entry, facts)) {
+		err = store_enter(s);
+		if (!err)
+			(void)rows_add(s->pending, r, entry, facts);
+	}
+	return err ? err : store_stray(s, r->id, entry);
+}
+
+/* A later word about a row that stands. */
+static int store_change(struct store *s, const struct record *r, int64_t entry)
+{
+	bool changed = false;
+	int64_t facts;
+	int rc, err = rows_have(s->pending, entry) ? store_enter(s) : 0;
 
 	if (err)
 		return err;
-	(void)rows_add(s->pending, r, facts);
-	err = store_enter(s, &changed);
-	if (err || !changed)
-		return err;
-	(void)sqlite3_bind_int64(s->late, 1, (int64_t)r->id);
+	rc = dict_facts(s->dict, r, entry, &facts);
+	if (rc == SQLITE_OK)
+		rc = rows_change(s->pending, r, entry, facts, &changed);
+	if (rc == SQLITE_OK && r->outcome != AUDIT_OPEN)
+		rc = again_close(s->again, r->id);
+	if (rc != SQLITE_OK)
+		return store_fail(s, "change a row", rc);
+	if (!changed)
+		return 0;
+	s->rows_put++;
+	(void)sqlite3_bind_int64(s->late, 1, entry);
 	return store_run(s, s->late);
 }
 
-int store_put(struct store *s, const struct record *r)
+/* Does a row stand already? Its entry, or 0. */
+static int store_look(struct store *s, uint64_t id, int64_t *ret_entry)
 {
-	int64_t facts, changed;
-	int rc = dict_facts(s->dict, r, &facts);
-	int err;
+	int err = 0, rc;
 
-	if (rc != SQLITE_OK)
-		return store_fail(s, "enter a row's facts", rc);
-	if (s->now_us >= id_wall_us(r->id) + LATE_US ||
-	    (int64_t)r->id <= s->sealed_id)
-		return store_put_late(s, r, facts);
-	if (rows_add(s->pending, r, facts))
-		return 0;
-	err = store_enter(s, &changed);
-	if (!err)
-		(void)rows_add(s->pending, r, facts);
-	return err;
+	s->looked = true;
+	if (again_begins(s->again)) {
+		err = store_enter(s);
+		again_rest(s->again);
+	}
+	if (err)
+		return err;
+	rc = again_find(s->again, id, ret_entry);
+	return rc == SQLITE_OK ? 0 : store_fail(s, "look for a row", rc);
+}
+
+int store_put(struct store *s, const struct record *r, bool again)
+{
+	int64_t entry = again_may_change(s->again, r->id);
+	int err = 0;
+
+	if (!entry && again)
+		err = store_look(s, r->id, &entry);
+	if (err)
+		return err;
+	return entry ? store_change(s, r, entry) : store_append(s, r);
 }
 
 static int store_commit_all(struct store *s)
 {
-	int64_t changed;
-	int err = store_enter(s, &changed);
+	int err = store_enter(s);
 
 	if (!err)
 		err = summary_settle(s);
@@ -311,6 +403,9 @@ int store_commit(struct store *s)
 		return err;
 	s->rows += s->rows_put;
 	s->rows_put = 0;
+	again_commit(s->again);
+	if (!s->looked)
+		again_rest(s->again);
 	return 0;
 }
 
@@ -323,6 +418,7 @@ void store_rollback(struct store *s)
 	dict_clear(s->dict); /* it may know ids that are no more */
 	seal_forget(s->seal);
 	summary_forget(s);
+	again_rollback(s->again);
 }
 
 #define TWIN_COLUMN(name) #name ", "
@@ -346,14 +442,16 @@ int store_close_open_rows(struct store *s)
 				     " rule_where, content_type, upstream,"
 				     " up_protocol, up_tls, last_day"
 				     " FROM facts JOIN twin ON id = old",
-		"INSERT INTO late(id) SELECT r.id FROM twin"
+		"INSERT INTO late(entry) SELECT r.entry FROM twin"
 		" CROSS JOIN seen s ON s.facts = twin.old CROSS JOIN record r"
-		" ON r.id >= s.second << 32 AND r.id < (s.second + 1) << 32"
+		" ON r.entry >= s.second << 32"
+		" AND r.entry < (s.second + 1) << 32"
 		" AND +r.facts = twin.old",
 		"UPDATE record SET facts = (SELECT new FROM twin WHERE"
-		" old = record.facts) WHERE id IN (SELECT r.id FROM twin"
+		" old = record.facts) WHERE entry IN (SELECT r.entry FROM twin"
 		" CROSS JOIN seen s ON s.facts = twin.old CROSS JOIN record r"
-		" ON r.id >= s.second << 32 AND r.id < (s.second + 1) << 32"
+		" ON r.entry >= s.second << 32"
+		" AND r.entry < (s.second + 1) << 32"
 		" AND +r.facts = twin.old)",
 		"INSERT OR IGNORE INTO seen SELECT new, second FROM seen"
 		" JOIN twin ON facts = old",
@@ -361,7 +459,7 @@ int store_close_open_rows(struct store *s)
 		"DELETE FROM facts WHERE outcome = 0",
 		"DROP TABLE twin",
 	};
-	int err = 0;
+	int err = 0, rc;
 
 	for (size_t i = 0; i < ARRAY_SIZE(sql) && !err; i++)
 		err = store_exec(s, sql[i]);
@@ -369,9 +467,10 @@ int store_close_open_rows(struct store *s)
 		err = store_commit(s);
 	if (err) {
 		store_rollback(s);
-	} else {
-		dict_clear(s->dict);
-		seal_forget(s->seal);
+		return err;
 	}
-	return err;
+	dict_clear(s->dict);
+	seal_forget(s->seal);
+	rc = again_load(s->again, s->sealed, seal_late_seq(s->seal));
+	return rc == SQLITE_OK ? 0 : store_fail(s, "find open rows", rc);
 }

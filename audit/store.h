@@ -35,9 +35,16 @@ const char *store_error(const struct store *s);
  * lock), -EROFS, -ENOMEM, -EUCLEAN (damaged), -EIO. After a failure call
  * store_rollback(). Rows may be entered when later ones are put or at the
  * commit: what fails then is said then, and means the whole transaction.
+ *
+ * wall_us is the clock, by which rows are kept in order.
  */
-int store_begin(struct store *s);
-int store_put(struct store *s, const struct record *r);
+int store_begin(struct store *s, uint64_t wall_us);
+
+/* A record that may have been entered before, `again`, is looked for, wherever
+ * it may be. Of any other only those are known that may still change: rows that
+ * were entered as open, or as interrupted and not sealed.
+ */
+int store_put(struct store *s, const struct record *r, bool again);
 int store_commit(struct store *s);
 void store_rollback(struct store *s);
 
@@ -47,11 +54,10 @@ void store_rollback(struct store *s);
 int store_close_open_rows(struct store *s);
 
 /* Carry the chain (audit/seal.c) on by one batch: late rows that are finished,
- * and up to rows_max of those that began more than STORE_SEAL_LAG_US ago. Its
- * own transaction. Returns how many rows were sealed, or as above.
+ * and up to rows_max of those that were entered since. Its own transaction.
+ * Returns how many rows were sealed, or as above.
  */
-#define STORE_SEAL_LAG_US 3000000
-#define STORE_SEAL_ROWS	  4096 /* rows_max is at most so many */
+#define STORE_SEAL_ROWS 4096 /* rows_max is at most so many */
 int store_seal(struct store *s, uint64_t wall_us, uint32_t rows_max);
 
 /* Sign where the chain stands. Returns 1, 0 when that was signed already, or as
@@ -76,10 +82,10 @@ struct store_chain store_chain(const struct store *s);
 int store_summarise(struct store *s, uint64_t wall_us);
 
 struct store_limits {
-	uint64_t keep_s;     /* rows older than this go */
-	uint64_t bytes_max;  /* the file may grow to this */
-	bool ships;	     /* rows go to another place too … */
-	uint64_t shipped_id; /* … and have arrived up to this one */
+	uint64_t keep_s;    /* rows older than this go */
+	uint64_t bytes_max; /* the file may grow to this */
+	bool ships;	    /* rows go to another place too … */
+	uint64_t shipped;   /* … and have arrived up to this entry */
 };
 
 /* Take away the oldest batches that are too many, until rows_max rows went, and
@@ -104,7 +110,7 @@ uint64_t store_unshipped(const struct store *s);
  */
 struct spent *store_spent(struct store *s);
 
-/* Rows that were new at the last commits, since store_open(). */
+/* Rows that were new or changed at the last commits, since store_open(). */
 uint64_t store_rows(const struct store *s);
 
 #endif

@@ -8,7 +8,7 @@
  * of its rows may have a path that begins in some way (audit/paths.h), so that
  * whoever looks for one need not read the others (audit/cover.c).
  *
- * A summary says that within its range of ids there is nothing else. It is
+ * A summary says that within its range of entries there is nothing else. It is
  * taken away, in the same transaction, when a row of its range is entered,
  * changed or deleted, whoever does it: SQLite tells us of each change of a
  * row. That is rare, as ranges end SUMMARY_LAG_US ago; what takes longer than
@@ -48,19 +48,19 @@ static void on_change(void *ctx, int operation, const char *db,
 		      const char *table, sqlite3_int64 rowid)
 {
 	struct summary *m = &((struct store *)ctx)->summary;
-	uint64_t id = (uint64_t)rowid;
+	uint64_t entry = (uint64_t)rowid;
 
 	(void)operation;
 	(void)db;
 	/* Nearly all rows are new, and so beyond all summaries. */
-	if (id > m->to || strcmp(table, "record") != 0)
+	if (entry > m->to || strcmp(table, "record") != 0)
 		return;
 	if (m->touched_len < SUMMARY_TOUCHED) {
-		m->touched[m->touched_len++] = id;
+		m->touched[m->touched_len++] = entry;
 		return;
 	}
-	m->low = m->high ? MIN(m->low, id) : id;
-	m->high = MAX(m->high, id);
+	m->low = m->high ? MIN(m->low, entry) : entry;
+	m->high = MAX(m->high, entry);
 }
 
 /* Run sql with these parameters. Returns SQLite's code; *ret is the first
@@ -85,7 +85,7 @@ static int summary_ask(struct store *s, const char *sql, uint64_t a, uint64_t b,
 static int summary_reach(struct store *s)
 {
 	s->summary.to = 0;
-	return summary_ask(s, "SELECT max(last_id) FROM summary", 0, 0,
+	return summary_ask(s, "SELECT max(last) FROM summary", 0, 0,
 			   &s->summary.to);
 }
 
@@ -104,8 +104,8 @@ void summary_forget(struct store *s)
 static int summary_drop(struct store *s, uint64_t low, uint64_t high)
 {
 	return summary_ask(s,
-			   "DELETE FROM summary WHERE last_id >= ?1"
-			   " AND first_id <= ?2",
+			   "DELETE FROM summary WHERE last >= ?1"
+			   " AND first <= ?2",
 			   low, high, NULL);
 }
 
@@ -123,17 +123,17 @@ int summary_settle(struct store *s)
 	return err;
 }
 
-/* Is there a row between these ids? */
+/* Is there a row between these entries? */
 static int gap_has_rows(struct store *s, uint64_t first, uint64_t last,
 			bool *ret)
 {
-	uint64_t id = 0;
+	uint64_t entry = 0;
 	int err = summary_ask(s,
-			      "SELECT id FROM record WHERE id >= ?1"
-			      " AND id <= ?2 ORDER BY id LIMIT 1",
-			      first, last, &id);
+			      "SELECT entry FROM record WHERE entry >= ?1"
+			      " AND entry <= ?2 ORDER BY entry LIMIT 1",
+			      first, last, &entry);
 
-	*ret = id != 0;
+	*ret = entry != 0;
 	return err;
 }
 
@@ -145,8 +145,8 @@ static int gap_find(struct store *s, struct gap *ret)
 	uint64_t at = 0;
 	int err = 0;
 	int rc = sqlite3_prepare_v2(s->db,
-				    "SELECT first_id, last_id FROM summary"
-				    " ORDER BY first_id",
+				    "SELECT first, last FROM summary"
+				    " ORDER BY first",
 				    -1, &stmt, NULL);
 
 	if (rc != SQLITE_OK)
@@ -174,32 +174,36 @@ static int gap_find(struct store *s, struct gap *ret)
  */
 static int gap_fit(struct store *s, struct gap *gap, uint64_t wall_us)
 {
-	uint64_t settled = wall_us - EPOCH_2024_US - SUMMARY_LAG_US;
-	uint64_t id = 0;
+	uint64_t now_us = MAX(wall_us, EPOCH_2024_US) - EPOCH_2024_US;
+	uint64_t entry = 0;
 	int err;
 
-	if (wall_us < EPOCH_2024_US + SUMMARY_LAG_US)
+	/* Entries may be ahead of a clock that was set back. */
+	now_us = MAX(now_us, (uint64_t)s->entry >> 12);
+	if (now_us < SUMMARY_LAG_US)
 		return 0;
-	gap->last = MIN(gap->last, (settled << 12) - 1);
+	gap->last = MIN(gap->last, ((now_us - SUMMARY_LAG_US) << 12) - 1);
 	if (gap->last < gap->first)
 		return 0;
 	err = summary_ask(s,
-			  "SELECT id FROM record WHERE id >= ?1 AND id <= ?2"
-			  " ORDER BY id LIMIT 1 OFFSET 65535",
-			  gap->first, gap->last, &id);
+			  "SELECT entry FROM record WHERE entry >= ?1"
+			  " AND entry <= ?2 ORDER BY entry"
+			  " LIMIT 1 OFFSET 65535",
+			  gap->first, gap->last, &entry);
 	static_assert(SUMMARY_ROWS == 65536, "the number in the statement");
 	if (err)
 		return err;
-	if (id)
-		gap->last = id;
-	return id || !gap->end;
+	if (entry)
+		gap->last = entry;
+	return entry || !gap->end;
 }
 
 /* Add the row that stmt stands on. */
 static int summary_row(sqlite3_stmt *stmt, struct sums *sums,
 		       struct paths *paths)
 {
-	uint64_t id = (uint64_t)sqlite3_column_int64(stmt, 0);
+	uint64_t entry = (uint64_t)sqlite3_column_int64(stmt, 0);
+	uint64_t id = entry - (uint64_t)sqlite3_column_int64(stmt, 5);
 	const void *path = sqlite3_column_text(stmt, 4);
 	const struct sum sum = {
 		.key = { sqlite3_column_int64(stmt, 1) },
@@ -212,7 +216,7 @@ static int summary_row(sqlite3_stmt *stmt, struct sums *sums,
 
 	if (paths->rows == SUMMARY_ROWS)
 		return ERR_LIMIT;
-	paths_add(paths, id,
+	paths_add(paths, entry,
 		  slice_of(path, (size_t)sqlite3_column_bytes(stmt, 4)));
 	return sums_add(sums, &sum);
 }
@@ -226,8 +230,9 @@ static int summary_rows(sqlite3 *db, uint64_t first, uint64_t last,
 
 	if (sqlite3_prepare_v2(
 		    db,
-		    "SELECT id, facts, bytes_up, bytes_down, path FROM record"
-		    " WHERE id >= ?1 AND id <= ?2 ORDER BY id",
+		    "SELECT entry, facts, bytes_up, bytes_down, path, delay"
+		    " FROM record WHERE entry >= ?1 AND entry <= ?2"
+		    " ORDER BY entry",
 		    -1, &stmt, NULL) != SQLITE_OK)
 		return -EIO;
 	(void)sqlite3_bind_int64(stmt, 1, (int64_t)first);
@@ -265,7 +270,7 @@ void summary_octets_done(struct summary_octets *o)
 static int gap_enter(struct store *s, const struct gap *gap,
 		     const struct summary_octets *o)
 {
-	static const char sql[] = "INSERT INTO summary(first_id, last_id, sums,"
+	static const char sql[] = "INSERT INTO summary(first, last, sums,"
 				  " paths) VALUES(?, ?, ?, ?)";
 	sqlite3_stmt *stmt;
 	int rc = sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL);
@@ -319,7 +324,7 @@ static int summary_make(struct store *s, uint64_t wall_us)
 
 int store_summarise(struct store *s, uint64_t wall_us)
 {
-	int n = store_begin(s);
+	int n = store_begin(s, wall_us);
 
 	if (n)
 		return n;

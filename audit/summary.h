@@ -16,7 +16,7 @@ struct store;
 
 /* Rows within summaries that this transaction has changed. */
 struct summary {
-	uint64_t to; /* no summary reaches beyond this id */
+	uint64_t to; /* no summary reaches beyond this entry */
 	uint64_t touched[SUMMARY_TOUCHED];
 	size_t touched_len;
 	uint64_t low, high; /* of all, when there are more; high 0: not so */
@@ -36,7 +36,7 @@ struct summary_octets {
 	size_t paths_len;
 };
 
-/* Read these rows, the last one included, and say what they come to. Returns 0,
+/* Read the rows of entries first to last, and say what they come to. Returns 0,
  * -ENOMEM, ERR_LIMIT (more than a summary may have), or -EIO (SQLite's error);
  * summary_octets_done() in any case.
  */

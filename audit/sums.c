@@ -135,6 +135,17 @@ static size_t leb_get(const unsigned char *from, size_t len, uint64_t *ret)
 	return 0;
 }
 
+/* A number of either sign as one without, the small ones staying small. */
+static uint64_t zigzag(int64_t n)
+{
+	return (uint64_t)n << 1 ^ (uint64_t)(n >> 63);
+}
+
+static int64_t zigzag_back(uint64_t n)
+{
+	return (int64_t)(n >> 1 ^ (0 - (n & 1)));
+}
+
 int sums_pack(struct sums *s, uint64_t base, unsigned char **ret,
 	      size_t *ret_len)
 {
@@ -152,7 +163,7 @@ int sums_pack(struct sums *s, uint64_t base, unsigned char **ret,
 			sum->rows,
 			sum->bytes_up,
 			sum->bytes_down,
-			sum->first_id - base,
+			zigzag((int64_t)(base - sum->first_id)),
 			sum->last_id - sum->first_id,
 		};
 
@@ -173,7 +184,7 @@ int sums_unpack(const unsigned char *octets, size_t len, uint64_t base,
 	int err = 0;
 
 	while (at < len && !err) {
-		uint64_t fields[PACK_FIELDS];
+		uint64_t fields[PACK_FIELDS], first_id;
 
 		for (size_t k = 0; k < PACK_FIELDS; k++) {
 			size_t n = leb_get(octets + at, len - at, &fields[k]);
@@ -183,13 +194,14 @@ int sums_unpack(const unsigned char *octets, size_t len, uint64_t base,
 			at += n;
 		}
 		key += fields[0];
+		first_id = base - (uint64_t)zigzag_back(fields[4]);
 		err = fn(ctx, &(struct sum){
 				      .key = { (int64_t)key },
 				      .rows = fields[1],
 				      .bytes_up = fields[2],
 				      .bytes_down = fields[3],
-				      .first_id = base + fields[4],
-				      .last_id = base + fields[4] + fields[5],
+				      .first_id = first_id,
+				      .last_id = first_id + fields[5],
 			      });
 	}
 	return err;

@@ -41,8 +41,9 @@ int sums_add(struct sums *s, const struct sum *more);
 void sums_sort(struct sums *s, int (*compare)(const void *, const void *));
 
 /* As octets and back, for keys of one number: for each entry, in the order of
- * keys, LEB128 of: key less the one before, rows, bytes_up, bytes_down,
- * first_id less base, last_id less first_id. Packing sorts.
+ * keys, LEB128 of: key less the one before, rows, bytes_up, bytes_down, base
+ * less first_id (twice that, or where it is below 0 twice its amount less 1),
+ * last_id less first_id. Packing sorts.
  */
 int sums_pack(struct sums *s, uint64_t base, unsigned char **ret,
 	      size_t *ret_len);

@@ -80,7 +80,7 @@ void upkeep_shipped(const char *state_dir, struct store_limits *ret)
 	err = file_text(AT_FDCWD, path, O_NOFOLLOW | O_NONBLOCK, text,
 			sizeof(text));
 	ret->ships = err != -ENOENT;
-	ret->shipped_id = err ? 0 : strtoull(text, NULL, 10);
+	ret->shipped = err ? 0 : strtoull(text, NULL, 10);
 }
 
 /* The limits as configured; of a clock that is not believed, rows are kept for
@@ -240,8 +240,7 @@ void upkeep_end(struct upkeep *u)
 		return;
 	/* What is finished is here: there is nothing to wait for. */
 	do
-		n = store_seal(u->store, wall_us + STORE_SEAL_LAG_US,
-			       STORE_SEAL_ROWS);
+		n = store_seal(u->store, wall_us, STORE_SEAL_ROWS);
 	while (n >= STORE_SEAL_ROWS);
 	if (n < 0 || store_checkpoint(u->store, wall_us) < 0)
 		upkeep_warn(u, "sealing the last rows");

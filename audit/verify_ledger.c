@@ -3,9 +3,9 @@
  * One read transaction, so what a running penstock-audit does meanwhile is not
  * seen. Which rows are of a batch stands in audit/seal.c. Besides the rows,
  * everything that decides what a reader gets to see of them is looked at: the
- * tables and views are those of this version; `seen`, by which filters find
- * rows, names them all; summaries, by which paths are found and rows counted,
- * are what their rows come to.
+ * tables and views are those of this version; `seen` and `stray`, by which
+ * rows are found, name them all; summaries, by which paths are found and rows
+ * counted, are what their rows come to.
  */
 
 #include <errno.h>
@@ -32,7 +32,8 @@ struct look {
 	sqlite3 *db; /* owned, as what follows */
 	struct walk *walk;
 	sqlite3_stmt *seen;
-	struct ids found; /* rows of the batch under way */
+	sqlite3_stmt *stray;
+	struct ids found; /* ids of the batch under way */
 	uint8_t *marks;	  /* theirs */
 	size_t marks_cap; /* rows */
 	char instance[INSTANCE_MAX];
@@ -202,11 +203,22 @@ static bool look_statements(struct look *k)
 	return good;
 }
 
+static bool look_hidden(struct look *k, const struct walk_row *row,
+			int64_t batch, const char *table)
+{
+	char id[ID_TEXT];
+
+	id_print((uint64_t)row->row.id, id);
+	return verify_broken(&k->v, batch, (uint64_t)row->row.id,
+			     "row %s of batch %" PRId64
+			     " is hidden: table %s does not name it",
+			     id, batch, table);
+}
+
 /* Does `seen` name the row? Asked once for each facts and second. */
 static bool look_seen(struct look *k, const struct walk_row *row, int64_t batch)
 {
-	int64_t second = SCHEMA_SECOND((uint64_t)row->row.id);
-	char id[ID_TEXT];
+	int64_t second = SCHEMA_SECOND(row->entry);
 	bool found;
 
 	if (*row->second == second)
@@ -217,11 +229,25 @@ static bool look_seen(struct look *k, const struct walk_row *row, int64_t batch)
 	if (sqlite3_reset(k->seen) != SQLITE_OK)
 		return look_failed(k);
 	*row->second = second;
-	id_print((uint64_t)row->row.id, id);
-	return found || verify_broken(&k->v, batch, (uint64_t)row->row.id,
-				      "row %s of batch %" PRId64
-				      " is hidden: table seen does not name it",
-				      id, batch);
+	return found || look_hidden(k, row, batch, "seen");
+}
+
+/* Does `stray`, if it should? */
+static bool look_stray(struct look *k, const struct walk_row *row,
+		       int64_t batch)
+{
+	int64_t delay =
+		schema_id(row->entry, row->row.id); /* its own inverse */
+	bool found;
+
+	if (delay >= 0 && delay <= SCHEMA_NEAR)
+		return true;
+	(void)sqlite3_bind_int64(k->stray, 1, row->row.id);
+	(void)sqlite3_bind_int64(k->stray, 2, row->entry);
+	found = sqlite3_step(k->stray) == SQLITE_ROW;
+	if (sqlite3_reset(k->stray) != SQLITE_OK)
+		return look_failed(k);
+	return found || look_hidden(k, row, batch, "stray");
 }
 
 /* Room for the mark of one more row. */
@@ -249,7 +275,8 @@ static bool look_walk(struct look *k, int64_t batch)
 	while ((rc = walk_next(k->walk, &row)) == SQLITE_ROW) {
 		uint64_t id = (uint64_t)row.row.id;
 
-		if (!look_seen(k, &row, batch) || !look_room(k))
+		if (!look_seen(k, &row, batch) || !look_stray(k, &row, batch) ||
+		    !look_room(k))
 			return false;
 		chain_row(k->v.chain, &row.row, row.facts,
 			  k->marks + k->found.len * CHAIN_MARK);
@@ -373,7 +400,7 @@ static bool look_rest(struct look *k)
 		"SELECT count(*) FILTER (WHERE outcome IS NOT 0),"
 		" count(*) FILTER (WHERE outcome = 0) FROM (SELECT (SELECT"
 		" outcome FROM facts f WHERE f.id = r.facts) AS outcome"
-		" FROM record r WHERE r.id > ?1)",
+		" FROM record r WHERE r.entry > ?1)",
 		&stmt);
 
 	if (!good)
@@ -425,8 +452,8 @@ static bool look_summaries(struct look *k)
 	sqlite3_stmt *stmt;
 	int64_t behind = 0;
 	bool good = look_prepare(k,
-				 "SELECT first_id, last_id, sums, paths"
-				 " FROM summary ORDER BY first_id",
+				 "SELECT first, last, sums, paths FROM"
+				 " summary ORDER BY first",
 				 &stmt);
 
 	if (!good)
@@ -454,7 +481,9 @@ static bool look_all(struct look *k, const char *path)
 		return look_failed(k);
 	if (!look_prepare(k,
 			  "SELECT 1 FROM seen WHERE facts = ?1 AND second = ?2",
-			  &k->seen))
+			  &k->seen) ||
+	    !look_prepare(k, "SELECT 1 FROM stray WHERE id = ?1 AND entry = ?2",
+			  &k->stray))
 		return false;
 	return look_batches(k) &&
 	       look_before(k, (int64_t)k->v.report->pruned_id) &&
@@ -470,6 +499,7 @@ void verify_ledger(const char *path, const struct verify_pins *pins,
 		(void)look_all(&k, path);
 	walk_free(&k.walk);
 	(void)sqlite3_finalize(k.seen);
+	(void)sqlite3_finalize(k.stray);
 	(void)sqlite3_close(k.db);
 	free(k.found.mem);
 	free(k.marks);

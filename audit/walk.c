@@ -33,15 +33,16 @@ struct walk {
 
 /* clang-format off */
 #define ROW_SQL                                                                \
-	"SELECT r.id, r.facts, r.skew_us, r.client_port, r.duration_us,"       \
-	" r.bytes_up, r.bytes_down, r.cut, r.path, r.query, r.detail"
+	"SELECT r.entry, r.facts, r.skew_us, r.client_port, r.duration_us,"    \
+	" r.bytes_up, r.bytes_down, r.cut, r.path, r.query, r.detail, r.delay"
 #define TEXT_OF(name) ", (SELECT text FROM text WHERE id = " name ")"
 
 static const char range_sql[] =
-	ROW_SQL " FROM record r WHERE r.id >= ?1 AND r.id <= ?2 ORDER BY r.id";
+	ROW_SQL " FROM record r WHERE r.entry >= ?1 AND r.entry <= ?2"
+	" ORDER BY r.entry";
 static const char late_sql[] =
-	ROW_SQL " FROM batch_late l CROSS JOIN record r ON r.id = l.id"
-	" WHERE l.batch = ?1 ORDER BY l.id";
+	ROW_SQL " FROM batch_late l CROSS JOIN record r ON r.entry = l.entry"
+	" WHERE l.batch = ?1 ORDER BY l.entry";
 static const char facts_sql[] =
 	"SELECT kind, verdict, outcome, status, port, generation"
 	TEXT_OF("sandbox") TEXT_OF("client") TEXT_OF("protocol") TEXT_OF("tls")
@@ -104,19 +105,19 @@ static int walk_ids(struct walk *w, const char *sql, struct ids *ret)
 
 int walk_apart(struct walk *w)
 {
-	int rc = walk_ids(w, "SELECT id FROM batch_late ORDER BY id",
+	int rc = walk_ids(w, "SELECT entry FROM batch_late ORDER BY entry",
 			  &w->elsewhere);
 
 	if (rc != SQLITE_OK)
 		return rc;
 	w->apart = true;
 	return walk_ids(w,
-			"SELECT DISTINCT id FROM late WHERE seq > (SELECT"
+			"SELECT DISTINCT entry FROM late WHERE seq > (SELECT"
 			" CAST(value AS INTEGER) FROM ledger WHERE key ="
-			" 'late_seq') AND id <= (SELECT max(last) FROM (SELECT"
-			" last FROM batch UNION ALL SELECT last FROM"
-			" statement)) AND id IN (SELECT id FROM record)"
-			" ORDER BY id",
+			" 'late_seq') AND entry <= (SELECT max(last) FROM"
+			" (SELECT last FROM batch UNION ALL SELECT last FROM"
+			" statement)) AND entry IN (SELECT entry FROM record)"
+			" ORDER BY entry",
 			&w->waiting);
 }
 
@@ -225,8 +226,9 @@ static int walk_step(struct walk *w, struct walk_row *ret)
 	ret->facts = facts->hash;
 	ret->open = facts->open;
 	ret->second = &facts->second;
+	ret->entry = sqlite3_column_int64(w->at, 0);
 	ret->row = (struct chain_row){
-		.id = sqlite3_column_int64(w->at, 0),
+		.id = schema_id(ret->entry, sqlite3_column_int64(w->at, 11)),
 		.skew_us = sqlite3_column_int64(w->at, 2),
 		.client_port = sqlite3_column_int64(w->at, 3),
 		.duration_us = sqlite3_column_int64(w->at, 4),
@@ -249,8 +251,8 @@ int walk_next(struct walk *w, struct walk_row *ret)
 		rc = walk_step(w, ret);
 		skip = rc == SQLITE_ROW && w->apart && w->at == w->range &&
 		       (ret->open ||
-			ids_have(&w->elsewhere, (uint64_t)ret->row.id) ||
-			ids_have(&w->waiting, (uint64_t)ret->row.id));
+			ids_have(&w->elsewhere, (uint64_t)ret->entry) ||
+			ids_have(&w->waiting, (uint64_t)ret->entry));
 	} while (skip);
 	return rc;
 }

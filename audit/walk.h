@@ -17,6 +17,7 @@ struct walk;
 /* A row under the walk; valid until the next step. */
 struct walk_row {
 	struct chain_row row;
+	int64_t entry;
 	const uint8_t *facts; /* hash of its facts; zeros where they miss */
 	bool open;	      /* not finished: not to be sealed yet */
 	int64_t facts_id;
@@ -35,13 +36,11 @@ void walk_forget(struct walk *w);
  */
 int walk_apart(struct walk *w);
 
-/* How many wait: finished, with ids of a range that is sealed, and in no batch
- * yet.
- */
+/* How many wait: finished, of a range that is sealed, and in no batch yet. */
 size_t walk_waiting(const struct walk *w);
 
-/* Begin with the rows of ids first to last, or with the late ones of a batch,
- * in order of id.
+/* Begin with the rows of entries first to last, or with the late ones of a
+ * batch, in order of entry.
  */
 void walk_range(struct walk *w, int64_t first, int64_t last);
 void walk_late(struct walk *w, int64_t batch);

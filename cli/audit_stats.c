@@ -26,7 +26,7 @@ static const char stats_usage[] =
 	"Exit status: 0 good, 2 usage, 3 no ledger.\n";
 
 /* One row, the numbers of stats_names in order; rows are counted by sandbox.
- * Ids become µs since 1970.
+ * Entries become µs since 1970.
  */
 static const char stats_numbers[] =
 	"WITH b AS (SELECT count(*) AS n, max(seq) AS seq, sum(rows) AS rows,"
@@ -38,8 +38,8 @@ static const char stats_numbers[] =
 	" s AS (SELECT (page_count - freelist_count) * page_size AS bytes"
 	" FROM pragma_page_count, pragma_freelist_count, pragma_page_size)"
 	" SELECT 0, s.bytes,"
-	" (SELECT (min(id) >> 12) + 1704067200000000 FROM record),"
-	" (SELECT (max(id) >> 12) + 1704067200000000 FROM record),"
+	" (SELECT (min(rowid) >> 12) + 1704067200000000 FROM record),"
+	" (SELECT (max(rowid) >> 12) + 1704067200000000 FROM record),"
 	" b.n, b.seq, b.rows, b.late, b.sealed_us,"
 	" (SELECT batch FROM c), (SELECT signed_us FROM c),"
 	" (SELECT total FROM p),"

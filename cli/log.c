@@ -128,16 +128,13 @@ static int log_open(struct log_reader *r)
 }
 
 /* Print what was found. Returns 0, or < 0 from the ledger, or -EPIPE. */
-static int log_print_found(struct log_reader *r, struct log_out *out,
-			   uint64_t *last_id)
+static int log_print_found(struct log_reader *r, struct log_out *out)
 {
 	struct query_row row;
 	int n;
 
-	while ((n = query_next(r->q, &row)) > 0) {
+	while ((n = query_next(r->q, &row)) > 0)
 		out_row(out, &row);
-		*last_id = row.id;
-	}
 	if (fflush(stdout) || ferror(stdout))
 		return -EPIPE;
 	return n;
@@ -149,7 +146,6 @@ static int log_first(struct log_reader *r, struct log_out *out)
 	struct query_filter f = out->o->filter;
 	bool limited = !out->o->limit_given;
 	struct query_row row;
-	uint64_t last_id;
 	int n, err = 0;
 
 	f.limit += limited; /* is there one more? */
@@ -158,7 +154,7 @@ static int log_first(struct log_reader *r, struct log_out *out)
 	if (out->more)
 		err = MIN(query_next(r->q, &row), 0);
 	if (n >= 0 && !err)
-		err = log_print_found(r, out, &last_id);
+		err = log_print_found(r, out);
 	return n < 0 || !err ? n : err;
 }
 
@@ -172,9 +168,10 @@ static int log_pages(struct log_reader *r, struct log_out *out)
 	f.first = true;
 	while ((n = query_find(r->q, &f)) > 0) {
 		total = MIN(total + n, PAGE_ROWS); /* some, is all we tell */
-		n = log_print_found(r, out, &f.after_id);
+		n = log_print_found(r, out);
 		if (n < 0)
 			break;
+		f.after = query_reached(r->q);
 	}
 	return n < 0 ? n : total;
 }
@@ -247,7 +244,6 @@ static int log_follow(struct log_reader *r, const struct log_options *o)
 	const struct timespec pause = { .tv_nsec = FOLLOW_MS * 1000000L };
 	bool begun = false;
 	struct log_out out;
-	uint64_t last_id;
 
 	if (out_begin(&out, o))
 		return log_broken(r, -ENOMEM);
@@ -264,7 +260,7 @@ static int log_follow(struct log_reader *r, const struct log_options *o)
 			begun = begun || n >= 0;
 		} else {
 			n = query_find_new(r->q, &o->filter);
-			n = n < 0 ? n : log_print_found(r, &out, &last_id);
+			n = n < 0 ? n : log_print_found(r, &out);
 		}
 		if (n == -EPIPE)
 			return EXIT_BROKEN;
@@ -279,16 +275,11 @@ static int log_follow(struct log_reader *r, const struct log_options *o)
 /* The row of an id. Returns 1, 0 for none, or < 0. */
 static int log_one(struct log_reader *r, uint64_t id, struct query_row *ret)
 {
-	struct query_filter f = { .after_id = id - 1,
-				  .limit = 1,
-				  .first = true };
 	int n = log_open(r);
 
 	if (!n)
-		n = query_find(r->q, &f);
-	if (n >= 0)
-		n = query_next(r->q, ret);
-	return n > 0 ? ret->id == id : n;
+		n = query_find_id(r->q, id);
+	return n > 0 ? query_next(r->q, ret) : n;
 }
 
 static int log_show(struct log_reader *r, const struct log_options *o)

@@ -132,7 +132,7 @@ static int hint_row(struct query *q, uint64_t id, bool after,
 	struct query_filter f = { .limit = 1, .first = after };
 
 	if (after)
-		f.after_id = id;
+		f.since_us = id_wall_us(id);
 	else
 		f.until_us = id_wall_us(id) + 1;
 	return query_find(q, &f) == 1 ? query_next(q, ret) : 0;

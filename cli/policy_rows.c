@@ -154,7 +154,6 @@ static int rows_page(struct query *q, struct query_filter *filter,
 		struct policy_question question;
 		int usable;
 
-		filter->after_id = row.id;
 		if (rows->wants && !rows->wants(&row))
 			continue;
 		usable = row_question(&row, rows->masked, &question);
@@ -162,6 +161,7 @@ static int rows_page(struct query *q, struct query_filter *filter,
 		if (usable > 0)
 			fn(ctx, &question, &row);
 	}
+	filter->after = query_reached(q);
 	return rc < 0 ? rc : found;
 }
 

@@ -73,10 +73,10 @@ int cursor_write(int dir, const char *name, const struct cursor *c)
 	return cursor_store(dir, file, text);
 }
 
-int cursor_write_done(int file, uint64_t last_id)
+int cursor_write_done(int file, uint64_t entry)
 {
 	char text[32];
-	int len = snprintf(text, sizeof(text), "%020" PRIu64 "\n", last_id);
+	int len = snprintf(text, sizeof(text), "%020" PRIu64 "\n", entry);
 	ssize_t n = pwrite(file, text, (size_t)len, 0);
 
 	if (n < 0)

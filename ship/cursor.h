@@ -11,7 +11,7 @@
  * These are replaced as a whole and synced before they count. Beside DIR stands
  *
  *   ship.cursor  twenty digits and a newline: the end of the last batch that
- *		  all destinations have, as an id; what penstock-audit may take
+ *		  all destinations have, as an entry; what penstock-audit may take
  *		  away without any of them missing it. Written in place, 21
  *		  octets in one call: the reader may not write into the state
  *		  directory
@@ -37,7 +37,7 @@ struct cursor {
  */
 int cursor_read(int dir, const char *name, struct cursor *ret);
 int cursor_write(int dir, const char *name, const struct cursor *c);
-int cursor_write_done(int file, uint64_t last_id);
+int cursor_write_done(int file, uint64_t entry);
 int cursor_instance(int dir, char ret[CURSOR_INSTANCE_MAX]);
 
 #endif

@@ -50,7 +50,7 @@ struct reader_dest {
 	bool waits;		   /* for rows */
 	uint32_t given_rows;
 	uint64_t cursor;    /* batch that is written down */
-	uint64_t last_id;   /* the end of it */
+	uint64_t last;	    /* the end of it, an entry */
 	uint64_t delivered; /* rows, since the start */
 	uint64_t missed;    /* batches, since the start */
 };
@@ -102,13 +102,13 @@ static int reader_cursor(struct reader *r, struct reader_dest *d,
 		n = outbox_mark(r->outbox, c.batch, &mark);
 	if (n < 0)
 		return n;
-	d->last_id = n ? mark.last_id : 0;
+	d->last = n ? mark.last : 0;
 	if (n && memcmp(mark.hash, c.hash, sizeof(c.hash)) != 0) {
 		log_warn("%s: this is another ledger than the one that was "
 			 "sent up to batch %llu: sent from its first row on",
 			 reader_name(d), (unsigned long long)c.batch);
 		c = (struct cursor){ 0 };
-		d->last_id = 0;
+		d->last = 0;
 	}
 	*ret = c;
 	return 0;
@@ -186,7 +186,7 @@ static void reader_say_done(struct reader *r)
 	int err;
 
 	for (size_t i = 0; i < r->ship->dests_len; i++)
-		done = MIN(done, r->dests[i].last_id);
+		done = MIN(done, r->dests[i].last);
 	if (r->done_known && done == r->done)
 		return;
 	err = cursor_write_done(r->ship->done, done);
@@ -215,7 +215,7 @@ static void reader_keep(struct reader *r, struct reader_dest *d)
 		return;
 	}
 	d->cursor = c.batch;
-	d->last_id = mark.last_id;
+	d->last = mark.last;
 	reader_say_done(r);
 }
 

@@ -292,7 +292,7 @@ def limits(stage):
 
 def missing(stage):
     """Rows that the receiver does not have; nothing but rows has it."""
-    ours = {row[0] for row in ledger(stage, "SELECT id FROM record")}
+    ours = {row[0] for row in ledger(stage, "SELECT id FROM requests")}
     theirs = {row["id"] for row in stage.receiver.rows()}
     assert theirs <= ours, theirs - ours
     return ours - theirs
@@ -303,9 +303,9 @@ def whole(stage):
     rows = entered(stage)
     report = sealed(stage)
     assert report["rows"] >= len(rows), report
-    ids = [row[0] for row in ledger(stage, "SELECT id FROM record")]
+    ids = [row[0] for row in ledger(stage, "SELECT id FROM requests")]
     assert len(ids) == len(set(ids)) == report["rows"], report
-    assert not ledger(stage, "SELECT id FROM record WHERE facts NOT IN"
+    assert not ledger(stage, "SELECT 1 FROM record WHERE facts NOT IN"
                              " (SELECT id FROM facts)")
     wait_for("the receiver's rows", lambda: not missing(stage), 20)
     assert stage.stop_instance() == 0, stage.log("up")

@@ -248,7 +248,7 @@ def json_formats(l):
              l.run("log", "--all", "--format", "ndjson").splitlines()]
     assert rows == lines and len(rows) == 7
     view = [c[1] for c in l.db.execute("PRAGMA table_info(requests)")]
-    assert set(rows[0]) == set(view) - {"time_us"}, rows[0]
+    assert set(rows[0]) == set(view) - {"time_us", "entry"}, rows[0]
     assert json.loads(l.run("log", "--host", "gists.test", "--until", "1990-01-01",
                             "--format", "json", status=1)) == []
 
@@ -474,7 +474,7 @@ def sql_refuses(l):
     before = (l.dir / "ledger.db").read_bytes()
     for text in ("DELETE FROM record", "DROP TABLE record", "VACUUM",
                  "ATTACH 'x' AS y", "PRAGMA user_version = 9", "BEGIN",
-                 "INSERT INTO late(id) VALUES(1)",
+                 "INSERT INTO late(entry) VALUES(1)",
                  "SELECT load_extension('x')"):
         l.run("sql", text, status=2)
         assert "read-only here" in l.last.stderr, l.last

@@ -89,10 +89,10 @@ class Ledger:
                 facts[name] = row[name]
             elif name not in ("id", "last_day"):
                 facts[name] = self.text(row.get(name))
-        record = dict(row, id=row_id(us), facts=self.insert("facts", facts))
+        record = dict(row, entry=row_id(us), facts=self.insert("facts", facts))
         self.insert("record", record)
         self.db.execute("INSERT INTO seen VALUES(?, ?)",
-                        (record["facts"], record["id"] >> 32))
+                        (record["facts"], record["entry"] >> 32))
         self.db.commit()
 
     def run(self, *argv, status=0, text=True, **more):

@@ -43,7 +43,6 @@ static void keep(struct slice key, int64_t id)
 	assert_int_equal(e->id, id);
 	assert_int_equal(e->day, 0);
 	assert_int_equal(e->second, 0);
-	assert_int_equal(e->seconds, 0);
 }
 
 /* The id of a key, or 0. */

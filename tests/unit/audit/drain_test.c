@@ -48,16 +48,15 @@ static void fair(void **state)
 	spool_close(&loud[1]);
 }
 
-/* Rows of this moment and late ones, of two writers, none of them twice. */
-static void prompt_and_late(void **state)
+/* Rows of this moment and strays, of two writers, none of them twice. */
+static void prompt_and_stray(void **state)
 {
 	struct fixture *f = *state;
 	struct audit_end end = fixture_end();
+	const uint64_t now = fixture_id(9000000000) >> 12;
 	struct spool *s[2];
-	uint64_t now;
 
 	fixture_open(f);
-	now = fixture_id((uint64_t)10000 * 86400 * 1000000) >> 12; /* to come */
 	for (uint16_t w = 0; w < 2; w++)
 		assert_int_equal(spool_open(f->spools, w, &s[w]), 0);
 	for (uint64_t i = 0; i < 3000; i++) {
@@ -67,11 +66,19 @@ static void prompt_and_late(void **state)
 		assert_int_equal(spool_write(s[i % 2], &begin, &end), 0);
 	}
 	for (int again = 0; again < 2; again++) {
-		fixture_drain(f, 1);
+		fixture_drain(f, EPOCH_US + now);
 		assert_int_equal(fixture_number(f, "SELECT count(*) FROM"
 						   " requests"),
 				 3000);
-		assert_int_equal(fixture_number(f, "SELECT count(*) FROM late"),
+		assert_int_equal(fixture_number(f, "SELECT count(DISTINCT id)"
+						   " FROM requests"),
+				 3000);
+		assert_int_equal(fixture_number(f, "SELECT count(*) FROM"
+						   " stray JOIN requests"
+						   " USING(id, entry)"),
+				 1000);
+		assert_int_equal(fixture_number(f, "SELECT count(*) FROM"
+						   " stray"),
 				 1000);
 		assert_int_equal(store_rows(f->store), again ? 0 : 3000);
 		/* A new reader, and dead writers: their slots once more. */
@@ -87,7 +94,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		T(fair),
-		T(prompt_and_late),
+		T(prompt_and_stray),
 	};
 #undef T
 

@@ -17,6 +17,8 @@
 #include "audit/audit.h"
 #include "audit/drain.h"
 #include "audit/store.h"
+#include "audit/store_private.h"
+#include "base/base.h"
 
 #define EPOCH_US 1704067200000000ull
 
@@ -87,6 +89,19 @@ static inline uint64_t fixture_us(uint64_t id)
 	return (id >> 12) + EPOCH_US;
 }
 
+/* The same a microsecond after a request with this id began, and the entry that
+ * its row then has.
+ */
+static inline void fixture_drain_at(struct fixture *f, uint64_t id)
+{
+	fixture_drain(f, fixture_us(id) + 1);
+}
+
+static inline int64_t fixture_entry(uint64_t id)
+{
+	return (int64_t)((id >> 12) + 1) << 12;
+}
+
 static inline struct audit_begin fixture_begin(uint64_t id)
 {
 	return (struct audit_begin){
@@ -124,6 +139,15 @@ static inline struct audit_end fixture_end(void)
 		.up_protocol = SLICE("h2"),
 		.up_tls = SLICE("TLSv1.3"),
 	};
+}
+
+/* Put a record as if it were entered when its request began, so that its entry
+ * is its id, as long as ids grow.
+ */
+static inline void fixture_put(const struct fixture *f, const struct record *r)
+{
+	f->store->entry = MAX(f->store->entry, (int64_t)r->id);
+	assert_int_equal(store_put(f->store, r, false), 0);
 }
 
 /* The one number that sql gives, or -1. */

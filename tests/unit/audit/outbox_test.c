@@ -25,11 +25,6 @@ static uint32_t dice(uint32_t sides)
 	return (dice_state >> 8) % sides;
 }
 
-static void drain(struct fixture *f)
-{
-	fixture_drain(f, UINT64_MAX / 2);
-}
-
 static void put_rows(struct fixture *f, uint64_t first, int n)
 {
 	struct audit_end end = fixture_end();
@@ -41,9 +36,10 @@ static void put_rows(struct fixture *f, uint64_t first, int n)
 			fixture_id((first + (uint64_t)i) * GAP_US));
 
 		assert_int_equal(spool_write(s, &begin, &end), 0);
+		fixture_drain_at(f, begin.id);
 	}
 	spool_close(&s);
-	drain(f);
+	fixture_drain_at(f, fixture_id((first + (uint64_t)n) * GAP_US));
 }
 
 static int seal_all(struct fixture *f, uint32_t rows)
@@ -189,7 +185,7 @@ static void test_each_once(void **state)
 			slot[which] = slot[--held];
 		}
 		if (!dice(40))
-			drain(f);
+			fixture_drain(f, begin.wall_us + 2500000);
 		if (!dice(60))
 			assert_true(store_seal(f->store,
 					       begin.wall_us + dice(9000000),
@@ -200,7 +196,7 @@ static void test_each_once(void **state)
 	while (held)
 		spool_end(s, slot[--held], &end);
 	spool_close(&s);
-	drain(f);
+	fixture_drain_at(f, fixture_id(ROWS * GAP_US));
 	(void)seal_all(f, 77);
 	assert_true(fixture_number(f, "SELECT count(*) FROM batch_late") > 50);
 	for (int i = 0; i < READERS; i++) {
@@ -243,7 +239,7 @@ static void test_lag(void **state)
 	assert_int_equal(outbox_last(o, &last), 0);
 	assert_int_equal(last, 3);
 	assert_int_equal(outbox_mark(o, 1, &one), 1);
-	assert_int_equal(one.last_id, fixture_id(99 * GAP_US));
+	assert_int_equal(one.last, fixture_entry(fixture_id(99 * GAP_US)));
 	assert_int_equal(outbox_mark(o, 2, &two), 1);
 	assert_memory_not_equal(one.hash, two.hash, sizeof(one.hash));
 	assert_int_equal(outbox_mark(o, 4, &two), 0);
@@ -270,7 +266,7 @@ static void test_pruned(void **state)
 	for (int i = 0; i < 5; i++) /* into the middle of the second batch */
 		assert_int_equal(outbox_read(o, OUTBOX_BARE, &at, &load), 30);
 	assert_int_equal(at.batch, 1);
-	assert_int_equal(at.id, fixture_id(149 * GAP_US));
+	assert_int_equal(at.entry, fixture_entry(fixture_id(149 * GAP_US)));
 	/* Of batch 3 and all before it the last row is older than a second. */
 	assert_int_equal(
 		store_prune(f->store, &limits,
@@ -306,7 +302,7 @@ static void test_large(void **state)
 	assert_int_equal(outbox_open(f->ledger, "gw", &o), 0);
 	assert_int_equal(outbox_read(o, OUTBOX_BARE, &at, &load), ERR_LIMIT);
 	assert_int_equal(at.batch, 0);
-	assert_int_equal(at.id, 0);
+	assert_int_equal(at.entry, 0);
 	outbox_free(&o);
 }
 

@@ -28,7 +28,8 @@ static void sql(const struct fixture *f, const char *text)
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-static void put(struct fixture *f, uint64_t n, enum audit_outcome outcome)
+static void put_as(struct fixture *f, uint64_t n, enum audit_outcome outcome,
+		   bool again)
 {
 	static struct record_slot slot;
 	static struct record r;
@@ -44,12 +45,20 @@ static void put(struct fixture *f, uint64_t n, enum audit_outcome outcome)
 	if (outcome != AUDIT_OPEN)
 		record_end(&slot, &end);
 	assert_int_equal(record_read(&slot, AUDIT_OPEN, &r), 1);
-	assert_int_equal(store_put(f->store, &r), 0);
+	if (again)
+		assert_int_equal(store_put(f->store, &r, true), 0);
+	else
+		fixture_put(f, &r);
+}
+
+static void put(struct fixture *f, uint64_t n, enum audit_outcome outcome)
+{
+	put_as(f, n, outcome, false);
 }
 
 static void put_rows(struct fixture *f, uint64_t from, uint64_t to)
 {
-	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_begin(f->store, 0), 0);
 	for (uint64_t n = from; n < to; n++)
 		put(f, n, AUDIT_DONE);
 	assert_int_equal(store_commit(f->store), 0);
@@ -99,8 +108,8 @@ static void intact(void **state)
 	assert_int_equal(strlen(r.key), 64);
 }
 
-/* The n-th row's id, as SQL. */
-#define ID(n) "(SELECT id FROM record ORDER BY id LIMIT 1 OFFSET " #n ")"
+/* The n-th row's entry, as SQL. */
+#define ID(n) "(SELECT entry FROM record ORDER BY entry LIMIT 1 OFFSET " #n ")"
 
 static const struct {
 	const char *what;
@@ -109,14 +118,15 @@ static const struct {
 	int row; /* its number; -1: not named */
 	const char *says;
 } tampered[] = {
-	{ "a path", "UPDATE record SET path = '/other' WHERE id = " ID(342), 4,
-	  342, "was changed" },
-	{ "a size", "UPDATE record SET bytes_up = 1 WHERE id = " ID(0), 1, 0,
+	{ "a path", "UPDATE record SET path = '/other' WHERE entry = " ID(342),
+	  4, 342, "was changed" },
+	{ "a size", "UPDATE record SET bytes_up = 1 WHERE entry = " ID(0), 1, 0,
 	  "was changed" },
-	{ "the last row", "UPDATE record SET skew_us = 1 WHERE id = " ID(999),
-	  10, 999, "was changed" },
-	{ "an id", "UPDATE record SET id = id + 1 WHERE id = " ID(150), 2, 150,
+	{ "the last row",
+	  "UPDATE record SET skew_us = 1 WHERE entry = " ID(999), 10, 999,
 	  "was changed" },
+	{ "an id", "UPDATE record SET delay = delay + 1 WHERE entry = " ID(150),
+	  2, 150, "was changed" },
 	{ "facts", "UPDATE facts SET status = 404", 1, 0, "was changed" },
 	{ "a text",
 	  "UPDATE text SET text = 'evil.test' WHERE text = 'api.github.com'", 1,
@@ -127,21 +137,21 @@ static const struct {
 	  " user_agent, reason, rule, rule_where, content_type, upstream,"
 	  " up_protocol, up_tls, last_day FROM facts WHERE id = 1;"
 	  "INSERT INTO seen SELECT 99, second FROM seen;"
-	  "UPDATE record SET facts = 99 WHERE id = " ID(777),
+	  "UPDATE record SET facts = 99 WHERE entry = " ID(777),
 	  8, 777, "was changed" },
 	{ "no facts",
 	  "INSERT INTO seen SELECT 77, second FROM seen;"
-	  "UPDATE record SET facts = 77 WHERE id = " ID(555),
+	  "UPDATE record SET facts = 77 WHERE entry = " ID(555),
 	  6, 555, "was changed" },
-	{ "a row gone", "DELETE FROM record WHERE id = " ID(342), 4, -1,
+	{ "a row gone", "DELETE FROM record WHERE entry = " ID(342), 4, -1,
 	  "1 of the rows of batch 4 were removed" },
 	{ "a batch's rows gone",
-	  "DELETE FROM record WHERE id >= " ID(200) " AND id < " ID(300), 3, -1,
-	  "100 of the rows of batch 3 were removed" },
+	  "DELETE FROM record WHERE entry >= " ID(200) " AND entry < " ID(300),
+	  3, -1, "100 of the rows of batch 3 were removed" },
 	{ "a row put in",
-	  "INSERT INTO record SELECT id + 5, facts, skew_us, client_port,"
-	  " duration_us, bytes_up, bytes_down, cut, path, query, detail"
-	  " FROM record WHERE id = " ID(342),
+	  "INSERT INTO record SELECT entry + 5, facts, skew_us, client_port,"
+	  " duration_us, bytes_up, bytes_down, cut, path, query, detail, 0"
+	  " FROM record WHERE entry = " ID(342),
 	  4, 343, "1 rows were inserted" },
 	{ "a batch gone", "DELETE FROM batch WHERE seq = 5", 5, -1,
 	  "batch 5 is missing" },
@@ -155,7 +165,7 @@ static const struct {
 	{ "a hash", "UPDATE batch SET hash = zeroblob(32) WHERE seq = 7", 7, -1,
 	  "was rewritten" },
 	{ "the end cut off",
-	  "DELETE FROM record WHERE id >= " ID(
+	  "DELETE FROM record WHERE entry >= " ID(
 		  800) ";"
 		       "DELETE FROM batch WHERE seq > 8",
 	  9, -1, "were cut off" },
@@ -169,10 +179,10 @@ static const struct {
 	  0, -1, "table or view" },
 	{ "a trigger",
 	  "CREATE TRIGGER t AFTER INSERT ON record BEGIN DELETE FROM record"
-	  " WHERE id = new.id; END",
+	  " WHERE entry = new.entry; END",
 	  0, -1, "table or view" },
 	{ "the start cut off",
-	  "DELETE FROM record WHERE id < " ID(
+	  "DELETE FROM record WHERE entry < " ID(
 		  100) ";"
 		       "DELETE FROM batch WHERE seq = 1",
 	  1, -1, "batch 1 is missing" },
@@ -203,8 +213,8 @@ static void tampering(void **state)
 				 (int)r.verdict, (int)r.bad_batch, r.why);
 		if (tampered[i].row >= 0) {
 			(void)snprintf(ask, sizeof(ask),
-				       "SELECT id FROM record ORDER BY id"
-				       " LIMIT 1 OFFSET %d",
+				       "SELECT entry - delay FROM record"
+				       " ORDER BY entry LIMIT 1 OFFSET %d",
 				       tampered[i].row);
 			id = fixture_number(f, ask);
 		}
@@ -247,25 +257,31 @@ static void other_key(void **state)
 }
 
 /* What ends late is of the batch in whose time it ends. */
-static void late_rows(void **state)
+/* But for the seventh, some of them open. */
+static void put_some(struct fixture *f, uint64_t from, uint64_t to)
 {
-	struct fixture *f = *state;
-	uint64_t half_us = fixture_us(fixture_id(500 * GAP_US)) + 3000000;
-	struct verify_report r;
-
-	fixture_open(f);
-	assert_int_equal(store_begin(f->store), 0);
-	for (uint64_t n = 0; n < ROWS; n++)
+	assert_int_equal(store_begin(f->store, 0), 0);
+	for (uint64_t n = from; n < to; n++)
 		if (n != 7)
 			put(f, n, n % 100 == 50 ? AUDIT_OPEN : AUDIT_DONE);
 	assert_int_equal(store_commit(f->store), 0);
-	seal(f, half_us, BATCH);
+}
+
+static void late_rows(void **state)
+{
+	struct fixture *f = *state;
+	struct verify_report r;
+
+	fixture_open(f);
+	put_some(f, 0, 500);
+	seal(f, AFTER_ALL, BATCH);
+	put_some(f, 500, ROWS);
 	r = look(f);
 	assert_string_equal(r.why, "");
 	assert_int_equal(r.rows, 494);
 	assert_int_equal(r.open, 5);
 	/* One that was open ends, one comes that was not there at all. */
-	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_begin(f->store, 0), 0);
 	put(f, 50, AUDIT_DONE);
 	put(f, 150, AUDIT_CUT);
 	put(f, 7, AUDIT_DONE);
@@ -276,7 +292,7 @@ static void late_rows(void **state)
 	seal(f, AFTER_ALL, BATCH);
 	r = look(f);
 	assert_string_equal(r.why, "");
-	assert_int_equal(r.late, 3);
+	assert_int_equal(r.late, 2); /* the new one is not */
 	assert_int_equal(r.rows, ROWS - 8);
 	fixture_close(f);
 	/* The next penstock-audit closes what is open. */
@@ -287,15 +303,15 @@ static void late_rows(void **state)
 	assert_int_equal(r.unsealed, 8);
 	seal(f, AFTER_ALL, BATCH);
 	/* A word that comes too late changes nothing that is sealed. */
-	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_begin(f->store, 0), 0);
 	put(f, 250, AUDIT_DONE);
-	put(f, 7, AUDIT_CUT);
+	put_as(f, 7, AUDIT_CUT, true);
 	assert_int_equal(store_commit(f->store), 0);
 	r = look(f);
 	assert_string_equal(r.why, "");
 	assert_int_equal(r.rows, ROWS);
-	assert_int_equal(r.late, 11);
-	sql(f, "DELETE FROM batch_late WHERE id = (SELECT min(id) FROM"
+	assert_int_equal(r.late, 10);
+	sql(f, "DELETE FROM batch_late WHERE entry = (SELECT min(entry) FROM"
 	       " batch_late)");
 	assert_int_equal(look(f).verdict, VERIFY_BROKEN);
 }
@@ -310,7 +326,7 @@ static void pruned(void **state)
 	ledger(f);
 	fixture_open(f);
 	limits.ships = true;
-	limits.shipped_id = fixture_id(150 * GAP_US);
+	limits.shipped = fixture_id(150 * GAP_US);
 	while (store_prune(f->store, &limits, end_us, BATCH) > 0)
 		;
 	assert_int_equal(fixture_number(f, "SELECT count(*) FROM record"), 900);
@@ -327,8 +343,8 @@ static void pruned(void **state)
 	fixture_close(f);
 	assert_int_equal(look(f).verdict, VERIFY_INTACT);
 	/* More than retention took. */
-	sql(f, "DELETE FROM record WHERE id IN (SELECT id FROM record ORDER BY"
-	       " id LIMIT 100); DELETE FROM batch WHERE seq = 5");
+	sql(f, "DELETE FROM record WHERE entry IN (SELECT entry FROM record"
+	       " ORDER BY entry LIMIT 100); DELETE FROM batch WHERE seq = 5");
 	r = look(f);
 	assert_int_equal(r.verdict, VERIFY_BROKEN);
 	assert_int_equal(r.bad_batch, 5);
@@ -413,7 +429,8 @@ static const struct {
 } spoilt[] = {
 	{ "5s#/p/0\"#/p/9\"#", VERIFY_BROKEN, "rows of batch 1 were changed" },
 	{ "5d", VERIFY_BROKEN, "removed" },
-	{ "5p", VERIFY_BROKEN, "line 6: the rows are not in order" },
+	{ "5p", VERIFY_BROKEN, "rows were inserted" },
+	{ "5{h;d};6G", VERIFY_BROKEN, "rows of batch 1 were changed" },
 	{ "5s/\"row\"/\"row\",\"new\":1/", VERIFY_UNSURE,
 	  "line 5: unknown field; written by a newer version? new" },
 	{ "5s/}$//", VERIFY_BROKEN, "line 5: the line is damaged" },
