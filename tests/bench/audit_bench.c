@@ -6,13 +6,15 @@
  * The traffic is the same each time: agents of six sandboxes with their
  * clients, a few favourite hosts for each and now and then any of 500, many
  * paths, one request in 25 denied. Requests end in another order than they
- * begin. Writers are processes of their own, as workers are. The rows are of a
- * day to come, as rows that come late take a slower way.
+ * begin. Writers are processes of their own, as workers are. Their time is the
+ * ledger's, of a day to come: it goes on with the requests, however fast they
+ * come.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -28,6 +30,10 @@
 
 #define WRITERS	   2
 #define FIRST_DAY  5000 /* since 2024 */
+#define EPOCH_US   1704067200000000ull
+#define FIRST_US   (EPOCH_US + FIRST_DAY * 86400ull * 1000000)
+#define PASS_ROWS  1500 /* requests until the time goes on, or … */
+#define PASS_US	   500000ull
 #define CALM_RATE  1000 /* requests in a second of the ledger's time */
 #define FULL_RATE  30000
 #define FULL_ROWS  1000000
@@ -98,6 +104,24 @@ static void words_make(void)
 		(void)snprintf(words.upstream[i], sizeof(words.upstream[i]),
 			       "192.0.2.%u:443", i % 200);
 	}
+}
+
+/* Time, µs since 2024, in memory that the writers share: how far each has come
+ * (UINT64_MAX: it has ended), and how far they may.
+ */
+struct times {
+	_Atomic uint64_t writer[WRITERS];
+	_Atomic uint64_t now;
+};
+static struct times *times;
+
+static uint64_t times_first(void)
+{
+	uint64_t first = UINT64_MAX;
+
+	for (int i = 0; i < WRITERS; i++)
+		first = MIN(first, times->writer[i]);
+	return first;
 }
 
 /* What a writer makes up, one request after another. */
@@ -227,14 +251,14 @@ static void bench_spool(const char *dir, struct drain *d)
 				die("the spool is full");
 		if (round) /* not the first, which touches new pages */
 			spent += clock_s(CLOCK_PROCESS_CPUTIME_ID) - start;
-		if (drain_all(d, 1))
+		if (drain_all(d, FIRST_US))
 			die("the drain fails");
 	}
 	(void)printf("begin and end of a record: %.2f µs of the worker's CPU\n",
 		     spent / (double)ROUNDS / (double)BURST * 1e6);
 	spool_close(&s);
 	(void)drain_scan(d);
-	if (drain_all(d, 1))
+	if (drain_all(d, FIRST_US))
 		die("the drain fails");
 }
 
@@ -261,10 +285,14 @@ static void writer_run(const char *dir, uint16_t number, uint32_t rate,
 			flight[i] = flight[len];
 		}
 		traffic_begin(&t, &b);
+		times->writer[number - 1] = t.next_us;
+		while (t.next_us > times->now)
+			(void)usleep(50);
 		while (spool_begin(s, &b, &flight[len].slot))
 			(void)usleep(500);
 		traffic_end(&t, &b, &flight[len++].end);
 	}
+	times->writer[number - 1] = UINT64_MAX;
 	while (len--)
 		spool_end(s, flight[len].slot, &flight[len].end);
 	spool_close(&s);
@@ -272,6 +300,9 @@ static void writer_run(const char *dir, uint16_t number, uint32_t rate,
 
 static void writers_start(const char *dir, uint32_t rate, uint64_t rows)
 {
+	for (int i = 0; i < WRITERS; i++)
+		times->writer[i] = 0;
+	times->now = FIRST_DAY * 86400ull * 1000000;
 	for (uint16_t i = 1; i <= WRITERS; i++) {
 		pid_t pid = fork();
 
@@ -296,8 +327,12 @@ static void bench_enter(const char *dir, struct store *store, struct drain *d,
 	writers_start(dir, rate, rows);
 	cpu_s(&user0, &system0);
 	for (unsigned turn = 0; left || drain_counts(d).spools; turn++) {
-		int n = drain_pass(d, 1), ended = 0;
+		int n, ended = 0;
 
+		if (times_first() >= times->now)
+			times->now +=
+				MIN(PASS_ROWS * 1000000ull / rate, PASS_US);
+		n = drain_pass(d, EPOCH_US + times->now);
 		if (n < 0)
 			die(store_error(store));
 		while (left - ended && waitpid(-1, NULL, WNOHANG) > 0)
@@ -324,8 +359,7 @@ static void bench_enter(const char *dir, struct store *store, struct drain *d,
 /* Carry the chain on, over all that was entered. */
 static void bench_seal(struct store *store, uint64_t rows)
 {
-	uint64_t wall_us = id_wall_us(FIRST_DAY * 86400ull * 1000000 << 12) +
-			   rows * 1000000 / CALM_RATE + 10000000;
+	uint64_t wall_us = FIRST_US + rows * 1000000 / CALM_RATE + 10000000;
 	double user, system, user0, system0;
 	int64_t before = store_chain(store).rows;
 	int n;
@@ -346,8 +380,8 @@ static void bench_seal(struct store *store, uint64_t rows)
 /* Keep the sums that counting stands on. */
 static void bench_sum(struct store *store, uint64_t rows)
 {
-	uint64_t wall_us = id_wall_us(FIRST_DAY * 86400ull * 1000000 << 12) +
-			   rows * 1000000 / CALM_RATE + 7200ull * 1000000;
+	uint64_t wall_us =
+		FIRST_US + rows * 1000000 / CALM_RATE + 7200ull * 1000000;
 	double user, system, user0, system0;
 	int n;
 
@@ -464,8 +498,7 @@ static void bench_groups(const char *ledger)
 /* The wall clock, µs since 1970, at a part of the ledger's span. */
 static uint64_t span_us(uint64_t rows, double part)
 {
-	return id_wall_us(FIRST_DAY * 86400ull * 1000000 << 12) +
-	       (uint64_t)((double)rows / CALM_RATE * part * 1e6);
+	return FIRST_US + (uint64_t)((double)rows / CALM_RATE * part * 1e6);
 }
 
 static void bench_queries(const char *ledger, uint64_t rows)
@@ -575,6 +608,10 @@ int main(int argc, char **argv)
 	if (!rows || rows % WRITERS)
 		die("usage: audit_bench ROWS LEDGER-DIR SPOOL-DIR");
 	words_make();
+	times = mmap(NULL, sizeof(*times), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (times == MAP_FAILED)
+		die("no memory");
 	place_open(&small, argv, "small");
 	bench_spool(small.spools, small.drain);
 	bench_enter(small.spools, small.store, small.drain, FULL_RATE,
