@@ -216,7 +216,7 @@ static void up_reap(struct up *u)
 			else if (i != UP_SHIP || !WIFEXITED(status) ||
 				 WEXITSTATUS(status))
 				log_error("%s ended (%s): it is replaced",
-					  up_program(i), text);
+					  up_program((enum up_process)i), text);
 		}
 	}
 }
