@@ -16,7 +16,7 @@
 #include "audit/schema.h"
 #include "base/base.h"
 
-#define AGAIN_MAX 2000000 /* rows kept, or a second more; 64 MB */
+#define AGAIN_MAX 400000 /* rows kept, and some seconds more; 16 MB */
 
 struct again {
 	sqlite3_stmt *interrupted; /* owned, as the others */

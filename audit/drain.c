@@ -57,7 +57,7 @@ struct drain {
 	int dir;
 	struct store *store; /* borrowed */
 	uint64_t open_scan_us;
-	uint64_t began_us; /* wall clock of the first pass */
+	uint64_t began_us; /* wall clock of the first pass, or less since */
 	bool failed;	   /* the last pass */
 	struct drain_counts counts;
 	size_t spools_len;
@@ -79,6 +79,7 @@ int drain_open(const char *dir, struct store *store, struct drain **ret)
 	if (!d)
 		return -ENOMEM;
 	d->store = store;
+	d->began_us = UINT64_MAX;
 	d->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->dir < 0) {
 		err = -errno;
@@ -413,8 +414,7 @@ int drain_pass(struct drain *d, uint64_t wall_us)
 {
 	int n;
 
-	if (!d->began_us)
-		d->began_us = wall_us;
+	d->began_us = MIN(d->began_us, wall_us);
 	if (!d->spools_len || drain_is_idle(d, wall_us))
 		return 0;
 	n = store_begin(d->store, wall_us);
