@@ -312,7 +312,11 @@ static int drain_slots(struct drain *d, struct drain_spool *sp, int max)
 	return n;
 }
 
-/* Enter what has been open for long and is not entered yet. */
+/* Enter what has been open for long and is not entered yet. What our
+ * predecessor entered stands as interrupted until we say otherwise: at once,
+ * however young it seems to be by a clock that was set back, or it would be
+ * sealed like that.
+ */
 static int drain_open_slots(struct drain *d, struct drain_spool *sp,
 			    uint64_t wall_us)
 {
@@ -325,7 +329,8 @@ static int drain_open_slots(struct drain *d, struct drain_spool *sp,
 		if (got == -ERANGE)
 			break;
 		if (got != 1 || sp->open_id[i] == d->record.id ||
-		    d->record.wall_us + OPEN_US > wall_us)
+		    (d->record.wall_us + OPEN_US > wall_us &&
+		     !store_may_change(d->store, d->record.id)))
 			continue;
 		err = drain_put(d, sp);
 		if (err)
@@ -395,6 +400,7 @@ static void drain_undo(struct drain *d)
 		memset(sp->open_id, 0, sizeof(sp->open_id));
 	}
 	d->failed = true;
+	d->open_scan_us = 0;
 	store_rollback(d->store);
 }
 

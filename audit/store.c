@@ -384,6 +384,11 @@ int store_put(struct store *s, const struct record *r, bool again)
 	return entry ? store_change(s, r, entry) : store_append(s, r);
 }
 
+bool store_may_change(const struct store *s, uint64_t id)
+{
+	return again_may_change(s->again, id) != 0;
+}
+
 static int store_commit_all(struct store *s)
 {
 	int err = store_enter(s);

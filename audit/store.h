@@ -45,6 +45,9 @@ int store_begin(struct store *s, uint64_t wall_us);
  * were entered as open, or as interrupted and not sealed.
  */
 int store_put(struct store *s, const struct record *r, bool again);
+
+/* Is it one of these? */
+bool store_may_change(const struct store *s, uint64_t id);
 int store_commit(struct store *s);
 void store_rollback(struct store *s);
 

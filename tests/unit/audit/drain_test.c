@@ -89,12 +89,71 @@ static void prompt_and_stray(void **state)
 	}
 }
 
+static int refuse(void *ctx)
+{
+	(void)ctx;
+	return 1;
+}
+
+/* Entered as open, then by a new process as interrupted: what its writer, who
+ * lives, says in the end is not lost by then being sealed.
+ */
+static void open_after_restart(struct fixture *f, uint64_t back_us, bool fails)
+{
+	struct audit_end end = fixture_end();
+	struct audit_begin begin = fixture_begin(fixture_id(0));
+	uint64_t now_us = begin.wall_us + 3000000;
+	struct spool *s;
+	uint32_t slot;
+
+	fixture_open(f);
+	assert_int_equal(spool_open(f->spools, 1, &s), 0);
+	assert_int_equal(spool_begin(s, &begin, &slot), 0);
+	fixture_drain(f, now_us);
+	fixture_close(f);
+	fixture_open(f);
+	assert_int_equal(store_close_open_rows(f->store), 0);
+	now_us -= back_us;
+	assert_int_equal(drain_scan(f->drain), 0);
+	if (fails) {
+		(void)sqlite3_commit_hook(f->store->db, refuse, NULL);
+		assert_true(drain_pass(f->drain, now_us) < 0);
+		(void)sqlite3_commit_hook(f->store->db, NULL, NULL);
+	}
+	assert_true(drain_pass(f->drain, now_us) >= 0);
+	assert_int_equal(store_seal(f->store, now_us, 100), 0);
+	spool_end(s, slot, &end);
+	fixture_drain(f, now_us);
+	assert_int_equal(fixture_number(f, "SELECT count(*) FROM requests"
+					   " WHERE outcome = 'done'"),
+			 1);
+	spool_close(&s);
+}
+
+static void open_and_clock_back(void **state)
+{
+	open_after_restart(*state, 3600000000, false);
+}
+
+static void open_and_clock_a_little_back(void **state)
+{
+	open_after_restart(*state, 1500000, false);
+}
+
+static void open_and_pass_fails(void **state)
+{
+	open_after_restart(*state, 0, true);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		T(fair),
 		T(prompt_and_stray),
+		T(open_and_clock_back),
+		T(open_and_clock_a_little_back),
+		T(open_and_pass_fails),
 	};
 #undef T
 
