@@ -26,8 +26,9 @@
  *   between DONE and `produced`	the slot is not on the ring. Audit reads
  *		a dead writer's spool by its slots, not by its ring.
  *   after that	it is on the ring, or consumed, or reclaimed: FREE. A slot
- *		that was consumed and not reclaimed is entered a second time,
- *		under the same id, which changes nothing.
+ *		that was consumed and not reclaimed is passed over: it is as
+ *		old as may be, and its row may have been pruned. `reclaimed`
+ *		tells which these are; it moves before they are used again.
  *
  * The order is enforced by storing the state with release order after the
  * fields; a killed thread's earlier stores do not vanish. If audit is killed
@@ -132,6 +133,7 @@ static int spool_map(struct spool *s, uint16_t writer)
 		return -ENOSPC;
 	memcpy(file->head.magic, SPOOL_MAGIC, sizeof(file->head.magic));
 	file->head.version = SPOOL_VERSION;
+	file->head.reclaimed = 1; /* none */
 	file->head.slots = SPOOL_SLOTS;
 	file->head.slot_size = RECORD_SIZE;
 	file->head.writer = writer;
@@ -230,6 +232,8 @@ static void spool_reclaim(struct spool *s)
 		assert(s->held[s->owner[index]]);
 		s->held[s->owner[index]]--;
 	}
+	atomic_store_explicit(&file->head.reclaimed, s->reclaimed + 1,
+			      memory_order_release);
 }
 
 /* A slot that was never used. */

@@ -33,6 +33,7 @@
 
 static_assert(offsetof(struct spool_head, produced) == 64, "as documented");
 static_assert(offsetof(struct spool_head, touched) == 72, "as documented");
+static_assert(offsetof(struct spool_head, reclaimed) == 80, "as documented");
 static_assert(offsetof(struct spool_head, consumed) == 128, "as documented");
 static_assert(offsetof(struct spool_file, ring) == 4096, "as documented");
 static_assert(offsetof(struct spool_file, slot) == 36864, "as documented");
@@ -50,6 +51,7 @@ struct spool_reader {
 	uint64_t consumed;	   /* as in the file; ours to write */
 	uint64_t taken;		   /* ring positions below were handed out */
 	uint64_t found; /* those below stood there when we opened it */
+	bool entered[SPOOL_SLOTS]; /* of a dead writer: in the ledger */
 	struct spool_reader *next;
 };
 
@@ -229,12 +231,29 @@ void spool_reader_free(struct spool_reader **r)
 	*r = NULL;
 }
 
+/* Which slots the writer would have taken back. */
+static void spool_reader_settle(struct spool_reader *r)
+{
+	const struct spool_file *file = r->file;
+	uint64_t next = atomic_load_explicit(&file->head.reclaimed,
+					     memory_order_acquire);
+
+	if (spool_reader_fault(r) || !next || next - 1 > r->consumed ||
+	    r->consumed - (next - 1) > SPOOL_SLOTS)
+		return;
+	for (uint64_t i = next - 1; i < r->consumed; i++)
+		r->entered[file->ring[i % SPOOL_SLOTS] % SPOOL_SLOTS] = true;
+}
+
 bool spool_reader_dead(struct spool_reader *r)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-	if (!r->dead)
-		r->dead = !fcntl(r->fd, F_OFD_SETLK, &lock);
+	if (r->dead)
+		return true;
+	r->dead = !fcntl(r->fd, F_OFD_SETLK, &lock);
+	if (r->dead)
+		spool_reader_settle(r);
 	return r->dead;
 }
 
@@ -334,5 +353,7 @@ int spool_reader_rest(struct spool_reader *r, uint32_t index,
 	assert(r->dead);
 	if (index >= spool_reader_touched(r))
 		return -ERANGE;
+	if (r->entered[index] && r->file->slot[index].state == RECORD_DONE)
+		return 0;
 	return record_read(&r->file->slot[index], AUDIT_INTERRUPTED, ret);
 }

@@ -11,6 +11,8 @@
  *       24     4  writer's process id
  *       64     8  produced: slots ever put on the ring; the worker's
  *       72     4  touched: slots below were used at least once; the worker's
+ *       80     8  reclaimed: slots ever taken back, and one more; 0 says
+ *		   nothing; the worker's
  *      128     8  consumed: slots ever taken from the ring, and in the ledger
  *		   for good; audit's
  *      136     4  condemned: audit does not believe the ring any more, the
@@ -47,6 +49,7 @@ struct spool_head {
 	uint32_t pid;
 	alignas(64) _Atomic uint64_t produced;
 	_Atomic uint32_t touched;
+	_Atomic uint64_t reclaimed;
 	alignas(64) _Atomic uint64_t consumed;
 	_Atomic uint32_t condemned;
 };
@@ -107,7 +110,8 @@ int spool_reader_open_slot(struct spool_reader *r, uint32_t index,
 			   struct record *ret);
 
 /* Read slot index of a dead writer's spool, OPEN or DONE. An OPEN one reads as
- * interrupted. The same answers.
+ * interrupted. The same answers. One that is known to be in the ledger reads as
+ * none.
  */
 int spool_reader_rest(struct spool_reader *r, uint32_t index,
 		      struct record *ret);

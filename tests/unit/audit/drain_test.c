@@ -145,6 +145,60 @@ static void open_and_pass_fails(void **state)
 	open_after_restart(*state, 0, true);
 }
 
+/* Write so many, and have them entered, sealed and pruned. */
+static void come_and_go(struct fixture *f, struct spool *s, int n, uint64_t *id)
+{
+	const struct store_limits none = { .keep_s = 0 };
+	const uint64_t now_us = fixture_us(fixture_id(90000000));
+	struct audit_end end = fixture_end();
+
+	for (int i = 0; i < n; i++) {
+		struct audit_begin begin = fixture_begin(fixture_id(++*id));
+
+		assert_int_equal(spool_write(s, &begin, &end), 0);
+	}
+	fixture_drain(f, now_us);
+	assert_int_equal(store_seal(f->store, now_us, 100), n);
+	assert_int_equal(store_prune(f->store, &none, now_us + 9000000, 100),
+			 n);
+}
+
+/* Slots that a writer had no use for again: what was in them is in the ledger,
+ * or was taken away there. Only what came last is new.
+ */
+static void pruned_stays_away(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_end end = fixture_end();
+	struct audit_begin begin;
+	uint64_t id = 0;
+	struct spool *s;
+
+	fixture_open(f);
+	assert_int_equal(spool_open(f->spools, 1, &s), 0);
+	come_and_go(f, s, 50, &id);
+	come_and_go(f, s, 20, &id);
+	begin = fixture_begin(fixture_id(++id));
+	assert_int_equal(spool_write(s, &begin, &end), 0);
+	spool_close(&s);
+	fixture_drain(f, begin.wall_us + 9000000);
+	assert_int_equal(fixture_number(f, "SELECT count(*) FROM requests"), 1);
+}
+
+static void pruned_stays_away_at_first(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = 0;
+	struct spool *s;
+
+	fixture_open(f);
+	assert_int_equal(spool_open(f->spools, 1, &s), 0);
+	come_and_go(f, s, 1, &id);
+	spool_close(&s);
+	fixture_drain(f, fixture_us(fixture_id(99000000)));
+	assert_int_equal(fixture_number(f, "SELECT count(*) FROM requests"), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
@@ -154,6 +208,8 @@ int main(void)
 		T(open_and_clock_back),
 		T(open_and_clock_a_little_back),
 		T(open_and_pass_fails),
+		T(pruned_stays_away),
+		T(pruned_stays_away_at_first),
 	};
 #undef T
 
