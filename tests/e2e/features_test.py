@@ -283,7 +283,7 @@ class Ends:
         try:
             while octets := self.until(self.tls.read):
                 self.got += octets
-        except ssl.SSLZeroReturnError:
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             pass
         return self.got, self.tail[:5] == CLOSING[:5]
 
