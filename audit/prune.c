@@ -350,9 +350,8 @@ int store_prune(struct store *s, const struct store_limits *limits,
 	uint64_t unshipped = s->unshipped;
 	int n = store_begin(s, wall_us);
 
-	if (n)
-		return n;
-	n = prune_inside(s, limits, wall_us, rows_max);
+	if (!n)
+		n = prune_inside(s, limits, wall_us, rows_max);
 	if (n >= 0) {
 		int err = store_commit(s);
 

@@ -326,8 +326,10 @@ int store_summarise(struct store *s, uint64_t wall_us)
 {
 	int n = store_begin(s, wall_us);
 
-	if (n)
+	if (n) {
+		store_rollback(s);
 		return n;
+	}
 	n = summary_make(s, wall_us);
 	if (!n)
 		n = store_commit(s); /* of nothing: cheaper than a rollback */
