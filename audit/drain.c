@@ -58,7 +58,7 @@ struct drain {
 	struct store *store; /* borrowed */
 	uint64_t open_scan_us;
 	uint64_t began_us; /* wall clock of the first pass, or less since */
-	bool failed;	   /* the last pass */
+	bool failed;	   /* a pass, and none has emptied the spools since */
 	struct drain_counts counts;
 	size_t spools_len;
 	size_t turn; /* spool that begins the next pass, for fairness */
@@ -436,7 +436,8 @@ int drain_pass(struct drain *d, uint64_t wall_us)
 		return n;
 	}
 	drain_confirm(d);
-	d->failed = false;
+	if (n < DRAIN_BATCH) /* all that the failed one had was read again */
+		d->failed = false;
 	return n;
 }
 
