@@ -24,9 +24,7 @@ struct again {
 	sqlite3_stmt *stray;
 	struct places changing;
 	/* What became of these in this transaction; entry 0: added. */
-	struct place *journal; /* owned */
-	size_t journal_len;
-	size_t journal_cap;
+	struct place_list journal;
 	struct places rows;    /* of the seconds below, and added since */
 	struct places seconds; /* these have been read; entry is 1 */
 };
@@ -83,7 +81,7 @@ void again_free(struct again **a)
 	(void)sqlite3_finalize((*a)->second);
 	(void)sqlite3_finalize((*a)->stray);
 	places_done(&(*a)->changing);
-	free((*a)->journal);
+	free((*a)->journal.mem);
 	again_rest(*a);
 	free(*a);
 	*a = NULL;
@@ -118,25 +116,10 @@ int again_load(struct again *a, int64_t sealed, int64_t late_seq)
 {
 	again_rest(a);
 	places_done(&a->changing);
-	a->journal_len = 0;
+	a->journal.len = 0;
 	(void)sqlite3_bind_int64(a->interrupted, 1, sealed);
 	(void)sqlite3_bind_int64(a->interrupted, 2, late_seq);
 	return again_read(a->interrupted, &a->changing);
-}
-
-static int again_note(struct again *a, uint64_t id, int64_t entry)
-{
-	if (a->journal_len == a->journal_cap) {
-		size_t cap = MAX(a->journal_cap * 2, 64);
-		struct place *mem = realloc(a->journal, cap * sizeof(*mem));
-
-		if (!mem)
-			return -ENOMEM;
-		a->journal = mem;
-		a->journal_cap = cap;
-	}
-	a->journal[a->journal_len++] = (struct place){ id, entry };
-	return 0;
 }
 
 int again_add(struct again *a, uint64_t id, int64_t entry, bool open)
@@ -144,7 +127,7 @@ int again_add(struct again *a, uint64_t id, int64_t entry, bool open)
 	int err = 0;
 
 	if (open)
-		err = again_note(a, id, 0);
+		err = place_list_add(&a->journal, id, 0);
 	if (open && !err)
 		err = places_put(&a->changing, id, entry);
 	if (!err && a->seconds.len)
@@ -158,7 +141,7 @@ int again_close(struct again *a, uint64_t id)
 
 	if (!entry)
 		return SQLITE_OK;
-	if (again_note(a, id, entry))
+	if (place_list_add(&a->journal, id, entry))
 		return SQLITE_NOMEM;
 	places_drop(&a->changing, id);
 	return SQLITE_OK;
@@ -166,13 +149,13 @@ int again_close(struct again *a, uint64_t id)
 
 void again_commit(struct again *a)
 {
-	a->journal_len = 0;
+	a->journal.len = 0;
 }
 
 void again_rollback(struct again *a)
 {
-	while (a->journal_len) {
-		const struct place *p = &a->journal[--a->journal_len];
+	while (a->journal.len) {
+		const struct place *p = &a->journal.mem[--a->journal.len];
 		int err = 0;
 
 		places_drop(&a->changing, p->id);

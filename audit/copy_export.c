@@ -19,9 +19,9 @@
 #include "audit/walk.h"
 #include "base/base.h"
 #include "base/err.h"
+#include "base/id.h"
 
-#define EPOCH_2024_US 1704067200000000ull
-#define PATH_LEN_MAX  1024
+#define PATH_LEN_MAX 1024
 
 struct export
 {
@@ -105,15 +105,6 @@ static bool export_open(struct export *e, const char *ledger)
 	return true;
 }
 
-/* Ids of this time on, and entries of ids that came at once. */
-static int64_t export_id(uint64_t wall_us)
-{
-	if (wall_us <= EPOCH_2024_US)
-		return 0;
-	return (int64_t)(MIN(wall_us - EPOCH_2024_US, (uint64_t)INT64_MAX >> 12)
-			 << 12);
-}
-
 /* The first entry whose row is of ids since to until, and the last one. */
 static const char first_sql[] =
 	"SELECT min(entry) FROM (SELECT (SELECT entry FROM record"
@@ -130,9 +121,10 @@ static_assert(SCHEMA_NEAR == 16384000000, "the number in the statement");
 /* Which batches hold the span, and up to where they are signed. */
 static bool export_span(struct export *e)
 {
-	int64_t since = export_id(e->filter->since_us);
-	int64_t until = e->filter->until_us ? export_id(e->filter->until_us)
-					    : INT64_MAX;
+	int64_t since = (int64_t)id_at(e->filter->since_us);
+	int64_t until = e->filter->until_us
+				? (int64_t)id_at(e->filter->until_us)
+				: INT64_MAX;
 	int64_t first, last;
 	bool good =
 		export_number(e, first_sql, since, until, INT64_MAX, &first) &&
@@ -229,7 +221,7 @@ static bool export_wants(const struct export *e, const struct copy_row *r)
 	const struct slice *text = r->facts.text;
 	const char *verdict = audit_verdict_str(
 		(enum audit_verdict)r->facts.number[FACTS_verdict]);
-	int64_t until = f->until_us ? export_id(f->until_us) : INT64_MAX;
+	int64_t until = f->until_us ? (int64_t)id_at(f->until_us) : INT64_MAX;
 
 	if (!e->filtered)
 		return true;
@@ -237,7 +229,7 @@ static bool export_wants(const struct export *e, const struct copy_row *r)
 	       (!f->host || slice_eq(text[FACTS_host - FACTS_FIRST_TEXT],
 				     slice_str(f->host))) &&
 	       (!f->verdict || !strcmp(f->verdict, verdict)) &&
-	       r->row.id >= export_id(f->since_us) && r->row.id < until;
+	       r->row.id >= (int64_t)id_at(f->since_us) && r->row.id < until;
 }
 
 /* Rows under the walk. */

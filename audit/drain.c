@@ -7,7 +7,7 @@
  * them again, and the ledger has them already. So what may have been entered
  * before is put as such: all that began before we did, all that stands in a
  * spool when it is found or whose writer has gone, and after a failure all
- * until a pass has ended well.
+ * until the spools were emptied once.
  *
  * A spool whose writer has gone is read slot by slot, in as many passes as it
  * takes, then unlinked. One that is not sound is condemned, so that its writer

@@ -30,16 +30,9 @@
 #include "audit/query_private.h"
 #include "audit/schema.h"
 #include "base/base.h"
+#include "base/id.h"
 
-#define EPOCH_2024_US 1704067200000000ull
 #define STRETCHES_MAX 65536u /* looked at in one run; four billion rows */
-
-static uint64_t id_at(uint64_t wall_us)
-{
-	if (wall_us <= EPOCH_2024_US)
-		return 0;
-	return MIN(wall_us - EPOCH_2024_US, (uint64_t)INT64_MAX >> 12) << 12;
-}
 
 /* SQLite's GLOB pattern: '*' and '?' of s mean what they say, '[' does not.
  * What does not fit matches nothing: no filter is ever widened.

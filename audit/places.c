@@ -90,3 +90,18 @@ void places_drop(struct places *p, uint64_t id)
 	p->slots[hole] = (struct place){ 0 };
 	p->len--;
 }
+
+int place_list_add(struct place_list *l, uint64_t id, int64_t entry)
+{
+	if (l->len == l->cap) {
+		size_t cap = MAX(l->cap * 2, 64);
+		struct place *mem = realloc(l->mem, cap * sizeof(*mem));
+
+		if (!mem)
+			return -ENOMEM;
+		l->mem = mem;
+		l->cap = cap;
+	}
+	l->mem[l->len++] = (struct place){ id, entry };
+	return 0;
+}

@@ -1,6 +1,7 @@
 /* audit/places.h - where rows stand: from an id to its row's entry.
  *
- * Private to audit/again.c. A table in memory; nothing of it is a peer's.
+ * Private to audit/again.c and audit/query*.c. In memory; nothing of it is a
+ * peer's.
  */
 #ifndef AUDIT_PLACES_H
 #define AUDIT_PLACES_H
@@ -29,5 +30,15 @@ int places_put(struct places *p, uint64_t id, int64_t entry);
 int64_t places_find(const struct places *p, uint64_t id);
 
 void places_drop(struct places *p, uint64_t id);
+
+/* Some of them in a row. All zero is empty. */
+struct place_list {
+	struct place *mem; /* owned; free() it */
+	size_t len;
+	size_t cap;
+};
+
+/* Returns 0 or -ENOMEM; then nothing was added. */
+int place_list_add(struct place_list *l, uint64_t id, int64_t entry);
 
 #endif

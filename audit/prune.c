@@ -27,27 +27,9 @@
 #include "base/base.h"
 #include "base/id.h"
 
-#define EPOCH_2024_US 1704067200000000ull
-#define SWEEP_IDS     500   /* texts and facts looked at in one call */
-#define VACUUM_PAGES  256   /* given back in one call */
-#define LATE_ROWS     10000 /* arrivals kept for those who follow */
-
-/* Read one number; fallback when there is no row or it is NULL. */
-static int prune_ask(struct store *s, const char *sql, int64_t fallback,
-		     int64_t *ret)
-{
-	sqlite3_stmt *stmt;
-	int rc = sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL);
-
-	if (rc != SQLITE_OK)
-		return store_fail(s, sql, rc);
-	*ret = fallback;
-	if (sqlite3_step(stmt) == SQLITE_ROW &&
-	    sqlite3_column_type(stmt, 0) != SQLITE_NULL)
-		*ret = sqlite3_column_int64(stmt, 0);
-	rc = sqlite3_finalize(stmt);
-	return rc == SQLITE_OK ? 0 : store_fail(s, sql, rc);
-}
+#define SWEEP_IDS    500   /* texts and facts looked at in one call */
+#define VACUUM_PAGES 256   /* given back in one call */
+#define LATE_ROWS    10000 /* arrivals kept for those who follow */
 
 /* Now, and the lowest entry that may stay on account of its age. */
 struct prune_clock {
@@ -58,24 +40,22 @@ struct prune_clock {
 static uint64_t prune_oldest_entry(const struct store_limits *limits,
 				   uint64_t wall_us)
 {
-	uint64_t keep_us = limits->keep_s > UINT64_MAX / 1000000
-				   ? UINT64_MAX
-				   : limits->keep_s * 1000000;
+	uint64_t wall_s = wall_us / 1000000;
 
-	if (wall_us < EPOCH_2024_US || wall_us - EPOCH_2024_US <= keep_us)
-		return 0;
-	return (wall_us - EPOCH_2024_US - keep_us) << 12;
+	return limits->keep_s < wall_s
+		       ? id_at(wall_us - limits->keep_s * 1000000)
+		       : 0;
 }
 
 static int prune_is_big(struct store *s, uint64_t bytes_max, bool *ret)
 {
 	int64_t pages = 0, unused = 0, size = 0;
-	int err = prune_ask(s, "PRAGMA page_count", 0, &pages);
+	int err = store_ask(s, "PRAGMA page_count", 0, &pages);
 
 	if (!err)
-		err = prune_ask(s, "PRAGMA freelist_count", 0, &unused);
+		err = store_ask(s, "PRAGMA freelist_count", 0, &unused);
 	if (!err)
-		err = prune_ask(s, "PRAGMA page_size", 4096, &size);
+		err = store_ask(s, "PRAGMA page_size", 4096, &size);
 	if (!err)
 		*ret = (uint64_t)((pages - unused) * size) > bytes_max;
 	return err;
@@ -166,7 +146,7 @@ static int prune_is_old(struct store *s, const struct prune_clock *clock,
 		       "SELECT sealed_us FROM batch WHERE seq >= %" PRId64
 		       " AND sealed_us <= %" PRId64 " ORDER BY seq LIMIT 1",
 		       b->seq, (int64_t)clock->wall_us);
-	err = prune_ask(s, sql, INT64_MAX, &sealed_us);
+	err = store_ask(s, sql, INT64_MAX, &sealed_us);
 	*ret = (uint64_t)sealed_us < id_wall_us(clock->oldest);
 	return err;
 }
@@ -229,7 +209,7 @@ static int prune_sweep(struct store *s, const char *table, int64_t day,
 	int err;
 
 	(void)snprintf(sql, sizeof(sql), "SELECT max(id) FROM %s", table);
-	err = prune_ask(s, sql, 0, &last);
+	err = store_ask(s, sql, 0, &last);
 	if (err)
 		return err;
 	(void)snprintf(sql, sizeof(sql),
@@ -261,7 +241,7 @@ static int prune_seen(struct store *s, int64_t second)
 static int prune_words(struct store *s)
 {
 	int64_t oldest = 0, changes = sqlite3_total_changes64(s->db);
-	int err = prune_ask(s, "SELECT min(entry) FROM record", INT64_MAX,
+	int err = store_ask(s, "SELECT min(entry) FROM record", INT64_MAX,
 			    &oldest);
 	int64_t day;
 
@@ -299,10 +279,10 @@ static int prune_vacuum(struct store *s)
 {
 	int64_t pages = 0, unused = 0;
 	char sql[64];
-	int err = prune_ask(s, "PRAGMA page_count", 0, &pages);
+	int err = store_ask(s, "PRAGMA page_count", 0, &pages);
 
 	if (!err)
-		err = prune_ask(s, "PRAGMA freelist_count", 0, &unused);
+		err = store_ask(s, "PRAGMA freelist_count", 0, &unused);
 	if (err || unused <= pages / 10)
 		return err;
 	(void)snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)",

@@ -185,7 +185,7 @@ void query_free(struct query **q)
 		(void)sqlite3_finalize((*q)->text[i]);
 	sums_done(&(*q)->groups);
 	(void)sqlite3_close((*q)->db);
-	free((*q)->found);
+	free((*q)->found.mem);
 	free(*q);
 	*q = NULL;
 }
@@ -225,8 +225,8 @@ static void query_fill(sqlite3_stmt *stmt, uint64_t id, struct query_row *ret)
 int query_next(struct query *q, struct query_row *ret)
 {
 	(void)sqlite3_reset(q->row);
-	while (q->at < q->found_len) {
-		const struct query_place *p = &q->found[q->at++];
+	while (q->at < q->found.len) {
+		const struct place *p = &q->found.mem[q->at++];
 		int rc;
 
 		(void)sqlite3_bind_int64(q->row, 1, p->entry);

@@ -19,7 +19,7 @@
 int query_begin(struct query *q)
 {
 	(void)sqlite3_reset(q->row);
-	q->found_len = q->at = 0;
+	q->found.len = q->at = 0;
 	q->reached = 0;
 	if (sqlite3_exec(q->db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK)
 		return 0;
@@ -30,13 +30,13 @@ int query_end(struct query *q, int err)
 {
 	(void)sqlite3_exec(q->db, "COMMIT", NULL, NULL, NULL);
 	if (err)
-		q->found_len = 0;
-	return err ? err : (int)q->found_len;
+		q->found.len = 0;
+	return err ? err : (int)q->found.len;
 }
 
 static int compare_places(const void *a, const void *b)
 {
-	const struct query_place *x = a, *y = b;
+	const struct place *x = a, *y = b;
 
 	if (x->id != y->id)
 		return x->id < y->id ? -1 : 1;
@@ -44,33 +44,23 @@ static int compare_places(const void *a, const void *b)
 }
 
 /* In order of time, each once. */
-static void found_sort(struct query *q)
+static void found_sort(struct place_list *l)
 {
 	size_t len = 0;
 
-	if (!q->found_len)
+	if (!l->len)
 		return;
-	qsort(q->found, q->found_len, sizeof(*q->found), compare_places);
-	for (size_t i = 1; i < q->found_len; i++)
-		if (q->found[i].entry != q->found[len].entry)
-			q->found[++len] = q->found[i];
-	q->found_len = len + 1;
+	qsort(l->mem, l->len, sizeof(*l->mem), compare_places);
+	for (size_t i = 1; i < l->len; i++)
+		if (l->mem[i].entry != l->mem[len].entry)
+			l->mem[++len] = l->mem[i];
+	l->len = len + 1;
 }
 
 static int found_add(struct query *q, uint64_t id, int64_t entry)
 {
-	if (q->found_len == q->found_cap) {
-		size_t cap = MAX(q->found_cap * 2, 64);
-		struct query_place *mem = realloc(q->found, cap * sizeof(*mem));
-
-		if (!mem)
-			return -ENOMEM;
-		q->found = mem;
-		q->found_cap = cap;
-	}
-	q->found[q->found_len++] = (struct query_place){ id, entry };
 	q->reached = MAX(q->reached, (uint64_t)entry);
-	return 0;
+	return place_list_add(&q->found, id, entry);
 }
 
 struct found {
@@ -83,7 +73,7 @@ static int found_take(void *ctx, const struct find_row *row)
 	struct found *found = ctx;
 	int err = found_add(found->q, row->id, row->entry);
 
-	return err ? err : found->q->found_len >= found->limit;
+	return err ? err : found->q->found.len >= found->limit;
 }
 
 int query_find(struct query *q, const struct query_filter *filter)
@@ -98,7 +88,7 @@ int query_find(struct query *q, const struct query_filter *filter)
 	};
 	int err = find_all(&f);
 
-	found_sort(q);
+	found_sort(&q->found);
 	return err;
 }
 
@@ -129,8 +119,7 @@ int query_find_id(struct query *q, uint64_t id)
 	return query_end(q, err);
 }
 
-/* How far rows, and `late`, go. */
-static int query_ends(struct query *q)
+int query_follow(struct query *q)
 {
 	sqlite3_stmt *stmt;
 	int err = query_prepare(q,
@@ -145,11 +134,6 @@ static int query_ends(struct query *q)
 		q->late_seq = sqlite3_column_int64(stmt, 1);
 	}
 	return sqlite3_finalize(stmt) == SQLITE_OK ? 0 : query_fail(q);
-}
-
-int query_follow(struct query *q)
-{
-	return query_ends(q);
 }
 
 /* Rows that fit and have changed since the last time; those that are new are
@@ -198,8 +182,8 @@ int query_find_new(struct query *q, const struct query_filter *filter)
 	if (!err)
 		err = find_changed(&f);
 	if (!err)
-		err = query_ends(q);
+		err = query_follow(q);
 	find_done(&f);
-	found_sort(q);
+	found_sort(&q->found);
 	return query_end(q, err);
 }

@@ -8,23 +8,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "audit/places.h"
 #include "audit/query.h"
 #include "audit/sums.h"
 
-/* A row that was found. */
-struct query_place {
-	uint64_t id;
-	int64_t entry;
-};
-
 struct query {
-	sqlite3 *db;		   /* owned */
-	sqlite3_stmt *row;	   /* owned, as the others */
-	sqlite3_stmt *next_up;	   /* seen: the first second from one on */
-	sqlite3_stmt *next_down;   /* seen: the last second up to one */
-	struct query_place *found; /* owned */
-	size_t found_len;
-	size_t found_cap;
+	sqlite3 *db;		 /* owned */
+	sqlite3_stmt *row;	 /* owned, as the others */
+	sqlite3_stmt *next_up;	 /* seen: the first second from one on */
+	sqlite3_stmt *next_down; /* seen: the last second up to one */
+	struct place_list found;
 	size_t at;	  /* next of found */
 	uint64_t reached; /* the highest entry of those found */
 	uint64_t after;	  /* how far a follower has come */

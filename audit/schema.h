@@ -6,6 +6,7 @@
 #define AUDIT_SCHEMA_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SCHEMA_APPLICATION 0x50454e53 /* "PENS", PRAGMA application_id */
@@ -25,6 +26,10 @@ static inline int64_t schema_id(int64_t entry, int64_t delay)
  * What is open for long is entered after two to three seconds.
  */
 #define SCHEMA_NEAR ((int64_t)4000000 << 12)
+static inline bool schema_is_near(int64_t entry, int64_t id)
+{
+	return (uint64_t)entry - (uint64_t)id <= (uint64_t)SCHEMA_NEAR;
+}
 
 /* Columns of table facts after id, in order, as (name). */
 #define SCHEMA_FACTS(X)                                                        \

@@ -35,8 +35,8 @@
 #include "base/err.h"
 #include "base/id.h"
 
-#define EPOCH_2024_US 1704067200000000ull
-#define ERROR_MAX     200
+#define ENTRY_LAST (INT64_MAX / 2) /* that a clock gives: they go on */
+#define ERROR_MAX  200
 
 static char store_open_error[ERROR_MAX];
 
@@ -83,6 +83,21 @@ int store_exec(struct store *s, const char *sql)
 {
 	int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 
+	return rc == SQLITE_OK ? 0 : store_fail(s, sql, rc);
+}
+
+int store_ask(struct store *s, const char *sql, int64_t fallback, int64_t *ret)
+{
+	sqlite3_stmt *stmt;
+	int rc = sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL);
+
+	if (rc != SQLITE_OK)
+		return store_fail(s, sql, rc);
+	*ret = fallback;
+	if (sqlite3_step(stmt) == SQLITE_ROW &&
+	    sqlite3_column_type(stmt, 0) != SQLITE_NULL)
+		*ret = sqlite3_column_int64(stmt, 0);
+	rc = sqlite3_finalize(stmt);
 	return rc == SQLITE_OK ? 0 : store_fail(s, sql, rc);
 }
 
@@ -180,17 +195,10 @@ static int store_create(struct store *s, const char *path)
 /* Where the table ends. */
 static int store_end(struct store *s)
 {
-	sqlite3_stmt *stmt;
-	int rc = sqlite3_prepare_v2(s->db, "SELECT max(entry) FROM record", -1,
-				    &stmt, NULL);
+	int err = store_ask(s, "SELECT max(entry) FROM record", 0, &s->entry);
 
-	if (rc == SQLITE_OK) {
-		if (sqlite3_step(stmt) == SQLITE_ROW)
-			s->entry = sqlite3_column_int64(stmt, 0);
-		rc = sqlite3_finalize(stmt);
-	}
 	s->entry = MAX(s->entry, s->sealed) + 1;
-	return rc == SQLITE_OK ? 0 : store_fail(s, "find the last row", rc);
+	return err;
 }
 
 int store_open(const char *path, const char *instance, struct store **ret)
@@ -285,28 +293,24 @@ static int store_enter(struct store *s)
 /* The key of the next row. Within a transaction they follow on each other. */
 static int64_t store_entry(struct store *s)
 {
-	uint64_t us =
-		s->wall_us > EPOCH_2024_US ? s->wall_us - EPOCH_2024_US : 0;
-	uint64_t boot_us = s->timed ? 0 : clock_us(CLOCK_BOOTTIME);
-	int64_t passed = 0;
+	uint64_t boot_us;
+	int64_t passed;
 
 	if (s->timed)
 		return s->entry++;
+	boot_us = clock_us(CLOCK_BOOTTIME);
+	passed = s->boot_us ? (int64_t)((boot_us - s->boot_us) / 2) << 12 : 0;
 	s->timed = true;
-	if (s->boot_us)
-		passed = (int64_t)((boot_us - s->boot_us) / 2) << 12;
 	s->boot_us = boot_us;
 	s->entry = MAX(s->entry + passed,
-		       (int64_t)(MIN(us, (uint64_t)INT64_MAX >> 13) << 12));
+		       MIN((int64_t)id_at(s->wall_us), ENTRY_LAST));
 	return s->entry++;
 }
 
 /* A row that is not to be found near its id. */
 static int store_stray(struct store *s, uint64_t id, int64_t entry)
 {
-	int64_t delay = entry - (int64_t)id;
-
-	if (delay >= 0 && delay <= SCHEMA_NEAR)
+	if (schema_is_near(entry, (int64_t)id))
 		return 0;
 	(void)sqlite3_bind_int64(s->stray, 1, (int64_t)id);
 	(void)sqlite3_bind_int64(s->stray, 2, entry);

@@ -46,4 +46,9 @@ int store_fail(struct store *s, const char *doing, int rc);
 /* Run SQL that gives no rows. Returns 0 or as store_fail(). */
 int store_exec(struct store *s, const char *sql);
 
+/* Read one number; fallback when there is no row or it is NULL. Returns 0 or as
+ * store_fail().
+ */
+int store_ask(struct store *s, const char *sql, int64_t fallback, int64_t *ret);
+
 #endif

@@ -11,7 +11,7 @@
  * A summary says that within its range of entries there is nothing else. It is
  * taken away, in the same transaction, when a row of its range is entered,
  * changed or deleted, whoever does it: SQLite tells us of each change of a
- * row. That is rare, as ranges end SUMMARY_LAG_US ago; what takes longer than
+ * row. That is rare, as ranges end SUMMARY_LAG ago; what takes longer than
  * that costs a summary when it ends. It is made anew when there is time.
  */
 
@@ -30,10 +30,10 @@
 #include "audit/sums.h"
 #include "base/base.h"
 #include "base/err.h"
+#include "base/id.h"
 
-#define SUMMARY_ROWS   65536 /* read in some 30 ms */
-#define SUMMARY_LAG_US 60000000ull
-#define EPOCH_2024_US  1704067200000000ull
+#define SUMMARY_ROWS 65536		 /* read in some 30 ms */
+#define SUMMARY_LAG  (60000000ull << 12) /* of entries: a minute */
 
 static_assert(SUMMARY_ROWS == PATHS_ROWS * PATHS_PARTS, "a part for each row");
 
@@ -174,15 +174,14 @@ static int gap_find(struct store *s, struct gap *ret)
  */
 static int gap_fit(struct store *s, struct gap *gap, uint64_t wall_us)
 {
-	uint64_t now_us = MAX(wall_us, EPOCH_2024_US) - EPOCH_2024_US;
+	/* Entries may be ahead of a clock that was set back. */
+	uint64_t now = MAX(id_at(wall_us), (uint64_t)s->entry);
 	uint64_t entry = 0;
 	int err;
 
-	/* Entries may be ahead of a clock that was set back. */
-	now_us = MAX(now_us, (uint64_t)s->entry >> 12);
-	if (now_us < SUMMARY_LAG_US)
+	if (now < SUMMARY_LAG)
 		return 0;
-	gap->last = MIN(gap->last, ((now_us - SUMMARY_LAG_US) << 12) - 1);
+	gap->last = MIN(gap->last, now - SUMMARY_LAG - 1);
 	if (gap->last < gap->first)
 		return 0;
 	err = summary_ask(s,
@@ -203,7 +202,8 @@ static int summary_row(sqlite3_stmt *stmt, struct sums *sums,
 		       struct paths *paths)
 {
 	uint64_t entry = (uint64_t)sqlite3_column_int64(stmt, 0);
-	uint64_t id = entry - (uint64_t)sqlite3_column_int64(stmt, 5);
+	uint64_t id = (uint64_t)schema_id((int64_t)entry,
+					  sqlite3_column_int64(stmt, 5));
 	const void *path = sqlite3_column_text(stmt, 4);
 	const struct sum sum = {
 		.key = { sqlite3_column_int64(stmt, 1) },

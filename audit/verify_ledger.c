@@ -236,11 +236,9 @@ static bool look_seen(struct look *k, const struct walk_row *row, int64_t batch)
 static bool look_stray(struct look *k, const struct walk_row *row,
 		       int64_t batch)
 {
-	int64_t delay =
-		schema_id(row->entry, row->row.id); /* its own inverse */
 	bool found;
 
-	if (delay >= 0 && delay <= SCHEMA_NEAR)
+	if (schema_is_near(row->entry, row->row.id))
 		return true;
 	(void)sqlite3_bind_int64(k->stray, 1, row->row.id);
 	(void)sqlite3_bind_int64(k->stray, 2, row->entry);

@@ -76,3 +76,10 @@ uint64_t id_wall_us(uint64_t id)
 {
 	return (id >> ID_WRITER_BITS) + ID_EPOCH_US;
 }
+
+uint64_t id_at(uint64_t wall_us)
+{
+	if (wall_us <= ID_EPOCH_US)
+		return 0;
+	return MIN(wall_us - ID_EPOCH_US, ID_US_END - 1) << ID_WRITER_BITS;
+}

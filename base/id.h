@@ -41,4 +41,9 @@ int id_parse(struct slice text, uint64_t *ret);
 /* Wall-clock microseconds since 1970 at which the id was given. */
 uint64_t id_wall_us(uint64_t id);
 
+/* The lowest id of that time; 0 before 2024, the highest time's when it is past
+ * what ids can say.
+ */
+uint64_t id_at(uint64_t wall_us);
+
 #endif

@@ -166,6 +166,19 @@ static void test_must_reject(void **state)
 	assert_int_equal(id, 42);
 }
 
+static void test_at(void **state)
+{
+	const uint64_t us = NEW_YEAR_2024 + 123456789;
+
+	(void)state;
+	assert_int_equal(id_at(us), (uint64_t)123456789 << 12);
+	assert_int_equal(id_wall_us(id_at(us)), us);
+	assert_int_equal(id_at(NEW_YEAR_2024), 0);
+	assert_int_equal(id_at(NEW_YEAR_2024 - 1), 0);
+	assert_int_equal(id_at(0), 0);
+	assert_int_equal(id_at(UINT64_MAX), INT64_MAX - 4095);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +189,7 @@ int main(void)
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_text_sorts),
 		cmocka_unit_test(test_must_reject),
+		cmocka_unit_test(test_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
