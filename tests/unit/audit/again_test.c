@@ -13,10 +13,7 @@ static void put(const struct fixture *f, uint64_t id,
 {
 	static struct record r;
 
-	memset(&r, 0, sizeof(r));
-	r.id = id;
-	r.wall_us = fixture_us(id);
-	r.verdict = AUDIT_ALLOW;
+	fixture_record(&r, id);
 	r.outcome = outcome;
 	r.text[RECORD_HOST] = SLICE("h.test");
 	r.text[RECORD_PATH] = SLICE("/a");

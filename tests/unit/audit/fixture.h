@@ -141,6 +141,16 @@ static inline struct audit_end fixture_end(void)
 	};
 }
 
+/* A record of a request that was allowed and is done. */
+static inline void fixture_record(struct record *r, uint64_t id)
+{
+	memset(r, 0, sizeof(*r));
+	r->id = id;
+	r->wall_us = fixture_us(id);
+	r->verdict = AUDIT_ALLOW;
+	r->outcome = AUDIT_DONE;
+}
+
 /* Put a record as if it were entered when its request began, so that its entry
  * is its id, as long as ids grow.
  */

@@ -160,9 +160,7 @@ static void put(struct fixture *f, uint64_t id, struct slice path,
 	char host[32];
 
 	(void)snprintf(host, sizeof(host), "h%u.test", n ? n % 5 : 99);
-	memset(&r, 0, sizeof(r));
-	r.id = id;
-	r.wall_us = fixture_us(id);
+	fixture_record(&r, id);
 	r.verdict = n % 25 ? AUDIT_ALLOW : AUDIT_DENY;
 	r.outcome = outcome;
 	r.text[RECORD_SANDBOX] = n % 2 ? SLICE("ci") : SLICE("bob");

@@ -43,11 +43,8 @@ static void put(const struct fixture *f, uint64_t i)
 
 	(void)snprintf(host, sizeof(host), "h%u.test", dice(9));
 	(void)snprintf(path, sizeof(path), "/p/%u", dice(12));
-	memset(&r, 0, sizeof(r));
-	r.id = fixture_id(i * GAP_US);
-	r.wall_us = fixture_us(r.id);
+	fixture_record(&r, fixture_id(i * GAP_US));
 	r.verdict = dice(10) ? AUDIT_ALLOW : AUDIT_DENY;
-	r.outcome = AUDIT_DONE;
 	r.text[RECORD_HOST] = slice_str(host);
 	r.text[RECORD_PATH] = slice_str(path);
 	assert_int_equal(store_begin(f->store, (uint64_t)((int64_t)r.wall_us +
